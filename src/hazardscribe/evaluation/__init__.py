@@ -1,0 +1,1 @@
+"""Scores, baselines and the report: how good the descriptions are, told honestly."""

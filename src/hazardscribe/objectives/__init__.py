@@ -1,0 +1,1 @@
+"""What is maximised: caption likelihood and alignment likelihood, on tensors."""

@@ -1,0 +1,1 @@
+"""Photos and descriptions in, clean pairs out. Knows nothing of models."""

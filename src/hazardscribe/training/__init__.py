@@ -1,0 +1,1 @@
+"""Recipe, batches, text bank and the training loop."""
