@@ -1,0 +1,50 @@
+"""Intervals: how far a score might lie elsewhere had other photos of the same kind been drawn.
+
+The percentile bootstrap over photos (Efron, "Bootstrap methods: another look at the jackknife",
+1979; Efron and Tibshirani, 1993, chapter 13). Every score here is a function of *sums over photos*
+of per-photo numbers, so a resample is a vector of how often each photo was drawn, and all resamples
+are one matrix product. The same draws serve every score, model and baseline.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+_BLOCK = 8_000_000  # draws held at a time: 64 MB
+
+
+def resampled_sums(statistics: np.ndarray, resamples: int, seed: int) -> np.ndarray:
+    """Sums of per-photo statistics under resampling of photos with replacement.
+
+    Args:
+        statistics: (N, K) numbers of each photo.
+        resamples: how many resamples, R.
+        seed: of the draws; equal seeds and N give equal draws.
+
+    Returns:
+        (R, K) float64.
+    """
+    photos = len(statistics)
+    generator = np.random.default_rng(seed)
+    sums = np.empty((resamples, statistics.shape[1]))
+    block = max(1, _BLOCK // max(1, photos))
+    for start in range(0, resamples, block):
+        count = min(block, resamples - start)
+        draws = generator.integers(photos, size=(count, photos))
+        draws += np.arange(count)[:, None] * photos
+        weights = np.bincount(draws.ravel(), minlength=count * photos).reshape(count, photos)
+        sums[start : start + count] = weights.astype(np.float64) @ statistics
+    return sums
+
+
+def interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float] | None:
+    """The central `level` of resampled values; None where no resample defines the score.
+
+    Resamples in which the score is undefined (NaN: no photo of one kind was drawn) are left out.
+    """
+    defined = values[np.isfinite(values)]
+    if not len(defined):
+        return None
+    tail = 100 * (1 - level) / 2
+    low, high = np.percentile(defined, [tail, 100 - tail])
+    return float(low), float(high)

@@ -1,0 +1,91 @@
+"""What is evaluated, photo by photo, and what is true about each photo.
+
+Truth comes from the surest source at hand: a `hazard` field; else `facts`, which count hazards
+directly; else the rules on the references. Predictions are always read by rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hazardscribe.errors import InputError
+from hazardscribe.evaluation.rules import Rules
+from hazardscribe.evaluation.tokens import normalise
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One photo with what people wrote and what the model wrote.
+
+    Attributes:
+        photo: path or name, for the report.
+        references: at least one written description that is not empty.
+        prediction: the model's description; may be empty.
+        hazard: whether the photo shows a hazard, where that is known.
+        facts: counts or flags by element name (`{"no_helmet": 2}`: speaks for those elements),
+            or a list `hazards` of names or of `{"kind": name}` (speaks for all elements).
+    """
+
+    photo: str
+    references: list[str]
+    prediction: str
+    hazard: bool | None = None
+    facts: dict[str, Any] | None = None
+
+
+def check_cases(cases: Sequence[Case]) -> None:
+    """Raises InputError when there is nothing to score, or a photo lacks a reference."""
+    if not cases:
+        raise InputError("nothing to evaluate: the split holds no photos; choose another split")
+    for case in cases:
+        if isinstance(case.references, str) or not case.references:
+            raise InputError(f"{case.photo}: references must be a list of at least one description")
+        if not all(isinstance(text, str) and normalise(text) for text in case.references):
+            raise InputError(f"{case.photo}: a written description is empty; leave such rows out")
+        if not isinstance(case.prediction, str):
+            raise InputError(
+                f"{case.photo}: the prediction is {type(case.prediction).__name__}, not text"
+            )
+
+
+def element_facts(facts: Mapping[str, Any] | None, rules: Rules) -> dict[str, bool]:
+    """What `facts` say about elements; elements on which they are silent are left out."""
+    if not facts:
+        return {}
+    listed = facts.get("hazards")
+    if isinstance(listed, (list, tuple)):
+        kinds = {item.get("kind") if isinstance(item, Mapping) else item for item in listed}
+        return {
+            name: any(key in kinds for key in element.facts_keys)
+            for name, element in rules.elements_by_name.items()
+        }
+    said: dict[str, bool] = {}
+    for name, element in rules.elements_by_name.items():
+        values = [facts[key] for key in element.facts_keys if facts.get(key) is not None]
+        if values:
+            said[name] = any(_positive(value) for value in values)
+    return said
+
+
+def _positive(value: object) -> bool:
+    return value > 0 if isinstance(value, (int, float)) else bool(value)
+
+
+def true_hazard(case: Case, rules: Rules) -> bool:
+    """Whether the photo shows a hazard: `hazard`, else `facts`, else any reference by rule."""
+    if case.hazard is not None:
+        return bool(case.hazard)
+    if case.facts and isinstance(case.facts.get("hazards"), (list, tuple)):
+        return bool(case.facts["hazards"])
+    if said := element_facts(case.facts, rules):
+        return any(said.values())
+    return any(rules.hazard(reference) for reference in case.references)
+
+
+def true_elements(case: Case, rules: Rules) -> frozenset[str]:
+    """Elements the photo shows: by `facts` where they speak, else by rule on any reference."""
+    said = element_facts(case.facts, rules)
+    read = frozenset[str]().union(*(rules.elements(text) for text in case.references))
+    return frozenset(name for name in rules.elements_by_name if said.get(name, name in read))

@@ -1,0 +1,350 @@
+"""Scores a set of predicted descriptions, always beside the baselines and with intervals.
+
+    evaluation = evaluate_texts(cases, train_texts=texts, train_hazards=None, nearest=None,
+                                language="zh", embed=None)
+    float(evaluation.metrics["hazard_f1"])
+
+What each score means is written where it is computed: `cases` (truth), `rules` (what a text
+states), `tokens`, `bleu`, `cider`, `rouge`, `sanity` (shuffle test), `bootstrap` (intervals).
+
+* `hazard_*`, `balanced_accuracy`, `false_alarm_rate`: hazard named or not, over photos. Empty and
+  "cannot judge" count as no hazard named; `cannot_judge_share` reports the latter.
+* `element_f1`: micro-averaged over all (photo, element) pairs of the rule file;
+  `element_f1_macro`: mean over the elements that some photo shows.
+* CIDEr-D takes document frequencies from all references of the evaluated photos, in resamples too.
+* `text_similarity`: mean cosine of a prediction and its best reference; 0 for an empty one.
+* `distinct_share`: distinct descriptions / photos.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from importlib import metadata
+
+import numpy as np
+
+from hazardscribe import __version__
+from hazardscribe.errors import InputError
+from hazardscribe.evaluation.baselines import BASELINES, hazard_texts, most_frequent
+from hazardscribe.evaluation.bootstrap import interval, resampled_sums
+from hazardscribe.evaluation.cases import Case, check_cases
+from hazardscribe.evaluation.photo_scores import (
+    HAZARD_FORMULAS,
+    SANITY_FORMULAS,
+    Columns,
+    Formula,
+    Similarity,
+    Truth,
+    element_f1_macro,
+    element_formulas,
+    photo_columns,
+    text_formulas,
+)
+from hazardscribe.evaluation.result import CaseScore, ElementScore, Evaluation, Score
+from hazardscribe.evaluation.rules import Rules
+from hazardscribe.evaluation.sanity import collapse_warning
+from hazardscribe.evaluation.tokens import DESCRIPTIONS, check_language, normalise
+
+Embed = Callable[[list[str]], np.ndarray]
+_MODEL = "model"
+
+
+def evaluate_texts(
+    cases: Sequence[Case],
+    *,
+    train_texts: Sequence[str],
+    train_hazards: Sequence[bool | None] | None,
+    nearest: Sequence[str] | None,
+    language: str,
+    rules: Rules | None = None,
+    embed: Embed | None,
+    seed: int = 0,
+    resamples: int = 1000,
+) -> Evaluation:
+    """Scores the predictions of `cases` and three baselines.
+
+    Args:
+        cases: the photos with references and predictions.
+        train_texts: descriptions of the training photos, for the two constant baselines.
+        train_hazards: whether each shows a hazard; None, or None within, leaves it to the rules.
+        nearest: for each case, the description of its nearest training photo
+            (`baselines.nearest_texts`), or None.
+        language: "zh" or "en".
+        rules: how statements are read; the shipped rules of the language by default.
+        embed: maps n texts to (n, d) vectors, for `text_similarity`.
+        seed: of the bootstrap and the shuffle test.
+        resamples: of the bootstrap; 0 for no intervals.
+
+    Raises:
+        InputError: no cases, a case without reference, sequences of unequal length.
+    """
+    check_language(language)
+    check_cases(cases)
+    rules = rules if rules is not None else Rules.load(language)
+    if nearest is not None and len(nearest) != len(cases):
+        raise InputError(
+            f"{len(cases)} cases but {len(nearest)} nearest texts: give one for each case"
+        )
+    truth = Truth.of(cases, rules, language)
+    constants = {
+        "most_frequent": most_frequent(train_texts),
+        "always_hazard": most_frequent(hazard_texts(train_texts, train_hazards, rules)),
+    }
+    systems: dict[str, list[str]] = {_MODEL: [normalise(case.prediction) for case in cases]}
+    systems |= {name: [text] * len(cases) for name, text in constants.items() if text}
+    if nearest is not None:
+        systems["nearest"] = [normalise(text) for text in nearest]
+
+    similarity = None if embed is None else _similarity(embed, systems, truth.references)
+    columns = {name: photo_columns(t, truth, similarity, seed) for name, t in systems.items()}
+    formulas, nulls = _formulas(truth, columns[_MODEL], embed is not None)
+    scores = _scores(columns, formulas, resamples, seed)
+    elements = _element_scores(columns[_MODEL], truth, resamples, seed)
+    metrics = _order({**scores[_MODEL], **dict.fromkeys(nulls, Score(None))}, truth)
+    for name in BASELINES:
+        if name not in systems:
+            nulls[f"baselines.{name}"] = {
+                "most_frequent": "there are no training descriptions",
+                "always_hazard": "no training description states a hazard",
+                "nearest": "the nearest training photos were not given",
+            }[name]
+    baselines = {
+        name: _order({**scores[name], **{k: Score(None) for k in metrics if k in nulls}}, truth)
+        if name in systems
+        else None
+        for name in BASELINES
+    }
+    return Evaluation(
+        metrics=metrics,
+        baselines=baselines,
+        elements=elements,
+        cases=_case_scores(cases, columns[_MODEL], truth),
+        baseline_texts={name: text for name, text in constants.items() if text},
+        counts=_counts(truth, columns[_MODEL]),
+        nulls=nulls,
+        warnings=tuple(_warnings(systems[_MODEL], metrics, baselines)),
+        language=language,
+        tokenizer=DESCRIPTIONS[language],
+        rules=rules.source,
+        versions=_versions(language),
+        resamples=resamples,
+        seed=seed,
+    )
+
+
+def _similarity(
+    embed: Embed, systems: Mapping[str, Sequence[str]], references: Sequence[Sequence[str]]
+) -> Similarity:
+    """The function from N predictions to (N,) best cosines; every distinct text embedded once."""
+    flat = [text for group in references for text in group]
+    distinct = sorted({text for texts in (*systems.values(), flat) for text in texts if text})
+    vectors = np.asarray(embed(distinct), dtype=np.float64)
+    if vectors.ndim != 2 or len(vectors) != len(distinct):
+        raise InputError(
+            f"embed gave an array of shape {vectors.shape} for {len(distinct)} texts: "
+            "it must return (texts, width)"
+        )
+    norm = np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors = np.divide(vectors, norm, out=np.zeros_like(vectors), where=norm > 0)
+    row = {text: number for number, text in enumerate(distinct)}
+    group = np.repeat(np.arange(len(references)), [len(texts) for texts in references])
+    theirs = vectors[[row[text] for text in flat]]
+
+    def best(predictions: Sequence[str]) -> np.ndarray:
+        ours = np.stack([vectors[row[t]] if t else np.zeros(vectors.shape[1]) for t in predictions])
+        found = np.full(len(predictions), -1.0)
+        np.maximum.at(found, group, (ours[group] * theirs).sum(axis=1))
+        return found
+
+    return best
+
+
+def _formulas(
+    truth: Truth, columns: Columns, embedded: bool
+) -> tuple[dict[str, Formula], dict[str, str]]:
+    """The formulas of the scores that are defined for these photos, and why others are not."""
+    present = np.asarray(truth.elements.any(axis=0))
+    formulas = {**HAZARD_FORMULAS, "element_f1_macro": element_f1_macro(present)}
+    formulas |= {
+        f"element_f1.{name}": element_formulas(index)["f1"]
+        for index, name in enumerate(truth.rules.elements_by_name)
+        if present[index]
+    }
+    for suffix in truth.tokens:
+        formulas |= text_formulas(suffix)
+    formulas |= SANITY_FORMULAS
+
+    nulls: dict[str, str] = {}
+    if truth.hazard.all():
+        reason = "no safe photo among these: any answer that names a hazard would look right"
+        names = ("hazard_f1", "hazard_precision", "balanced_accuracy", "false_alarm_rate")
+        nulls |= dict.fromkeys(names, reason)
+    if not truth.hazard.any():
+        names = ("hazard_f1", "hazard_precision", "hazard_recall", "balanced_accuracy")
+        nulls |= dict.fromkeys(names, "no photo with a hazard among these")
+    if not present.any():
+        reason = "no photo shows an element that the rules name"
+        nulls |= dict.fromkeys(("element_f1", "element_f1_macro"), reason)
+    alike = (
+        "only one photo: CIDEr-D is 0 whatever is written"
+        if len(truth.hazard) < 2
+        else "all photos have the same references: CIDEr-D is 0 whatever is written"
+    )
+    for suffix in truth.tokens:
+        if f"cider{suffix}" not in columns:
+            nulls[f"cider_d{suffix}"] = alike
+    if "shuffle" not in columns:
+        nulls["shuffle_drop"] = alike
+    if not embedded:
+        nulls["text_similarity"] = "no text encoder was given"
+    return {name: formula for name, formula in formulas.items() if name not in nulls}, nulls
+
+
+def _scores(
+    columns: Mapping[str, Columns], formulas: Mapping[str, Formula], resamples: int, seed: int
+) -> dict[str, dict[str, Score]]:
+    return {name: _score(table, formulas, resamples, seed) for name, table in columns.items()}
+
+
+def _score(
+    columns: Columns, formulas: Mapping[str, Formula], resamples: int, seed: int
+) -> dict[str, Score]:
+    """Values from the sums over all photos, intervals from the resampled sums."""
+    table = np.concatenate(list(columns.values()), axis=1)
+    edges = np.cumsum([values.shape[1] for values in columns.values()])[:-1]
+
+    def split(sums: np.ndarray) -> Columns:
+        return dict(zip(columns, np.split(sums, edges, axis=1), strict=True))
+
+    whole = split(table.sum(axis=0, keepdims=True))
+    drawn = split(resampled_sums(table, resamples, seed))
+    found: dict[str, Score] = {}
+    for name, formula in formulas.items():
+        value = float(formula(whole)[0])
+        bounds = interval(formula(drawn)) if resamples else None
+        found[name] = Score(value if np.isfinite(value) else None, *(bounds or (None, None)))
+    return found
+
+
+def _element_scores(
+    columns: Columns, truth: Truth, resamples: int, seed: int
+) -> dict[str, ElementScore]:
+    support = (columns["element_tp"] + columns["element_fn"]).sum(axis=0)
+    named = (columns["element_tp"] + columns["element_fp"]).sum(axis=0)
+    needed = {name: columns[name] for name in ("element_tp", "element_fp", "element_fn")}
+    formulas = {
+        f"{index}.{kind}": formula
+        for index in np.flatnonzero(support + named)
+        for kind, formula in element_formulas(int(index)).items()
+    }
+    scores = _score(needed, formulas, resamples, seed) if formulas else {}
+    found = {}
+    for index, (name, element) in enumerate(truth.rules.elements_by_name.items()):
+        if support[index] + named[index] == 0:
+            continue
+        # Where no photo shows it, F1 is 0 for every model that names it: say so, not "0".
+        f1 = scores[f"{index}.f1"] if support[index] else Score(None)
+        found[name] = ElementScore(
+            label=element.label(truth.language),
+            f1=f1,
+            precision=scores[f"{index}.precision"],
+            recall=scores[f"{index}.recall"],
+            support=int(support[index]),
+            predicted=int(named[index]),
+        )
+    return found
+
+
+def _order(scores: Mapping[str, Score], truth: Truth) -> dict[str, Score]:
+    """Scores in the order in which people read them."""
+    names = [*HAZARD_FORMULAS, "element_f1_macro"]
+    for suffix in truth.tokens:
+        names += text_formulas(suffix)
+    names += SANITY_FORMULAS
+    names += [name for name in scores if name not in names]
+    return {name: scores[name] for name in names}
+
+
+def _case_scores(cases: Sequence[Case], columns: Columns, truth: Truth) -> tuple[CaseScore, ...]:
+    names = np.array(list(truth.rules.elements_by_name), dtype=object)
+    said = (columns["hazard"][:, 0] + columns["hazard"][:, 1]) > 0
+    named = (columns["element_tp"] + columns["element_fp"]) > 0
+
+    def one(column: str, index: int) -> float | None:
+        return float(columns[column][index, 0]) if column in columns else None
+
+    return tuple(
+        CaseScore(
+            photo=case.photo,
+            references=tuple(truth.references[i]),
+            prediction=normalise(case.prediction),
+            hazard=bool(truth.hazard[i]),
+            said_hazard=bool(said[i]),
+            cannot_judge=bool(columns["cannot_judge"][i, 0]),
+            elements=frozenset(names[truth.elements[i]]),
+            said_elements=frozenset(names[named[i]]),
+            cider_d=one("cider", i),
+            rouge_l=one("rouge", i),
+            text_similarity=one("similarity", i),
+        )
+        for i, case in enumerate(cases)
+    )
+
+
+def _counts(truth: Truth, columns: Columns) -> dict[str, int]:
+    tp, fp, fn, tn = (int(value) for value in columns["hazard"].sum(axis=0))
+    return {
+        "photos": len(truth.hazard),
+        "references": sum(len(group) for group in truth.references),
+        "hazard_photos": tp + fn,
+        "safe_photos": fp + tn,
+        "hazards_named": tp,
+        "hazards_missed": fn,
+        "false_alarms": fp,
+        "cannot_judge": int(columns["cannot_judge"].sum()),
+        "empty": int(columns["empty"].sum()),
+        "distinct": round(float(columns["distinct"].sum())),
+    }
+
+
+def _warnings(
+    predictions: Sequence[str],
+    metrics: Mapping[str, Score],
+    baselines: Mapping[str, Mapping[str, Score] | None],
+) -> list[str]:
+    found = []
+    if collapsed := collapse_warning(predictions):
+        found.append(collapsed)
+    drop = metrics["shuffle_drop"]
+    if drop.value is not None and (drop.low if drop.low is not None else drop.value) <= 0:
+        found.append(
+            "Shuffle test failed: the descriptions fit other photos as well as their own "
+            f"(CIDEr-D falls by {drop} when photos are exchanged). "
+            "There is no evidence that the model uses what the photo shows."
+        )
+    for name in ("hazard_f1", "element_f1", "cider_d"):
+        rivals = {
+            baseline: float(scores[name])
+            for baseline, scores in baselines.items()
+            if scores is not None and scores[name].value is not None
+        }
+        ours = metrics[name].value
+        if rivals and ours is not None and max(rivals.values()) >= ours:
+            best = max(rivals, key=lambda baseline: rivals[baseline])
+            found.append(
+                f"In {name} the model ({ours:.3f}) is not above the baseline "
+                f"{best} ({rivals[best]:.3f}), which needs no model."
+            )
+    if len(predictions) < 30:
+        found.append(f"Only {len(predictions)} photos: these scores are rough.")
+    return found
+
+
+def _versions(language: str) -> dict[str, str]:
+    packages = ("numpy", "sacrebleu", *(("jieba",) if language == "zh" else ()))
+    return {
+        "hazardscribe": __version__,
+        "python": platform.python_version(),
+        **{name: metadata.version(name) for name in packages},
+    }

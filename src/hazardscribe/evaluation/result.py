@@ -1,0 +1,135 @@
+"""The outcome of an evaluation as values: what the report, the command line and callers read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A score with its 95 % percentile bootstrap interval over photos.
+
+    `value` is None where the score is not defined; `Evaluation.nulls` says why. `float(score)` is
+    the value, or NaN.
+    """
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+    def __float__(self) -> float:
+        return math.nan if self.value is None else self.value
+
+    def __str__(self) -> str:
+        if self.value is None:
+            return "n/a"
+        if self.low is None or self.high is None:
+            return f"{self.value:.3f}"
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+@dataclass(frozen=True, slots=True)
+class CaseScore:
+    """One photo: its texts, what was true, what was said, and the scores of this photo alone.
+
+    Attributes:
+        hazard, said_hazard: truth, and what the prediction states.
+        elements, said_elements: names of elements, likewise.
+        cider_d, rouge_l, text_similarity: None where not defined for the set.
+    """
+
+    photo: str
+    references: tuple[str, ...]
+    prediction: str
+    hazard: bool
+    said_hazard: bool
+    cannot_judge: bool
+    elements: frozenset[str]
+    said_elements: frozenset[str]
+    cider_d: float | None
+    rouge_l: float | None
+    text_similarity: float | None
+
+    @property
+    def missing(self) -> frozenset[str]:
+        """Elements that are there and were not named."""
+        return self.elements - self.said_elements
+
+    @property
+    def invented(self) -> frozenset[str]:
+        """Elements that were named and are not there."""
+        return self.said_elements - self.elements
+
+    @property
+    def badness(self) -> tuple[float, ...]:
+        """Sort key, worst first when descending: hazard missed or invented, elements, wording."""
+        wrong = self.hazard != self.said_hazard
+        wording = self.cider_d if self.cider_d is not None else 10 * (self.rouge_l or 0.0)
+        return (float(wrong), float(len(self.missing) + len(self.invented)), -wording)
+
+
+@dataclass(frozen=True, slots=True)
+class ElementScore:
+    """One element: F1, precision, recall, photos that show it and photos said to show it."""
+
+    label: str
+    f1: Score
+    precision: Score
+    recall: Score
+    support: int
+    predicted: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """All scores of one set of predictions, beside the baselines.
+
+    Attributes:
+        metrics: score by name, `element_f1.<name>` included.
+        baselines: the same names by baseline; None where a baseline cannot be formed.
+        elements: per element that occurs or was named.
+        cases: one a photo, in the order given.
+        baseline_texts: the constant texts of the first two baselines.
+        counts: photos, references, hazards, false alarms and so on.
+        nulls: reason by metric (or `baselines.<name>`) for every null.
+        warnings: plain words on what makes these numbers doubtful.
+    """
+
+    metrics: Mapping[str, Score]
+    baselines: Mapping[str, Mapping[str, Score] | None]
+    elements: Mapping[str, ElementScore]
+    cases: tuple[CaseScore, ...]
+    baseline_texts: Mapping[str, str]
+    counts: Mapping[str, int]
+    nulls: Mapping[str, str]
+    warnings: tuple[str, ...]
+    language: str
+    tokenizer: str
+    rules: str
+    versions: Mapping[str, str]
+    resamples: int
+    seed: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for `metrics.json`: flat metric names, each `{value, low, high}`."""
+        return {
+            **{name: asdict(score) for name, score in self.metrics.items()},
+            "baselines": {
+                name: None if scores is None else {k: asdict(v) for k, v in scores.items()}
+                for name, scores in self.baselines.items()
+            },
+            "elements": {name: asdict(score) for name, score in self.elements.items()},
+            "counts": dict(self.counts),
+            "nulls": dict(self.nulls),
+            "warnings": list(self.warnings),
+            "language": self.language,
+            "tokenizer": self.tokenizer,
+            "rules": self.rules,
+            "versions": dict(self.versions),
+            "baseline_texts": dict(self.baseline_texts),
+            "resamples": self.resamples,
+            "seed": self.seed,
+        }

@@ -1,0 +1,243 @@
+"""Reads a statement out of a description: is a hazard named, and which.
+
+Text scores alone cannot tell "wears a hard hat" from "wears no hard hat", which differ by one word.
+These rules can, and they are plain YAML that a safety engineer edits: `rules/zh.yaml` and
+`rules/en.yaml` beside this file, or any file of the same form:
+
+    language: en
+    no_hazard: ['\\bno (?:visible )?hazards?\\b']   # phrases that say there is none
+    cannot_judge: ['\\bcannot (?:judge|tell)\\b']   # phrases that say it cannot be seen
+    hazard: ['\\bmissing\\b']                       # states a defect even beside such a phrase
+    elements:
+      no_helmet:
+        label: {en: no hard hat, zh: 未戴安全帽}    # optional, for the report
+        patterns: ['\\bwithout (?:a )?hard hats?\\b']
+        unless: ['\\bmannequin\\b']                 # optional: ignore a match in such a clause
+        facts_keys: [no_hat]                        # optional: other names of it in `facts`
+
+All patterns are Python regular expressions, searched in the NFKC-normalised text, case ignored.
+
+How a text is read: clauses (split at commas, stops, "but", 但) with a `no_hazard` or `cannot_judge`
+phrase are set aside; elements are searched in the rest. A text with such a phrase states a hazard
+only if the rest names an element or matches `hazard`; any other text that is not empty states one,
+since a ledger describes hazards.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from hazardscribe.errors import InputError
+from hazardscribe.evaluation.tokens import LANGUAGES, normalise
+
+_KEYS = {"language", "no_hazard", "cannot_judge", "hazard", "elements"}
+_ELEMENT_KEYS = {"label", "patterns", "unless", "facts_keys"}
+_CLAUSE_END = re.compile(
+    r"[,;:!?。\n]|\.(?=\s|$)|但是?|然而|\b(?:but|however|although)\b", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One named kind of hazard.
+
+    Attributes:
+        name: stable name, used in `element_f1.<name>`.
+        patterns: a match of any of them states the element ...
+        unless: ... save in a clause where any of these matches.
+        facts_keys: names under which `facts` may count it; `name` comes first.
+        labels: words for people, by language.
+    """
+
+    name: str
+    patterns: tuple[re.Pattern[str], ...]
+    unless: tuple[re.Pattern[str], ...] = ()
+    facts_keys: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def label(self, language: str) -> str:
+        """Words for people, or the name where the file gives none."""
+        return self.labels.get(language, self.name.replace("_", " "))
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rule file of one language; see the module's docstring for what the lists mean."""
+
+    no_hazard_patterns: tuple[re.Pattern[str], ...]
+    cannot_judge_patterns: tuple[re.Pattern[str], ...]
+    hazard_patterns: tuple[re.Pattern[str], ...]
+    elements_by_name: Mapping[str, Element]
+    source: str
+
+    @classmethod
+    def load(cls, language_or_path: str | Path) -> Rules:
+        """Reads the shipped rules of a language (`zh`, `en`) or a file of one's own.
+
+        Raises:
+            InputError: no such file, not YAML, a key missing or unknown, a bad pattern.
+        """
+        if str(language_or_path) in LANGUAGES:
+            name = f"{language_or_path}.yaml"
+            text = (resources.files(__package__) / "rules" / name).read_text(encoding="utf-8")
+            return _parse(text, f"rules/{name}")
+        path = Path(language_or_path)
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(
+                f"rule file {path} cannot be read ({error}): give {' or '.join(LANGUAGES)}, "
+                "or the path of a YAML file in UTF-8"
+            ) from error
+        return _parse(text, str(path))
+
+    def hazard(self, text: str) -> bool:
+        """Whether the text states a hazard; False when empty or when it says it cannot tell."""
+        text = normalise(text)
+        if not text:
+            return False
+        rest, reserved = self._rest(text)
+        if not reserved:
+            return True
+        return any(True for _ in self._elements(rest)) or _any(self.hazard_patterns, rest)
+
+    def cannot_judge(self, text: str) -> bool:
+        """Whether the text says that it cannot be judged, and names no hazard besides."""
+        text = normalise(text)
+        return _any(self.cannot_judge_patterns, text) and not self.hazard(text)
+
+    def elements(self, text: str) -> frozenset[str]:
+        """Names of the elements that the text states."""
+        return frozenset(self._elements(self._rest(normalise(text))[0]))
+
+    def _rest(self, text: str) -> tuple[str, bool]:
+        """The text without the clauses that deny or doubt a hazard, and whether there were any."""
+        reserved = (*self.no_hazard_patterns, *self.cannot_judge_patterns)
+        spans = list(_clauses(text))
+        kept = [text[start:end] for start, end in spans if not _any(reserved, text[start:end])]
+        if len(kept) == len(spans):
+            # A phrase may also run over a comma: then it speaks for the whole text.
+            return ("", True) if _any(reserved, text) else (text, False)
+        return ",".join(kept), True
+
+    def _elements(self, text: str) -> Iterator[str]:
+        if not text:
+            return
+        for name, element in self.elements_by_name.items():
+            matches = (match for pattern in element.patterns for match in pattern.finditer(text))
+            if any(not _any(element.unless, _around(text, match)) for match in matches):
+                yield name
+
+
+def _any(patterns: tuple[re.Pattern[str], ...], text: str) -> bool:
+    return any(pattern.search(text) for pattern in patterns)
+
+
+def _clauses(text: str) -> Iterator[tuple[int, int]]:
+    start = 0
+    for end in _CLAUSE_END.finditer(text):
+        if text[start : end.start()].strip():
+            yield start, end.start()
+        start = end.end()
+    if text[start:].strip():
+        yield start, len(text)
+
+
+def _around(text: str, match: re.Match[str]) -> str:
+    """The clauses that a match touches."""
+    touched = [
+        (start, end)
+        for start, end in _clauses(text)
+        if start < max(match.end(), match.start() + 1) and end > match.start()
+    ]
+    return text[touched[0][0] : touched[-1][1]] if touched else match.group()
+
+
+def _parse(text: str, source: str) -> Rules:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        document: Any = YAML(typ="safe", pure=True).load(text)
+    except YAMLError as error:
+        raise InputError(f"{source} is not valid YAML: {error}") from error
+    if not isinstance(document, dict):
+        raise InputError(f"{source}: expected the keys {', '.join(sorted(_KEYS))}")
+    _known(document, _KEYS, source, "")
+    elements = document.get("elements") or {}
+    if not isinstance(elements, dict):
+        raise InputError(f"{source}: elements: expected names, each with its patterns")
+    return Rules(
+        no_hazard_patterns=_patterns(document, "no_hazard", source, required=True),
+        cannot_judge_patterns=_patterns(document, "cannot_judge", source),
+        hazard_patterns=_patterns(document, "hazard", source),
+        elements_by_name={
+            str(name): _element(str(name), entry, source) for name, entry in elements.items()
+        },
+        source=source,
+    )
+
+
+def _element(name: str, entry: object, source: str) -> Element:
+    where = f"elements.{name}"
+    if not isinstance(entry, dict):
+        raise InputError(f"{source}: {where}: expected the key patterns with a list of patterns")
+    _known(entry, _ELEMENT_KEYS, source, where)
+    labels = entry.get("label") or {}
+    if isinstance(labels, str):
+        labels = dict.fromkeys(LANGUAGES, labels)
+    if not isinstance(labels, dict):
+        raise InputError(f"{source}: {where}.label: expected text, or text by language")
+    keys = _strings(entry, "facts_keys", source, f"{where}.facts_keys")
+    return Element(
+        name=name,
+        patterns=_patterns(entry, "patterns", source, where=f"{where}.", required=True),
+        unless=_patterns(entry, "unless", source, where=f"{where}."),
+        facts_keys=(name, *(key for key in keys if key != name)),
+        labels={str(language): str(words) for language, words in labels.items()},
+    )
+
+
+def _known(entry: Mapping[Any, Any], known: set[str], source: str, where: str) -> None:
+    unknown = sorted(str(key) for key in entry if key not in known)
+    if unknown:
+        raise InputError(
+            f"{source}: {where or 'top level'}: unknown key {', '.join(unknown)}; "
+            f"known are {', '.join(sorted(known))}"
+        )
+
+
+def _strings(entry: Mapping[Any, Any], key: str, source: str, where: str) -> list[str]:
+    value = entry.get(key) or []
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise InputError(f"{source}: {where}: expected a list of texts")
+    return value
+
+
+def _patterns(
+    entry: Mapping[Any, Any], key: str, source: str, where: str = "", required: bool = False
+) -> tuple[re.Pattern[str], ...]:
+    compiled = []
+    for number, pattern in enumerate(_strings(entry, key, source, where + key), start=1):
+        place = f"{source}: {where}{key}, entry {number}"
+        if not pattern.strip():
+            raise InputError(f"{place}: the pattern is empty and would match every text; remove it")
+        if (ordinary := normalise(pattern)) != pattern.strip():
+            raise InputError(
+                f"{place}: {pattern!r} can never match, since texts are NFKC-normalised first: "
+                f"write {ordinary!r}"
+            )
+        try:
+            compiled.append(re.compile(pattern, re.IGNORECASE))
+        except re.error as error:
+            raise InputError(
+                f"{place}: {pattern!r} is not a regular expression ({error})"
+            ) from error
+    if required and not compiled:
+        raise InputError(f"{source}: {where}{key}: at least one pattern is needed")
+    return tuple(compiled)
