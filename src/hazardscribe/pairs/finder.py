@@ -1,0 +1,118 @@
+"""From what a photo cell says to photo files.
+
+Ledgers name photos in every way: with a path of the machine that exported them, without the
+folder, in other case, several in one cell. Nothing is ever fetched from the network.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+_ADDRESS = re.compile(r"^(?:[a-z][a-z0-9+.-]+://|data:|www\.)", re.IGNORECASE)
+_EMBEDDED = re.compile(r"^(?:=\s*(?:_xlfn\.)?DISPIMG\(|#VALUE!|#REF!|#NAME\?)", re.IGNORECASE)
+_SEPARATORS = re.compile(r"[;；，、,|｜\r\n]+")
+_EMPTY = frozenset(
+    ("", "/", "\\", "//", "无", "无照片", "无图片", "暂无", "同上", "-", "--", "—", "——", "n/a")
+) | frozenset(("na", "nan", "none", "null"))
+
+
+class PhotoFinder:
+    """Finds photo files from the names in a table.
+
+    Relative names start from the photo folder if one is given, then from the table's folder. A
+    name that is not there is looked for without regard to case in its folder, then by its last
+    part anywhere under the photo folder.
+    """
+
+    def __init__(self, base: Path, photos: Path | None = None) -> None:
+        """Look under `base` (the table's folder) and `photos` (named by the user, if any)."""
+        self._roots = [os.path.abspath(root) for root in (photos, base) if root is not None]  # noqa: PTH100
+        self._photos = photos
+        self._by_name: dict[str, list[str]] | None = None
+        self._listed: dict[str, dict[str, list[str]]] = {}
+
+    def split_cell(self, cell: str) -> list[str]:
+        """The names in a cell, separated by ; , 、 | or line breaks unless the whole is a file."""
+        cell = cell.strip().strip("\ufeff\u200b")
+        if cell.startswith("["):
+            try:
+                names = json.loads(cell)
+            except ValueError:
+                names = None
+            if isinstance(names, list) and all(isinstance(name, str) for name in names):
+                return _named(names)
+        if not _SEPARATORS.search(cell) or _ADDRESS.match(cell) or _EMBEDDED.match(cell):
+            return _named([cell])
+        if isinstance(self.find(cell), str):
+            return [cell]
+        return _named(_SEPARATORS.split(cell))
+
+    def find(self, name: str) -> str | tuple[str, str]:
+        """Absolute path of the photo file, or (reason code, detail)."""
+        name = name.strip().strip("\"'")
+        if _ADDRESS.match(name):
+            return "photo_url", "is a network address; nothing is fetched: download the photo first"
+        if _EMBEDDED.match(name):
+            return (
+                "no_photo_named",
+                "stands for a picture inside an Excel cell, which CSV cannot hold; save the "
+                "pictures as files",
+            )
+        if "\0" in name:
+            return "photo_missing", "is not a valid file name"
+        # A backslash is a separator on Windows, where most ledgers come from.
+        tries = [name, name.replace("\\", "/")] if "\\" in name else [name]
+        for text in tries:
+            for root in self._roots:
+                path = os.path.normpath(os.path.join(root, text))  # noqa: PTH118
+                if os.path.isfile(path):  # noqa: PTH113
+                    return path
+        text = tries[-1]
+        for root in self._roots:
+            folder, last = os.path.split(os.path.normpath(os.path.join(root, text)))  # noqa: PTH118
+            found = self._folder(folder).get(last.casefold(), [])
+            if found:
+                return _only(found)
+        found = self._anywhere().get(text.rstrip("/").rpartition("/")[2].casefold(), [])
+        if found:
+            return _only(found)
+        where = " or ".join(self._roots)
+        hint = "" if self._photos else "; name the photo folder with photos=..."
+        return "photo_missing", f"no such file in {where}{hint}"
+
+    def _folder(self, folder: str) -> dict[str, list[str]]:
+        if folder not in self._listed:
+            names: dict[str, list[str]] = {}
+            try:
+                for entry in sorted(os.scandir(folder), key=lambda e: e.name):
+                    if entry.is_file():
+                        names.setdefault(entry.name.casefold(), []).append(entry.path)
+            except OSError:
+                names = {}
+            self._listed[folder] = names
+        return self._listed[folder]
+
+    def _anywhere(self) -> dict[str, list[str]]:
+        if self._by_name is None:
+            self._by_name = {}
+            if self._photos is not None:
+                for folder, below, files in os.walk(os.path.abspath(self._photos)):  # noqa: PTH100
+                    below.sort()
+                    for file in sorted(files):
+                        path = os.path.join(folder, file)  # noqa: PTH118
+                        self._by_name.setdefault(file.casefold(), []).append(path)
+        return self._by_name
+
+
+def _named(names: list[str]) -> list[str]:
+    stripped = (name.strip() for name in names)
+    return list(dict.fromkeys(name for name in stripped if name.casefold() not in _EMPTY))
+
+
+def _only(found: list[str]) -> str | tuple[str, str]:
+    if len(found) == 1:
+        return found[0]
+    return "photo_missing", f"fits {len(found)} files ({', '.join(found[:3])}); name its folder too"

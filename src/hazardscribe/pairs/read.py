@@ -1,0 +1,354 @@
+"""Pairs of a photo and its description, read from whatever the user has.
+
+This is the one way in: training, evaluation and checking all call `read_pairs`. It never drops
+a row in silence. The unit of account is the source row below the header: rows that gave at least
+one pair plus rows that gave none make `rows_read`, and each row or photo that was left out stands
+in `Pairs.rejected` with a reason.
+
+    pairs = read_pairs("ledger/")          # a folder, .csv, .jsonl, .parquet or dataset folder
+    pairs.frame                            # all pairs as a pandas DataFrame
+    pairs["validation"]                    # one split as a datasets.Dataset
+    write_pairs(pairs, "pairs/")           # pairs.parquet, photos/, rejected.csv
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hazardscribe.errors import InputError, PhotoError
+from hazardscribe.pairs.columns import check_roles
+from hazardscribe.pairs.finder import PhotoFinder
+from hazardscribe.pairs.records import FIRST_COLUMNS, Pairs, Rejected, short_name
+from hazardscribe.pairs.splits import (
+    DEV,
+    TRAIN,
+    VALIDATION,
+    divide,
+    read_split,
+    settle_names,
+)
+from hazardscribe.pairs.tables import Table, read_tables
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Pairs", "Rejected", "clean_text", "is_empty", "read_pairs"]
+
+log = logging.getLogger(__name__)
+
+_PLACEHOLDERS = frozenset(
+    ("", "/", "//", "\\", "无", "暂无", "同上", "同前", "-", "--", "---", "—", "——", ".", "。")
+) | frozenset(("n/a", "na", "nan", "none", "null", "#n/a", "#value!", "#ref!", "#name?"))
+
+
+def read_pairs(
+    source: str | Path,
+    *,
+    columns: dict[str, str] | None = None,
+    photos: str | Path | None = None,
+    dev_share: float = 0.15,
+    seed: int = 0,
+    check_photos: bool = True,
+    progress: bool = False,
+) -> Pairs:
+    """Read pairs from a table, a dataset folder or a folder of photos with a table.
+
+    Args:
+        source: .csv, .tsv, .jsonl or .parquet file; a Hugging Face dataset folder; or a folder
+            with `pairs.parquet`, `pairs.csv`, `metadata.csv` or `metadata.jsonl`, also one each
+            in `train/`, `dev/`, `validation/`.
+        columns: names of the `photo`, `description` and `split` columns, where they have no
+            usual name.
+        photos: folder of the photos, where it is not the table's.
+        dev_share: share of train that becomes `dev` where the data bring none, in [0, 1).
+            Where the data bring no splits at all, the division is 80/10/10; 0 leaves out dev.
+        seed: of the division into splits.
+        check_photos: decode every photo once, to reject unreadable ones and to keep
+            near-duplicates in one split. Without it only equal paths are kept together.
+        progress: show a progress bar while photos are checked.
+
+    Raises:
+        InputError: the source cannot be read, columns are not found, or no pair is left.
+    """
+    if not 0 <= dev_share < 1:
+        raise InputError(f"dev_share must lie in [0, 1), not {dev_share}")
+    chosen = dict(columns or {})
+    check_roles(chosen)
+    root = None if photos is None else Path(photos).expanduser()
+    if root is not None and not root.is_dir():
+        raise InputError(f"photos: {root} is not a folder; name the folder that holds the photos")
+    folder, tables = read_tables(Path(source).expanduser(), chosen)
+    folder = Path(os.path.abspath(folder))  # noqa: PTH100 (links stay as the user named them)
+
+    rejected: list[Rejected] = []
+    drafts = _collect(tables, root, rejected)
+    tokens: dict[str, int | str | None] = {}
+    if check_photos:
+        distinct = list(dict.fromkeys(photo for draft in drafts for photo, _ in draft.photos))
+        tokens, failures = _check_photos(distinct, progress)
+        for draft in drafts:
+            for photo, name in draft.photos:
+                if photo in failures:
+                    error = failures[photo]
+                    detail = f"{error.reason}: {error}"
+                    rejected.append(draft.reject("photo_unreadable", detail, name))
+            draft.photos = [both for both in draft.photos if both[0] not in failures]
+    imported = [draft for draft in drafts if draft.photos]
+    rows_read = sum(len(table.rows) for table in tables)
+    _sort(rejected, tables)
+    if not imported:
+        raise _nothing_left(Path(source), rows_read, rejected)
+
+    splits = _splits(imported, tables, folder, tokens, dev_share, seed)
+    pairs = Pairs(
+        _frame(imported, splits, tables),
+        folder=folder,
+        rejected=rejected,
+        columns={role: tables[0].names[at] for role, at in tables[0].roles.items()},
+        rows_read=rows_read,
+        rows_imported=len(imported),
+    )
+    log.info("%s: %r", source, pairs)
+    return pairs
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A source row on its way to pairs."""
+
+    table: Table
+    number: int
+    description: str
+    split: str
+    photos: list[tuple[str, str]]  # (absolute path, name as written)
+
+    def reject(self, reason: str, detail: str, photo: str = "") -> Rejected:
+        return Rejected(self.table.label, self.number, photo, reason, detail)
+
+
+def _collect(tables: list[Table], root: Path | None, rejected: list[Rejected]) -> list[_Draft]:
+    """The rows that have a description, a split and at least one photo file."""
+    finders = {table.base: PhotoFinder(table.base, root) for table in tables}
+    splits_given = any(
+        table.split
+        or ("split" in table.roles and any(row[table.roles["split"]].strip() for row in table.rows))
+        for table in tables
+    )
+    drafts: list[_Draft] = []
+    for table in tables:
+        photo_at, text_at = table.roles["photo"], table.roles["description"]
+        split_at = table.roles.get("split")
+        for number, row in enumerate(table.rows, start=1):
+            draft = _Draft(table, number, clean_text(row[text_at]), "", [])
+            if number in table.bad:
+                rejected.append(draft.reject(*table.bad[number]))
+                continue
+            if not any(cell.strip() for cell in row):
+                rejected.append(draft.reject("blank", "the row is blank"))
+                continue
+            if splits_given:
+                written = (row[split_at].strip() if split_at is not None else "") or table.split
+                draft.split = read_split(written) or ""
+                if not draft.split:
+                    detail = (
+                        f"{written!r} is not a split; use train, dev or validation"
+                        if written
+                        else "the split is empty while other rows have one"
+                    )
+                    rejected.append(draft.reject("bad_split", detail))
+                    continue
+            if is_empty(draft.description):
+                rejected.append(
+                    draft.reject("empty_description", f"the description is {row[text_at]!r}")
+                )
+                continue
+            names = finders[table.base].split_cell(row[photo_at])
+            if not names:
+                rejected.append(draft.reject("no_photo_named", f"photo cell is {row[photo_at]!r}"))
+                continue
+            for name in names:
+                found = finders[table.base].find(name)
+                if isinstance(found, str):
+                    draft.photos.append((found, name))
+                else:
+                    rejected.append(draft.reject(*found, name))
+            draft.photos = list({both[0]: both for both in draft.photos}.values())
+            if draft.photos:
+                drafts.append(draft)
+    return drafts
+
+
+def clean_text(text: str) -> str:
+    """The text as written, without blanks at the ends; inner runs of blanks become one space."""
+    return " ".join(text.replace("\u200b", "").replace("\ufeff", "").split())
+
+
+def is_empty(text: str) -> bool:
+    """Whether a cleaned description says nothing: blank, `/`, 无, 同上, N/A and the like."""
+    return unicodedata.normalize("NFKC", text).casefold().strip() in _PLACEHOLDERS
+
+
+def _check_photos(
+    photos: list[str], progress: bool
+) -> tuple[dict[str, int | str | None], dict[str, PhotoError]]:
+    """Decode each photo small: its likeness token (hash, or digest when flat), or its error."""
+    from tqdm import tqdm
+
+    tokens: dict[str, int | str | None] = {}
+    failures: dict[str, PhotoError] = {}
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        results = tqdm(
+            pool.map(_likeness, photos),
+            total=len(photos),
+            desc="checking photos",
+            unit="photo",
+            disable=not progress,
+        )
+        for photo, result in zip(photos, results, strict=True):
+            if isinstance(result, PhotoError):
+                failures[photo] = result
+            else:
+                tokens[photo] = result
+    return tokens, failures
+
+
+def _likeness(photo: str) -> int | str | PhotoError:
+    from hazardscribe.pairs.near_duplicates import HASH_BOUND, difference_hash
+    from hazardscribe.pairs.photo import load_photo, photo_digest
+
+    try:
+        found = difference_hash(load_photo(photo, bound=HASH_BOUND))
+        return photo_digest(photo) if found is None else found
+    except PhotoError as error:
+        return error
+
+
+def _splits(
+    drafts: list[_Draft],
+    tables: list[Table],
+    folder: Path,
+    tokens: Mapping[str, int | str | None],
+    dev_share: float,
+    seed: int,
+) -> list[str]:
+    """The final split of each row: honoured, with dev cut from train, or divided."""
+    given = {draft.split for draft in drafts}
+    names = settle_names(given)
+    settled = [names.get(draft.split, "") for draft in drafts]
+    if given == {""}:
+        part = list(range(len(drafts)))
+        shares = {VALIDATION: 0.1} | ({DEV: 0.1} if dev_share else {})
+    elif DEV in settled or TRAIN not in settled or not dev_share or any(t.settled for t in tables):
+        return settled
+    else:
+        part = [index for index, split in enumerate(settled) if split == TRAIN]
+        shares = {DEV: dev_share}
+    chosen = [drafts[index] for index in part]
+    keys = ["\n".join(short_name(photo, folder) for photo, _ in draft.photos) for draft in chosen]
+    result = divide(_group(chosen, tokens), keys, shares, seed=seed)
+    for index, split in zip(part, result, strict=True):
+        settled[index] = split
+    return settled
+
+
+def _group(drafts: list[_Draft], tokens: Mapping[str, int | str | None]) -> list[int]:
+    """Group number of each row: rows are together that share a photo or show nearly the same."""
+    from hazardscribe.pairs.near_duplicates import group_hashes
+
+    photos = list(dict.fromkeys(photo for draft in drafts for photo, _ in draft.photos))
+    likeness = [tokens.get(photo, photo) for photo in photos]
+    numbers = group_hashes([token if isinstance(token, int) else None for token in likeness])
+    alike: dict[str, int | str] = {
+        photo: token if isinstance(token, str) else number
+        for photo, token, number in zip(photos, likeness, numbers, strict=True)
+    }
+    above: dict[int | str, int | str] = {}
+
+    def find(item: int | str) -> int | str:
+        while above.setdefault(item, item) != item:
+            above[item] = above[above[item]]
+            item = above[item]
+        return item
+
+    for draft in drafts:
+        first = find(alike[draft.photos[0][0]])
+        for photo, _ in draft.photos[1:]:
+            above[find(alike[photo])] = first
+    order: dict[int | str, int] = {}
+    return [order.setdefault(find(alike[d.photos[0][0]]), len(order)) for d in drafts]
+
+
+def _frame(drafts: list[_Draft], splits: list[str], tables: list[Table]) -> pd.DataFrame:
+    """One line per pair. Source columns whose name is taken get the prefix `source_`."""
+    import pandas as pd
+
+    places = {id(table): _other_columns(table) for table in tables}
+    others = list(dict.fromkeys(name for names in places.values() for name in names))
+    lines: list[tuple[str | int, ...]] = []
+    for draft, split in zip(drafts, splits, strict=True):
+        row = draft.table.rows[draft.number - 1]
+        at = places[id(draft.table)]
+        rest = [row[at[name]] if name in at else "" for name in others]
+        source = _provenance(draft, row)
+        for photo, _ in draft.photos:
+            lines.append((photo, draft.description, split, *source, *rest))
+    frame = pd.DataFrame(lines, columns=[*FIRST_COLUMNS, *others])
+    return frame.astype({"row_number": "int64"})
+
+
+def _other_columns(table: Table) -> dict[str, int]:
+    """Name in the frame -> position in the table, for the columns that play no role."""
+    taken = set(table.roles.values())
+    provenance = _has_provenance(table)
+    result: dict[str, int] = {}
+    for position, name in enumerate(table.names):
+        if position in taken or (provenance and name in FIRST_COLUMNS[3:]):
+            continue
+        name = name or f"column_{position + 1}"
+        if name in FIRST_COLUMNS:
+            name = f"source_{name}"
+        unique, copy = name, 2
+        while unique in result:
+            unique, copy = f"{name}_{copy}", copy + 1
+        result[unique] = position
+    return result
+
+
+def _has_provenance(table: Table) -> bool:
+    return set(FIRST_COLUMNS[3:]) <= set(table.names)
+
+
+def _provenance(draft: _Draft, row: list[str]) -> tuple[str, str, int]:
+    """Where the row stood first: pairs that were written before say so themselves."""
+    if _has_provenance(draft.table):
+        file, sheet, number = (row[draft.table.names.index(name)] for name in FIRST_COLUMNS[3:])
+        if number.isascii() and number.isdigit() and len(number) < 16:
+            return file, sheet, int(number)
+    return draft.table.label, "", draft.number
+
+
+def _sort(rejected: list[Rejected], tables: list[Table]) -> None:
+    order = {table.label: position for position, table in enumerate(tables)}
+    rejected.sort(key=lambda one: (order[one.file], one.row or 0))
+
+
+def _nothing_left(source: Path, rows_read: int, rejected: list[Rejected]) -> InputError:
+    if not rows_read:
+        return InputError(f"{source}: has a header but no rows; nothing to learn from")
+    counts = Counter(one.reason for one in rejected).most_common()
+    first = "; ".join(
+        f"{one.file} row {one.row}: {one.photo + ' ' if one.photo else ''}{one.detail}"
+        for one in rejected[:3]
+    )
+    return InputError(
+        f"{source}: none of {rows_read} rows gives a pair "
+        f"({', '.join(f'{reason} {count}' for reason, count in counts)}). First: {first}"
+    )

@@ -1,0 +1,157 @@
+"""What reading gives: the pairs in their splits, and what was left out with its reason."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hazardscribe.errors import InputError
+from hazardscribe.pairs.splits import DEV, TRAIN, VALIDATION
+
+if TYPE_CHECKING:
+    import datasets
+    import pandas as pd
+
+SPLITS = (TRAIN, DEV, VALIDATION)
+FIRST_COLUMNS = ("photo", "description", "split", "row_file", "row_sheet", "row_number")
+"""The columns that every frame begins with; the other source columns follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """One row, or one photo of a row, that gave no pair.
+
+    Attributes:
+        file: the table, relative to what the user named.
+        row: source row below the header, from 1; None where the whole file is meant.
+        photo: the photo as the row names it, "" where the row itself is the reason.
+        reason: code for counting: `blank`, `bad_row`, `empty_description`, `no_photo_named`,
+            `photo_missing`, `photo_url`, `photo_unreadable`, `bad_split`.
+        detail: for people.
+    """
+
+    file: str
+    row: int | None
+    photo: str
+    reason: str
+    detail: str
+
+
+class Pairs:
+    """Photos with their descriptions, in splits.
+
+    Attributes:
+        frame: all pairs as a DataFrame; columns `photo` (absolute path), `description`, `split`
+            (train, dev, validation), `row_file`, `row_sheet`, `row_number` (source row below the
+            header, from 1), then all other source columns as text.
+        folder: folder of the table; relative photo paths start here.
+        rejected: what was left out and why.
+        columns: role -> name of the source column that was taken for it.
+        rows_read: source rows below the headers.
+        rows_imported: rows that gave at least one pair.
+    """
+
+    def __init__(
+        self,
+        frame: pd.DataFrame,
+        *,
+        folder: Path,
+        rejected: Sequence[Rejected] = (),
+        columns: Mapping[str, str] | None = None,
+        rows_read: int | None = None,
+        rows_imported: int | None = None,
+    ) -> None:
+        """Take over a frame with the columns above; most callers want `read_pairs`."""
+        self.frame = frame
+        self.folder = folder
+        self.rejected = list(rejected)
+        self.columns = dict(columns or {})
+        self.rows_imported = len(frame) if rows_imported is None else rows_imported
+        self.rows_read = self.rows_imported if rows_read is None else rows_read
+
+    @property
+    def rows_rejected(self) -> int:
+        """Source rows that gave no pair."""
+        return self.rows_read - self.rows_imported
+
+    @cached_property
+    def splits(self) -> datasets.DatasetDict:
+        """The splits that hold pairs, as a Hugging Face `DatasetDict` of text columns."""
+        import datasets
+
+        integer = datasets.Value("int64")
+        features = datasets.Features(
+            {
+                name: integer if name == "row_number" else datasets.Value("string")
+                for name in self.frame.columns
+            }
+        )
+        return datasets.DatasetDict(
+            {
+                split: datasets.Dataset.from_pandas(
+                    self.frame[self.frame["split"] == split],
+                    features=features,
+                    preserve_index=False,
+                )
+                for split in self._present()
+            }
+        )
+
+    def __getitem__(self, split: str) -> datasets.Dataset:
+        """One split.
+
+        Raises:
+            InputError: there is no such split; the message names those that exist.
+        """
+        if split not in self._present():
+            raise InputError(
+                f"{self.folder}: there is no split {split!r} in these pairs; they have "
+                f"{', '.join(self._present()) or 'none'}"
+            )
+        return self.splits[split]
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def __contains__(self, split: object) -> bool:
+        return split in self._present()
+
+    def __repr__(self) -> str:
+        counts = self.frame["split"].value_counts()
+        parts = ", ".join(f"{split} {counts[split]}" for split in self._present())
+        return f"Pairs({len(self)} pairs: {parts}; {self.rows_rejected} rows rejected)"
+
+    def digest(self) -> str:
+        """SHA-256 in hex over what training sees, for run records.
+
+        Covers, pair by pair in order: the photo's path relative to the folder (its file name
+        where it lies elsewhere) and its size in bytes, the description, and the split. It does
+        not cover the bytes of the photos, which would mean reading them all, nor other columns.
+        """
+        state = hashlib.sha256()
+        sizes: dict[str, int] = {}
+        rows = self.frame[["photo", "description", "split"]].itertuples(index=False, name=None)
+        for photo, description, split in rows:
+            if photo not in sizes:
+                path = Path(photo)
+                sizes[photo] = path.stat().st_size if path.is_file() else -1
+            name = short_name(photo, self.folder)
+            text = f"{name}\0{sizes[photo]}\0{description}\0{split}\n"
+            state.update(text.encode("utf-8", "surrogatepass"))
+        return state.hexdigest()
+
+    def _present(self) -> list[str]:
+        present = set(self.frame["split"].unique())
+        return [split for split in SPLITS if split in present]
+
+
+def short_name(photo: str, folder: Path) -> str:
+    """The photo's path from the folder, or its file name where it lies elsewhere."""
+    prefix = os.path.join(folder, "")  # noqa: PTH118
+    inside = photo.startswith(prefix)
+    return (photo[len(prefix) :] if inside else os.path.basename(photo)).replace("\\", "/")  # noqa: PTH119

@@ -1,0 +1,109 @@
+"""The on-disk form of pairs: one folder that can be moved, read again and compared byte by byte.
+
+`pairs.parquet` names the photos relative to the folder; `photos/` holds each photo once, under
+the digest of its bytes; `rejected.csv` lists what was left out. The table is renamed into place
+last, so a folder with `pairs.parquet` is whole.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from hazardscribe.errors import InputError, PhotoError
+from hazardscribe.pairs.photo import photo_digest, photo_suffix
+from hazardscribe.pairs.records import FIRST_COLUMNS, Pairs, Rejected
+from hazardscribe.pairs.tables import PAIRS_KEY
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def write_pairs(pairs: Pairs, folder: str | Path) -> Path:
+    """Write pairs so that `read_pairs(folder)` gives the same records.
+
+    Equal pairs give equal bytes. Photos are copied as they are, never re-encoded. What already
+    lies in the folder stays, except the files that are written.
+
+    Returns:
+        The folder.
+
+    Raises:
+        InputError: the folder cannot be written.
+        PhotoError: a photo has gone since the pairs were read.
+    """
+    target = Path(folder)
+    try:
+        (target / "photos").mkdir(parents=True, exist_ok=True)
+        places: dict[str, str] = {}
+        for photo in pairs.frame["photo"]:
+            if photo not in places:
+                places[photo] = _copy_photo(Path(photo), target)
+        _whole(target / "rejected.csv", lambda path: _write_rejected(path, pairs.rejected))
+        _whole(target / "pairs.parquet", lambda path: _write_table(path, pairs, places))
+    except PhotoError:
+        raise
+    except OSError as error:
+        raise InputError(
+            f"{target}: the pairs cannot be written here ({error.strerror or error}); free space "
+            "or name another folder"
+        ) from error
+    return target
+
+
+def _copy_photo(photo: Path, target: Path) -> str:
+    """Put the photo under its digest, if it is not there; its path relative to the target."""
+    digest = photo_digest(photo)
+    with photo.open("rb") as stream:
+        name = f"photos/{digest[:24]}{photo_suffix(stream.read(1024))}"
+    copy = target / name
+    if not copy.is_file() or copy.stat().st_size != photo.stat().st_size:
+        _whole(copy, lambda path: shutil.copyfile(photo, path))
+    return name
+
+
+def _write_table(path: Path, pairs: Pairs, places: dict[str, str]) -> None:
+    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]
+
+    names = [*FIRST_COLUMNS, *(name for name in pairs.frame if name not in FIRST_COLUMNS)]
+    kinds = {"row_number": pa.int64()}
+    schema = pa.schema(
+        [(name, kinds.get(name, pa.string())) for name in names], metadata={PAIRS_KEY: b"1"}
+    )
+    columns = [pairs.frame[name].tolist() for name in names]
+    columns[0] = [places[photo] for photo in columns[0]]
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
+    pq.write_table(pa.Table.from_arrays(arrays, schema=schema), path, compression="zstd")
+
+
+def _write_rejected(path: Path, rejected: list[Rejected]) -> None:
+    # With a byte-order mark, which Excel needs to see that this is UTF-8.
+    with path.open("w", encoding="utf-8-sig", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["file", "row", "photo", "reason", "detail"])
+        for one in rejected:
+            row = "" if one.row is None else one.row
+            writer.writerow(
+                [_plain(one.file), row, _plain(one.photo), one.reason, _plain(one.detail)]
+            )
+
+
+def _plain(text: str) -> str:
+    """Text that a spreadsheet does not take for a formula."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Write beside the path, flush to disk, then rename: all of the file or nothing."""
+    draft = path.with_name(f".{path.name}.partial")
+    try:
+        write(draft)
+        with draft.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
