@@ -18,9 +18,12 @@ states), `tokens`, `bleu`, `cider`, `rouge`, `sanity` (shuffle test), `bootstrap
 
 from __future__ import annotations
 
+import hashlib
+import json
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
+from pathlib import PurePath
 
 import numpy as np
 
@@ -29,6 +32,16 @@ from hazardscribe.errors import InputError
 from hazardscribe.evaluation.baselines import BASELINES, hazard_texts, most_frequent
 from hazardscribe.evaluation.bootstrap import interval, resampled_sums
 from hazardscribe.evaluation.cases import Case, check_cases
+from hazardscribe.evaluation.notices import (
+    ALIKE,
+    NO_BASELINE,
+    NO_ELEMENT,
+    NO_EMBEDDING,
+    NO_HAZARD_PHOTO,
+    NO_SAFE_PHOTO,
+    ONE_PHOTO,
+    notices,
+)
 from hazardscribe.evaluation.photo_scores import (
     HAZARD_FORMULAS,
     SANITY_FORMULAS,
@@ -43,7 +56,6 @@ from hazardscribe.evaluation.photo_scores import (
 )
 from hazardscribe.evaluation.result import CaseScore, ElementScore, Evaluation, Score
 from hazardscribe.evaluation.rules import Rules
-from hazardscribe.evaluation.sanity import collapse_warning
 from hazardscribe.evaluation.tokens import DESCRIPTIONS, check_language, normalise
 
 Embed = Callable[[list[str]], np.ndarray]
@@ -104,11 +116,7 @@ def evaluate_texts(
     metrics = _order({**scores[_MODEL], **dict.fromkeys(nulls, Score(None))}, truth)
     for name in BASELINES:
         if name not in systems:
-            nulls[f"baselines.{name}"] = {
-                "most_frequent": "there are no training descriptions",
-                "always_hazard": "no training description states a hazard",
-                "nearest": "the nearest training photos were not given",
-            }[name]
+            nulls[f"baselines.{name}"] = NO_BASELINE[name]
     baselines = {
         name: _order({**scores[name], **{k: Score(None) for k in metrics if k in nulls}}, truth)
         if name in systems
@@ -123,10 +131,11 @@ def evaluate_texts(
         baseline_texts={name: text for name, text in constants.items() if text},
         counts=_counts(truth, columns[_MODEL]),
         nulls=nulls,
-        warnings=tuple(_warnings(systems[_MODEL], metrics, baselines)),
+        warnings=tuple(notices(systems[_MODEL], metrics, baselines)),
         language=language,
         tokenizer=DESCRIPTIONS[language],
         rules=rules.source,
+        split_hash=_split_hash(truth, cases),
         versions=_versions(language),
         resamples=resamples,
         seed=seed,
@@ -177,27 +186,21 @@ def _formulas(
 
     nulls: dict[str, str] = {}
     if truth.hazard.all():
-        reason = "no safe photo among these: any answer that names a hazard would look right"
         names = ("hazard_f1", "hazard_precision", "balanced_accuracy", "false_alarm_rate")
-        nulls |= dict.fromkeys(names, reason)
+        nulls |= dict.fromkeys(names, NO_SAFE_PHOTO)
     if not truth.hazard.any():
         names = ("hazard_f1", "hazard_precision", "hazard_recall", "balanced_accuracy")
-        nulls |= dict.fromkeys(names, "no photo with a hazard among these")
+        nulls |= dict.fromkeys(names, NO_HAZARD_PHOTO)
     if not present.any():
-        reason = "no photo shows an element that the rules name"
-        nulls |= dict.fromkeys(("element_f1", "element_f1_macro"), reason)
-    alike = (
-        "only one photo: CIDEr-D is 0 whatever is written"
-        if len(truth.hazard) < 2
-        else "all photos have the same references: CIDEr-D is 0 whatever is written"
-    )
+        nulls |= dict.fromkeys(("element_f1", "element_f1_macro"), NO_ELEMENT)
+    alike = ONE_PHOTO if len(truth.hazard) < 2 else ALIKE
     for suffix in truth.tokens:
         if f"cider{suffix}" not in columns:
             nulls[f"cider_d{suffix}"] = alike
     if "shuffle" not in columns:
         nulls["shuffle_drop"] = alike
     if not embedded:
-        nulls["text_similarity"] = "no text encoder was given"
+        nulls["text_similarity"] = NO_EMBEDDING
     return {name: formula for name, formula in formulas.items() if name not in nulls}, nulls
 
 
@@ -308,37 +311,12 @@ def _counts(truth: Truth, columns: Columns) -> dict[str, int]:
     }
 
 
-def _warnings(
-    predictions: Sequence[str],
-    metrics: Mapping[str, Score],
-    baselines: Mapping[str, Mapping[str, Score] | None],
-) -> list[str]:
-    found = []
-    if collapsed := collapse_warning(predictions):
-        found.append(collapsed)
-    drop = metrics["shuffle_drop"]
-    if drop.value is not None and (drop.low if drop.low is not None else drop.value) <= 0:
-        found.append(
-            "Shuffle test failed: the descriptions fit other photos as well as their own "
-            f"(CIDEr-D falls by {drop} when photos are exchanged). "
-            "There is no evidence that the model uses what the photo shows."
-        )
-    for name in ("hazard_f1", "element_f1", "cider_d"):
-        rivals = {
-            baseline: float(scores[name])
-            for baseline, scores in baselines.items()
-            if scores is not None and scores[name].value is not None
-        }
-        ours = metrics[name].value
-        if rivals and ours is not None and max(rivals.values()) >= ours:
-            best = max(rivals, key=lambda baseline: rivals[baseline])
-            found.append(
-                f"In {name} the model ({ours:.3f}) is not above the baseline "
-                f"{best} ({rivals[best]:.3f}), which needs no model."
-            )
-    if len(predictions) < 30:
-        found.append(f"Only {len(predictions)} photos: these scores are rough.")
-    return found
+def _split_hash(truth: Truth, cases: Sequence[Case]) -> str:
+    """Names the evaluated set: equal for equal photo names and references in any order."""
+    rows = sorted(
+        [PurePath(c.photo).name, *r] for c, r in zip(cases, truth.references, strict=True)
+    )
+    return hashlib.sha256(json.dumps(rows, ensure_ascii=False).encode()).hexdigest()[:16]
 
 
 def _versions(language: str) -> dict[str, str]:

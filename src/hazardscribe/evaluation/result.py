@@ -96,6 +96,7 @@ class Evaluation:
         counts: photos, references, hazards, false alarms and so on.
         nulls: reason by metric (or `baselines.<name>`) for every null.
         warnings: plain words on what makes these numbers doubtful.
+        split_hash: names the evaluated set (photo names and references).
     """
 
     metrics: Mapping[str, Score]
@@ -109,6 +110,7 @@ class Evaluation:
     language: str
     tokenizer: str
     rules: str
+    split_hash: str
     versions: Mapping[str, str]
     resamples: int
     seed: int
@@ -128,6 +130,7 @@ class Evaluation:
             "language": self.language,
             "tokenizer": self.tokenizer,
             "rules": self.rules,
+            "split_hash": self.split_hash,
             "versions": dict(self.versions),
             "baseline_texts": dict(self.baseline_texts),
             "resamples": self.resamples,

@@ -55,31 +55,40 @@ def shuffle_drops(cider: CiderD, scores: np.ndarray, seed: int) -> np.ndarray:
     return np.where(np.abs(drops) < 1e-9, 0.0, drops)
 
 
-def collapse_warning(predictions: Sequence[str]) -> str | None:
+def collapse_warning(predictions: Sequence[str], language: str = "en") -> str | None:
     """Plain words when the predictions are empty or hardly differ; None when they look alive.
 
     Cheap enough to be called at every evaluation during training. Silent below ten predictions.
+
+    Args:
+        predictions: descriptions of different photos.
+        language: of the warning, "en" or "zh".
     """
     texts = [normalise(text) for text in predictions]
-    count = len(texts)
+    count, zh = len(texts), language == "zh"
     if count < 10:
         return None
     (top, times), *_ = Counter(texts).most_common(1)
     distinct = len(set(texts))
     if not top and times >= count / 2:
-        return f"{times} of {count} descriptions are empty: the model has stopped writing."
-    if times >= count / 2:
         return (
-            f"{times} of {count} photos got the same description ({_shortened(top)!r}): "
+            f"{count} 条描述中有 {times} 条为空：模型不再输出文字。"
+            if zh
+            else f"{times} of {count} descriptions are empty: the model has stopped writing."
+        )
+    if times >= count / 2:
+        quoted = top if len(top) <= 60 else top[:59] + "…"
+        return (
+            f"{count} 张照片中有 {times} 张得到相同的描述（“{quoted}”）：模型几乎没有看照片。"
+            if zh
+            else f"{times} of {count} photos got the same description ({quoted!r}): "
             "the model hardly looks at the photos."
         )
     if distinct < max(3, count // 50):
         return (
-            f"Only {distinct} different descriptions for {count} photos: "
+            f"{count} 张照片只有 {distinct} 种描述：模型几乎没有看照片。"
+            if zh
+            else f"Only {distinct} different descriptions for {count} photos: "
             "the model hardly looks at the photos."
         )
     return None
-
-
-def _shortened(text: str, length: int = 60) -> str:
-    return text if len(text) <= length else text[: length - 1] + "…"

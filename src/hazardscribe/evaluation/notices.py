@@ -1,0 +1,88 @@
+"""What to beware of in a set of scores, in plain words and both languages.
+
+Machines read the English text in `Evaluation.warnings` and `Evaluation.nulls`; the report tells the
+same in the language of the evaluation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from hazardscribe.evaluation.result import Score
+from hazardscribe.evaluation.sanity import collapse_warning
+
+FEW_PHOTOS = 30
+
+NO_SAFE_PHOTO = "no safe photo among these: any answer that names a hazard would look right"
+NO_HAZARD_PHOTO = "no photo with a hazard among these"
+NO_ELEMENT = "no photo shows an element that the rules name"
+ONE_PHOTO = "only one photo: CIDEr-D is 0 whatever is written"
+ALIKE = "all photos have the same references: CIDEr-D is 0 whatever is written"
+NO_EMBEDDING = "no text encoder was given"
+NO_BASELINE = {
+    "most_frequent": "there are no training descriptions",
+    "always_hazard": "no training description states a hazard",
+    "nearest": "the nearest training photos were not given",
+}
+
+_ZH = {
+    NO_SAFE_PHOTO: "其中没有无隐患的照片：凡是指出隐患的回答都会显得正确",
+    NO_HAZARD_PHOTO: "其中没有存在隐患的照片",
+    NO_ELEMENT: "没有照片含有规则文件所列的隐患要素",
+    ONE_PHOTO: "只有一张照片：无论写什么，CIDEr-D 都为 0",
+    ALIKE: "所有照片的参考描述相同：无论写什么，CIDEr-D 都为 0",
+    NO_EMBEDDING: "未提供文本编码器",
+    NO_BASELINE["most_frequent"]: "没有训练描述",
+    NO_BASELINE["always_hazard"]: "训练描述中没有隐患",
+    NO_BASELINE["nearest"]: "未提供最相似的训练照片",
+}
+
+
+def reason_in(language: str, reason: str) -> str:
+    """The reason for a null in the language of the reader."""
+    return _ZH.get(reason, reason) if language == "zh" else reason
+
+
+def notices(
+    predictions: Sequence[str],
+    metrics: Mapping[str, Score],
+    baselines: Mapping[str, Mapping[str, Score] | None],
+    language: str = "en",
+) -> list[str]:
+    """Why these scores should be doubted; empty when nothing speaks against them."""
+    zh = language == "zh"
+    found = []
+    if collapsed := collapse_warning(predictions, language):
+        found.append(collapsed)
+    drop = metrics["shuffle_drop"]
+    if drop.value is not None and (drop.low if drop.low is not None else drop.value) <= 0:
+        found.append(
+            f"打乱检验未通过：把描述换到别的照片上，得分没有明显下降（CIDEr-D 下降 {drop}）。"
+            "没有证据表明模型依据了照片内容。"
+            if zh
+            else "Shuffle test failed: the descriptions fit other photos about as well as their "
+            f"own (CIDEr-D falls by {drop} when photos are exchanged). "
+            "There is no evidence that the model uses what the photo shows."
+        )
+    for name in ("hazard_f1", "element_f1", "cider_d"):
+        rivals = {
+            baseline: float(scores[name])
+            for baseline, scores in baselines.items()
+            if scores is not None and scores[name].value is not None
+        }
+        ours = metrics[name].value
+        if rivals and ours is not None and max(rivals.values()) >= ours:
+            best = max(rivals, key=lambda baseline: rivals[baseline])
+            found.append(
+                f"{name}：模型（{ours:.3f}）没有超过无需模型的基线 {best}（{rivals[best]:.3f}）。"
+                if zh
+                else f"In {name} the model ({ours:.3f}) is not above the baseline "
+                f"{best} ({rivals[best]:.3f}), which needs no model."
+            )
+    if len(predictions) < FEW_PHOTOS:
+        found.append(
+            f"只有 {len(predictions)} 张照片：得分仅供粗略参考。"
+            if zh
+            else f"Only {len(predictions)} photos: these scores are rough."
+        )
+    return found
