@@ -27,25 +27,42 @@ from torch import nn
 INITIAL_SCALE = 1 / 0.07
 MAX_SCALE = 100.0
 
+FORMS = ("corpus", "in_batch", "sigmoid", "token")
+
 
 class AlignmentHead(nn.Module):
     """Pools a first text sequence by learned queries and projects it to the text encoder's width.
 
+    Only the weights that the chosen form uses are made: a parameter without gradient would break
+    distributed training and waste optimizer state.
+
     Args:
         sequence_dim: width of the first text sequence, `D_llm`.
         text_dim: width of the text encoder's vectors, `D_text`.
+        form: `corpus`, `in_batch`, `sigmoid` (pooled) or `token` (every token projected).
         queries: number of learned queries; their readings are concatenated before projection.
+
+    Raises:
+        ValueError: if the form is not one of the four.
     """
 
-    def __init__(self, sequence_dim: int, text_dim: int, queries: int = 4) -> None:
+    def __init__(
+        self, sequence_dim: int, text_dim: int, form: str = "corpus", queries: int = 4
+    ) -> None:
         super().__init__()
+        if form not in FORMS:
+            raise ValueError(f"alignment form {form!r} is unknown; choose from {', '.join(FORMS)}")
+        self.form = form
         self.norm = nn.LayerNorm(sequence_dim)
-        self.queries = nn.Parameter(torch.randn(queries, sequence_dim) * sequence_dim**-0.5)
-        self.project = nn.Linear(queries * sequence_dim, text_dim)
-        self.project_token = nn.Linear(sequence_dim, text_dim)
+        if form == "token":
+            self.project = nn.Linear(sequence_dim, text_dim)
+        else:
+            self.queries = nn.Parameter(torch.randn(queries, sequence_dim) * sequence_dim**-0.5)
+            self.project = nn.Linear(queries * sequence_dim, text_dim)
         self.log_scale = nn.Parameter(torch.tensor(math.log(INITIAL_SCALE)))
-        # SigLIP's starting bias: almost every pair is a negative one.
-        self.bias = nn.Parameter(torch.tensor(-10.0))
+        if form == "sigmoid":
+            # SigLIP's starting bias: almost every pair is a negative one.
+            self.bias = nn.Parameter(torch.tensor(-10.0))
 
     def scale(self) -> torch.Tensor:
         """The inverse temperature, bounded by `MAX_SCALE`."""
@@ -62,7 +79,7 @@ class AlignmentHead(nn.Module):
 
     def tokens(self, sequence: torch.Tensor) -> torch.Tensor:
         """Project every token of `(B, N, D_llm)` to unit vectors `(B, N, D_text)`."""
-        return F.normalize(self.project_token(self.norm(sequence.float())), dim=-1)
+        return F.normalize(self.project(self.norm(sequence.float())), dim=-1)
 
 
 def corpus_nll(

@@ -1,0 +1,82 @@
+"""Folders and files that are either whole or not there: written beside, flushed, then renamed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hazardscribe.errors import InputError
+
+
+@contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """Give a temporary folder that takes the place of `target` when the block ends well.
+
+    A crash inside the block leaves `target` as it was; a crash between the two renames leaves the
+    former folder under its hidden name, and `recover_folder` brings it back.
+
+    Raises:
+        InputError: if the folder cannot be written (read-only, full disk).
+    """
+    target = Path(target)
+    partial = target.with_name(f".{target.name}.partial")
+    previous = target.with_name(f".{target.name}.previous")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        recover_folder(target)
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        yield partial
+        for path in sorted(partial.rglob("*")):
+            _flush(path)
+        _flush(partial)
+        shutil.rmtree(previous, ignore_errors=True)
+        if target.exists():
+            target.rename(previous)
+        partial.rename(target)
+        _flush(target.parent)
+        shutil.rmtree(previous, ignore_errors=True)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise InputError(
+            f"{target}: could not be written: {error.strerror or error}. "
+            "What was there before is unchanged. Free some space or name another folder."
+        ) from error
+
+
+def recover_folder(target: Path) -> None:
+    """Bring back a folder whose replacement was cut off between its two renames."""
+    previous = target.with_name(f".{target.name}.previous")
+    if previous.exists() and not target.exists():
+        previous.rename(target)
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write JSON (UTF-8, readable Chinese) whole or not at all."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(
+        json.dumps(data, ensure_ascii=False, indent=2, default=str) + "\n", encoding="utf-8"
+    )
+    _flush(partial)
+    partial.replace(path)
+
+
+def cache_folder(*parts: str) -> Path:
+    """The folder for what can be made again: `$HAZARDSCRIBE_CACHE` or `~/.cache/hazardscribe`."""
+    root = os.environ.get("HAZARDSCRIBE_CACHE") or str(Path.home() / ".cache" / "hazardscribe")
+    return Path(root, *parts)
+
+
+def _flush(path: Path) -> None:
+    if os.name == "nt" and path.is_dir():  # Windows cannot open a folder
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

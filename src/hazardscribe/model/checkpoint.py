@@ -1,0 +1,161 @@
+"""Save and load a model folder: a plain Hugging Face checkpoint plus what describing needs to know.
+
+Beside transformers' own files lie two small ones of ours, which others may ignore:
+`hazardscribe.json` (prompt, language, decode bound) and `alignment_head.safetensors`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import nn
+
+from hazardscribe.errors import InputError
+from hazardscribe.files import new_folder, recover_folder, write_json
+
+CARD_FILE = "hazardscribe.json"
+HEAD_FILE = "alignment_head.safetensors"
+DEFAULT_PROMPT = {"zh": "描述图中的安全隐患。", "en": "Describe the safety hazard in the photo."}
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What describing needs beyond the checkpoint itself.
+
+    Attributes:
+        language: `zh` or `en`, the language of the descriptions.
+        prompt: the user text beside the photo, the same in training and describing.
+        target: template of the text that was learned, over the columns of the pairs.
+        image_bound: longest side, in pixels, to which photos are decoded before the processor's own
+            resize; the same in training and describing.
+        start: the checkpoint that training started from, if any (for the nearest-photo baseline).
+        version: version of hazardscribe that wrote the folder.
+    """
+
+    language: str = "zh"
+    prompt: str = DEFAULT_PROMPT["zh"]
+    target: str = "{description}"
+    image_bound: int | None = None
+    start: str | None = None
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A loaded model folder."""
+
+    vlm: Any
+    processor: Any
+    card: Card
+    folder: Path
+
+
+def save_checkpoint(
+    folder: Path,
+    vlm: Any,
+    processor: Any,
+    *,
+    card: Card | None = None,
+    head: nn.Module | None = None,
+    state_dict: dict[str, torch.Tensor] | None = None,
+) -> None:
+    """Write a model folder, whole or not at all.
+
+    Args:
+        state_dict: tensors to save in place of the model's own (merged adapters).
+        head: alignment head, written beside the model for re-ranking and retrieval.
+
+    Raises:
+        InputError: if the folder cannot be written.
+    """
+    with new_folder(Path(folder)) as partial:
+        vlm.save_pretrained(partial, state_dict=state_dict)
+        processor.save_pretrained(partial)
+        if card is not None:
+            write_json(partial / CARD_FILE, asdict(card))
+        if head is not None:
+            tensors = {name: value.contiguous() for name, value in head.state_dict().items()}
+            save_file(tensors, partial / HEAD_FILE, metadata={"form": getattr(head, "form", "")})
+
+
+def load_checkpoint(
+    folder: str | Path, *, dtype: torch.dtype = torch.float32, device: str | torch.device = "cpu"
+) -> Checkpoint:
+    """Load any image-text-to-text checkpoint in Hugging Face format, safetensors only.
+
+    Args:
+        folder: a model folder, or a name in the local cache.
+        dtype: type of the weights; float32 to train, since bfloat16 rounds AdamW's updates away.
+
+    Raises:
+        InputError: if the folder is missing, damaged, holds custom code, pickled weights, or no
+            image-text-to-text model.
+    """
+    from transformers import AutoModelForImageTextToText, AutoProcessor
+
+    folder = Path(folder)
+    recover_folder(folder)
+    _refuse_unusable(folder)
+    try:
+        vlm = AutoModelForImageTextToText.from_pretrained(
+            folder, dtype=dtype, use_safetensors=True, trust_remote_code=False
+        )
+        processor = AutoProcessor.from_pretrained(folder, trust_remote_code=False)
+    except (OSError, ValueError, KeyError, SafetensorError, RuntimeError) as error:
+        raise InputError(
+            f"{folder}: could not be loaded as an image-text-to-text model: {error}\n"
+            "Name a folder that `hazardscribe init` or `hazardscribe train` wrote, or any "
+            "checkpoint that transformers' AutoModelForImageTextToText loads."
+        ) from error
+    return Checkpoint(vlm.to(device).eval(), processor, load_card(folder), folder)
+
+
+def load_card(folder: Path) -> Card:
+    """The card of a model folder; a checkpoint from elsewhere has none and gets the defaults.
+
+    Raises:
+        InputError: if the file is there but is not valid.
+    """
+    path = Path(folder) / CARD_FILE
+    if not path.is_file():
+        return Card()
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        known = {field.name for field in fields(Card)}
+        return Card(**{key: value for key, value in stored.items() if key in known})
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: is not valid: {error}. Delete it to take defaults.") from error
+
+
+def _refuse_unusable(folder: Path) -> None:
+    config = folder / "config.json"
+    if not folder.is_dir():
+        # A name in the local cache, or nothing: transformers tells which.
+        if folder.is_absolute() or str(folder).startswith("."):
+            raise InputError(f"{folder}: there is no such model folder. Check the path.")
+        return
+    if not config.is_file():
+        raise InputError(
+            f"{folder}: holds no config.json, so it is not a model folder. After training, the "
+            "model lies in the run folder's `model/`."
+        )
+    try:
+        settings = json.loads(config.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{config}: is not valid JSON ({error}); the file is damaged.") from error
+    if "auto_map" in settings:
+        raise InputError(
+            f"{folder}: needs custom code ({config.name} has an auto_map), which hazardscribe "
+            "never runs. Take the version of this model that transformers supports by itself."
+        )
+    if not any(folder.glob("*.safetensors")):
+        raise InputError(
+            f"{folder}: holds no *.safetensors. Pickled weights are not loaded, because loading "
+            "them can run code; convert them with transformers' save_pretrained first."
+        )

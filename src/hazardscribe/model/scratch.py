@@ -1,0 +1,96 @@
+"""Small untrained parts, for the demo and for machines without pretrained models.
+
+The tokenizer is learned from the pairs' own descriptions, Chinese or English.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from hazardscribe.model.compose import LanguageModel, Tower
+
+IMAGE_SIZE = 128
+_BOS, _EOS, _PAD, _IMAGE = "<bos>", "<eos>", "<pad>", "<image>"
+
+
+def scratch_tower(image_size: int | None = None, width: int = 32, seed: int = 0) -> Tower:
+    """A small residual network (He et al. 2016), stride 16.
+
+    Args:
+        image_size: side of the square input in pixels, default 128: 64 tokens a photo.
+        width: channels of the first stage; later stages double it.
+    """
+    from transformers import ResNetConfig, ResNetModel
+
+    widths = [width, 2 * width, 4 * width, 8 * width]
+    config = ResNetConfig(
+        embedding_size=width,
+        hidden_sizes=widths,
+        depths=[1, 1, 2, 2],
+        layer_type="basic",
+        downsample_in_first_stage=False,
+    )
+    config.hidden_size = widths[-1]
+    torch.manual_seed(seed)
+    model = ResNetModel(config)
+    # The last stage keeps its resolution: 8 x 8 tokens at 128 pixels rather than 4 x 4.
+    size = image_size or IMAGE_SIZE
+    return Tower(
+        model,
+        config,
+        stride=32,
+        image_size=size,
+        mean=[0.5] * 3,
+        std=[0.25] * 3,
+        class_token=False,
+        convolutional=True,
+    )
+
+
+def scratch_language_model(
+    texts: Sequence[str], width: int = 192, layers: int = 3, seed: int = 0
+) -> LanguageModel:
+    """A small Llama with a byte-level BPE tokenizer learned from the descriptions.
+
+    Args:
+        texts: the training descriptions.
+        width: embedding width. layers: number of transformer layers.
+    """
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    # Byte-level, so that no character of a later ledger is unknown.
+    core = Tokenizer(models.BPE())
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=2000,
+        special_tokens=[_PAD, _BOS, _EOS, _IMAGE],
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    core.train_from_iterator(sorted(texts), trainer)
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=core,
+        bos_token=_BOS,
+        eos_token=_EOS,
+        pad_token=_PAD,
+        additional_special_tokens=[_IMAGE],
+    )
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=width,
+        intermediate_size=4 * width,
+        num_hidden_layers=layers,
+        num_attention_heads=width // 48,
+        num_key_value_heads=width // 48,
+        max_position_embeddings=2048,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        tie_word_embeddings=True,
+    )
+    torch.manual_seed(seed)
+    return LanguageModel(LlamaForCausalLM(config), tokenizer)

@@ -1,0 +1,104 @@
+"""The two text sequences of the method.
+
+The *first* sequence is what the visual encoder makes of a photo: tokens in the language model's
+embedding space. The *second* sequence is what a frozen text encoder makes of the written
+description. Both come as padded batches with a mask, whatever model family produced them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+import torch.nn.functional as F
+
+# Inputs of a processor that belong to the language model; everything else describes the image.
+TEXT_INPUTS = frozenset(
+    {"input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids", "position_ids"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FirstSequence:
+    """The encoder's output for a batch of photos.
+
+    Attributes:
+        values: `(B, N, D_llm)` float; zero where `mask` is false.
+        mask: `(B, N)` bool; photos may have different numbers of tokens.
+        encoder_output: what `get_image_features` returned; hand it to the model's forward pass as
+            `mm_encoder_outputs={"image": ...}` so that the tower runs once a step.
+    """
+
+    values: torch.Tensor
+    mask: torch.Tensor
+    encoder_output: Any
+
+
+class TextEncoder(Protocol):
+    """A frozen, trained text encoder."""
+
+    dim: int
+
+    def encode(self, texts: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Texts to token states `(B, M, D_text)` and a boolean mask `(B, M)`."""
+        ...
+
+
+def first_sequence(vlm: Any, inputs: dict[str, Any], image_token_id: int) -> FirstSequence:
+    """Run the visual encoder once: photos to tokens in the language model's embedding space.
+
+    Model families return their tokens as a tensor, as a list per image or per tile; they are
+    regrouped by photo by counting the placeholders in each row of `input_ids`.
+
+    Args:
+        vlm: any image-text-to-text model of transformers.
+        inputs: what its processor gave for a batch, `input_ids` `(B, L)` among it.
+        image_token_id: id of the placeholder token.
+
+    Raises:
+        ValueError: if the model's tokens and the placeholders differ in number.
+    """
+    image_inputs = {name: value for name, value in inputs.items() if name not in TEXT_INPUTS}
+    output = vlm.get_image_features(**image_inputs, return_dict=True)
+    features = output.pooler_output
+    if isinstance(features, torch.Tensor):
+        flat = features.reshape(-1, features.shape[-1])
+    else:
+        flat = torch.cat([part.reshape(-1, part.shape[-1]) for part in features])
+    counts = (inputs["input_ids"] == image_token_id).sum(-1).tolist()
+    if sum(counts) != len(flat):
+        raise ValueError(
+            f"first_sequence: the prompt holds {sum(counts)} image placeholders but the encoder "
+            f"made {len(flat)} tokens; processor and model do not belong together"
+        )
+    values = torch.nn.utils.rnn.pad_sequence(list(flat.split(counts)), batch_first=True)
+    lengths = torch.tensor(counts, device=values.device)
+    mask = torch.arange(values.shape[1], device=values.device) < lengths[:, None]
+    return FirstSequence(values, mask, output)
+
+
+@torch.no_grad()
+def second_sequence(encoder: TextEncoder, texts: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Descriptions to the text encoder's token states `(B, M, D_text)` and mask `(B, M)`.
+
+    The encoder is frozen: no gradient is kept.
+    """
+    return encoder.encode(texts)
+
+
+def pool_sequence(values: torch.Tensor, mask: torch.Tensor, pooling: str = "mean") -> torch.Tensor:
+    """Pool `(B, M, D)` under a boolean mask `(B, M)` to unit vectors `(B, D)`.
+
+    Args:
+        pooling: `mean` over the mask, or `cls`: the first token.
+
+    Raises:
+        ValueError: if the pooling is neither.
+    """
+    if pooling == "cls":
+        return F.normalize(values[:, 0], dim=-1)
+    if pooling != "mean":
+        raise ValueError(f"pooling {pooling!r} is unknown; choose mean or cls")
+    weights = mask[..., None].to(values.dtype)
+    return F.normalize((values * weights).sum(1) / weights.sum(1).clamp(min=1), dim=-1)

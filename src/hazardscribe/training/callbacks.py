@@ -1,0 +1,108 @@
+"""What happens around the training loop: stopping on request, evaluating at the end, progress."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from types import FrameType
+from typing import Any
+
+from tqdm import tqdm
+from transformers import TrainerCallback
+
+logger = logging.getLogger(__name__)
+
+
+class StopOnSignal(TrainerCallback):
+    """On SIGTERM or SIGINT: finish the step, save a resumable checkpoint, stop.
+
+    A second signal of the same kind ends the process as if this were not here.
+
+    Attributes:
+        received: number of the signal that stopped the run, else None.
+    """
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self._former: dict[int, Any] = {}
+
+    def __enter__(self) -> StopOnSignal:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            try:
+                self._former[number] = signal.signal(number, self._handle)
+            except ValueError:  # not in the main thread: leave signals to their owner
+                break
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, former in self._former.items():
+            signal.signal(number, former)
+        self._former = {}
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self.received = number
+        signal.signal(number, self._former[number])
+        logger.warning(
+            "%s received: finishing this step, saving a checkpoint, then stopping",
+            signal.Signals(number).name,
+        )
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
+        """Ask the loop to save and stop."""
+        if self.received is not None:
+            control.should_save = True
+            control.should_evaluate = False
+            control.should_training_stop = True
+        return control
+
+
+class EvaluateAtEnd(TrainerCallback):
+    """The last step is always evaluated, whatever the interval."""
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
+        """Ask for an evaluation after the last step."""
+        if state.global_step >= state.max_steps:
+            control.should_evaluate = True
+        return control
+
+
+class Progress(TrainerCallback):
+    """One progress bar for the run and one line an evaluation; nothing where nobody watches."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Open the bar at the step from which a resumed run goes on."""
+        self._bar = tqdm(
+            total=state.max_steps,
+            initial=state.global_step,
+            desc="train",
+            unit="step",
+            dynamic_ncols=True,
+            mininterval=0.5 if sys.stderr.isatty() else 30,
+        )
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Move the bar."""
+        if self._bar is not None:
+            self._bar.update(1)
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kw: Any) -> None:
+        """Show the losses on the bar, and an evaluation as a line above it."""
+        if self._bar is None or not logs:
+            return
+        if "caption_loss" in logs:
+            shown = {k.removesuffix("_loss"): f"{v:.3f}" for k, v in logs.items() if "_loss" in k}
+            self._bar.set_postfix(shown, refresh=False)
+        scores = {k.removeprefix("eval_"): v for k, v in logs.items() if k.startswith("eval_")}
+        if scores:
+            line = "  ".join(f"{name} {value:.3f}" for name, value in scores.items())
+            self._bar.write(f"step {state.global_step}: dev {line}", file=sys.stderr)
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Close the bar."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None

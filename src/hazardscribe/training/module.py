@@ -1,0 +1,148 @@
+"""The model in training: a vision-language model and an alignment head, one forward pass."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from hazardscribe.model.parts import image_token_id, modules_of, part_of
+from hazardscribe.model.prompting import IGNORED
+from hazardscribe.model.sequences import FirstSequence, first_sequence
+from hazardscribe.objectives.alignment import (
+    AlignmentHead,
+    corpus_nll,
+    in_batch_nll,
+    sigmoid_nll,
+    token_nll,
+)
+from hazardscribe.objectives.caption import caption_nll
+from hazardscribe.training.recipe import Recipe
+from hazardscribe.training.text_bank import TextBank
+
+Precision = Literal["float32", "bfloat16"]
+
+
+class TrainingModule(nn.Module):
+    """Computes both losses of a batch; the tower runs once.
+
+    Gradients: the caption loss reaches tower, projector and language model; the alignment loss
+    reaches tower, projector and the alignment head.
+
+    Args:
+        vlm: any image-text-to-text model. head: alignment head, None: caption likelihood alone.
+        bank: vectors of the training texts. recipe: precision of the parts, form of the alignment.
+    """
+
+    def __init__(
+        self, vlm: Any, head: AlignmentHead | None, bank: TextBank | None, recipe: Recipe
+    ) -> None:
+        super().__init__()
+        self.vlm, self.head, self.bank = vlm, head, bank
+        self.image_token_id = image_token_id(vlm.config)
+        self.encoder_precision: Precision = recipe.tower.compute
+        self.llm_precision: Precision = recipe.llm.compute
+        share_above = recipe.alignment.share_above
+        self.share_above = share_above if share_above < 1 else None
+        self._tower = modules_of(vlm, "tower")
+        self._fixed_tower = recipe.tower.tune == "freeze"
+        self._fixed_norm = recipe.tower_norm == "fixed" or self._fixed_tower
+
+    def train(self, mode: bool = True) -> TrainingModule:
+        """As `nn.Module.train`, but what is frozen stays in evaluation mode.
+
+        A frozen batch norm would otherwise move its statistics all the same.
+        """
+        super().train(mode)
+        for module in self._tower:
+            if self._fixed_tower or (
+                self._fixed_norm and isinstance(module, nn.modules.batchnorm._BatchNorm)
+            ):
+                module.training = False
+        return self
+
+    def forward(self, batch: dict[str, Any]) -> dict[str, torch.Tensor]:
+        """Both losses as sums, in nats.
+
+        Args:
+            batch: the processor's inputs, `labels` `(B, L)` shifted, `bank_indices` `(B,)`.
+
+        Returns:
+            `caption` summed over supervised tokens and `alignment` summed over photos.
+        """
+        inputs = dict(batch)
+        labels, bank_indices = inputs.pop("labels"), inputs.pop("bank_indices")
+        with self._autocast(self.encoder_precision):
+            sequence = first_sequence(self.vlm, inputs, self.image_token_id)
+        losses = {"caption": self._caption(inputs, labels, sequence)}
+        if self.head is not None:
+            losses["alignment"] = self._alignment(sequence, bank_indices)
+        return losses
+
+    def _caption(
+        self, inputs: dict[str, Any], labels: torch.Tensor, sequence: FirstSequence
+    ) -> torch.Tensor:
+        supervised = labels != IGNORED
+        text_inputs = {
+            name: value for name, value in inputs.items() if not name.startswith("pixel_")
+        }
+        with self._autocast(self.llm_precision):
+            logits = self.vlm(
+                **text_inputs,
+                mm_encoder_outputs={"image": sequence.encoder_output},
+                logits_to_keep=supervised,  # the vocabulary's product only where it is needed
+                use_cache=False,
+            ).logits
+        return caption_nll(logits, labels[supervised])
+
+    def _alignment(self, sequence: FirstSequence, bank_indices: torch.Tensor) -> torch.Tensor:
+        assert self.head is not None
+        assert self.bank is not None
+        head, bank = self.head, self.bank
+        scale = head.scale()
+        if head.form == "token":
+            return token_nll(
+                head.tokens(sequence.values),
+                sequence.mask,
+                bank.tokens[bank_indices],
+                bank.token_mask[bank_indices],
+                bank_indices,
+                scale,
+            )
+        photos = head(sequence.values, sequence.mask)
+        if head.form == "corpus":
+            return corpus_nll(
+                photos, bank.vectors, bank.log_counts, bank_indices, scale, self.share_above
+            )
+        texts = bank.vectors[bank_indices]
+        if head.form == "sigmoid":
+            return sigmoid_nll(photos, texts, bank_indices, scale, head.bias)
+        return in_batch_nll(photos, texts, bank_indices, scale)
+
+    def _autocast(self, precision: Precision) -> torch.autocast:
+        device = next(self.vlm.parameters()).device.type
+        return torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16")
+
+    def parameter_groups(self, recipe: Recipe) -> list[dict[str, Any]]:
+        """Trained parameters by part, matrices with weight decay and vectors without."""
+        rates = {
+            "tower": recipe.tower.learning_rate,
+            "projector": recipe.projector.learning_rate,
+            "llm": recipe.llm.learning_rate,
+            "head": recipe.alignment.learning_rate,
+        }
+        groups: dict[tuple[str, bool], list[nn.Parameter]] = {}
+        for name, parameter in self.named_parameters():
+            if parameter.requires_grad:
+                part = "head" if name.startswith("head.") else part_of(name.removeprefix("vlm."))
+                groups.setdefault((part, parameter.ndim >= 2), []).append(parameter)
+        return [
+            {
+                "params": parameters,
+                "lr": rates[part],
+                "weight_decay": recipe.weight_decay if decays else 0.0,
+                "part": part,
+            }
+            for (part, decays), parameters in groups.items()
+        ]

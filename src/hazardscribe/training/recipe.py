@@ -1,0 +1,245 @@
+"""The recipe of a training run: what is trained, from what, on what, how.
+
+This file imports neither torch nor transformers, so that the command line can show every key
+without waiting. The keys here are the YAML's keys and the command line's options.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from hazardscribe.errors import InputError
+
+
+@dataclass(frozen=True)
+class Part:
+    """How one part of the model (tower, projector or llm) is trained.
+
+    Attributes:
+        tune: `full` trains its weights, `lora` trains low-rank adapters, `freeze` leaves it alone.
+        learning_rate: peak learning rate of AdamW for this part.
+        compute: type its products are computed in; weights in training stay float32. Keep
+            batch-normalised towers in float32: in bfloat16 their gradient is noise.
+    """
+
+    tune: Literal["full", "lora", "freeze"] = "full"
+    learning_rate: float = 1e-4
+    compute: Literal["float32", "bfloat16"] = "float32"
+
+
+@dataclass(frozen=True)
+class Lora:
+    """Low-rank adapters (Hu et al. 2021), used by the parts whose `tune` is `lora`.
+
+    Attributes:
+        rank: rank of the update.
+        alpha: the update is scaled by alpha / rank.
+        dropout: dropout in front of the adapters.
+    """
+
+    rank: int = 16
+    alpha: int = 32
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """The second objective: likelihood of the written description among others, given the photo.
+
+    Attributes:
+        weight: its weight beside the caption likelihood, which has weight 1; 0 leaves it out.
+        form: `corpus` against all distinct training texts (exact), `in_batch` softmax, `sigmoid`,
+            or `token` (late interaction of the two sequences, in batch).
+        text_encoder: `lsa` (embedded, fitted on the training texts) or a model folder.
+        prefix: put in front of each text for the encoder (`query: ` for E5).
+        pooling: `mean` or `cls`; default: what the folder states, else `mean`.
+        share_above: texts at least this similar (cosine, centred) to the photo's own share its
+            target mass; 1.0: only equal texts.
+        queries: learned queries that pool the first sequence.
+        learning_rate: of the alignment head.
+    """
+
+    weight: float = 0.3
+    form: Literal["corpus", "in_batch", "sigmoid", "token"] = "corpus"
+    text_encoder: str = "lsa"
+    prefix: str = ""
+    pooling: Literal["mean", "cls"] | None = None
+    share_above: float = 0.95
+    queries: int = 4
+    learning_rate: float = 1e-3
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Changes to the training photos that their descriptions survive. All are off by default.
+
+    Attributes:
+        mirror: share of photos shown mirrored; left/right (左/右) are swapped in their text, and a
+            photo whose text names another direction (east, clockwise ...) is left alone.
+        brightness: largest relative change of brightness and contrast, 0..1.
+        crop: largest share of each side that a random crop may take away, 0..0.5. A hazard at the
+            edge may be lost while its text remains: keep it small.
+    """
+
+    mirror: float = 0.0
+    brightness: float = 0.0
+    crop: float = 0.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything a training run depends on, besides the pairs.
+
+    Attributes:
+        start: model folder to start from (`hazardscribe init`, or any image-text-to-text model).
+        language: language of the descriptions: `zh`, `en`, or `auto` (found from the texts).
+        target: template of the text to learn; names in braces are columns of the pairs.
+        prompt: user text beside the photo; default: one in the language of the descriptions.
+        tower: how the visual tower is trained.
+        projector: how the projector is trained.
+        llm: how the language model is trained.
+        lora: adapters for the parts tuned by `lora`.
+        alignment: the second objective.
+        augmentation: changes to the training photos.
+        image_size: side of the model's square input in pixels; default: the checkpoint's own. Only
+            for models whose tower takes any size (convolutional, DINOv2).
+        image_bound: longest side to which photos are decoded and kept; default: twice the model's
+            side.
+        tower_norm: `fixed` keeps the batch-norm statistics of a pretrained tower, `moving` updates
+            them (for towers trained from scratch).
+        steps: optimizer steps; 0: take `epochs`.
+        epochs: passes over the training photos, where `steps` is 0.
+        batch_size: photos a device and forward pass.
+        accumulation: forward passes an optimizer step.
+        warmup: share of the steps over which the learning rate rises.
+        schedule: course of the learning rate after warm-up.
+        weight_decay: AdamW's, on matrices only.
+        max_grad_norm: gradients are scaled down to this norm; 0: never.
+        max_text_tokens: longer descriptions are cut here in training.
+        evaluate_every: steps between evaluations by generated text on `dev`; 0: at the end only.
+        evaluate_photos: at most this many photos of `dev` each time.
+        best_by: score on `dev` that decides which weights are kept.
+        patience: stop after this many evaluations without a better score; 0: never.
+        save_every: steps between resumable checkpoints; 0: at every evaluation.
+        keep: resumable checkpoints kept.
+        activation_checkpointing: recompute activations in the backward pass to save memory.
+        workers: processes that prepare batches; 0: in the training process.
+        seed: of everything random.
+        report_to: loggers of the Trainer, such as `tensorboard` or `wandb`.
+    """
+
+    start: str = ""
+    language: Literal["auto", "zh", "en"] = "auto"
+    target: str = "{description}"
+    prompt: str | None = None
+    tower: Part = field(default_factory=lambda: Part(learning_rate=1e-4))
+    projector: Part = field(default_factory=lambda: Part(learning_rate=1e-3))
+    llm: Part = field(default_factory=lambda: Part(learning_rate=1e-4))
+    lora: Lora = field(default_factory=Lora)
+    alignment: Alignment = field(default_factory=Alignment)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    image_size: int | None = None
+    image_bound: int | None = None
+    tower_norm: Literal["fixed", "moving"] = "fixed"
+    steps: int = 0
+    epochs: float = 3.0
+    batch_size: int = 16
+    accumulation: int = 1
+    warmup: float = 0.05
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    weight_decay: float = 0.01
+    max_grad_norm: float = 1.0
+    max_text_tokens: int = 128
+    evaluate_every: int = 0
+    evaluate_photos: int = 200
+    best_by: Literal[
+        "cider_d", "bleu_4", "rouge_l", "element_f1", "hazard_f1", "balanced_accuracy"
+    ] = "cider_d"
+    patience: int = 0
+    save_every: int = 0
+    keep: int = 2
+    activation_checkpointing: bool = False
+    workers: int = 0
+    seed: int = 0
+    report_to: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        _check(self.batch_size >= 1, "batch_size", self.batch_size, "at least 1")
+        _check(self.accumulation >= 1, "accumulation", self.accumulation, "at least 1")
+        _check(self.steps >= 0, "steps", self.steps, "0 or more")
+        _check(self.steps or self.epochs > 0, "epochs", self.epochs, "above 0 where steps is 0")
+        _check(0 <= self.warmup < 1, "warmup", self.warmup, "a share of the steps, 0 to below 1")
+        _check(self.keep >= 1, "keep", self.keep, "at least 1")
+        _check(self.max_text_tokens >= 2, "max_text_tokens", self.max_text_tokens, "at least 2")
+        _check(self.alignment.weight >= 0, "alignment.weight", self.alignment.weight, "0 or more")
+        _check(
+            0 <= self.augmentation.mirror <= 1,
+            "augmentation.mirror",
+            self.augmentation.mirror,
+            "a share, 0 to 1",
+        )
+        _check(
+            0 <= self.augmentation.crop <= 0.5,
+            "augmentation.crop",
+            self.augmentation.crop,
+            "a share of the side, 0 to 0.5",
+        )
+        for name in ("tower", "projector", "llm"):
+            rate = getattr(self, name).learning_rate
+            _check(0 < rate < 1, f"{name}.learning_rate", rate, "between 0 and 1")
+        if all(getattr(self, name).tune == "freeze" for name in ("tower", "projector", "llm")):
+            raise InputError(
+                "recipe: tower, projector and llm are all frozen, so nothing would be trained. "
+                "Set tune: full or lora for at least one."
+            )
+        if self.projector.tune == "lora":
+            raise InputError(
+                "recipe: projector.tune: lora is not supported; a projector is small, train it "
+                "full or freeze it."
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON and YAML."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Recipe:
+        """Build a recipe from plain values.
+
+        Raises:
+            InputError: naming the key that is unknown or wrong.
+        """
+        import jsonargparse
+
+        parser = jsonargparse.ArgumentParser(exit_on_error=False)
+        parser.add_class_arguments(cls, "recipe")
+        try:
+            parsed = parser.parse_object({"recipe": values})
+            return parser.instantiate_classes(parsed).recipe  # type: ignore[no-any-return]
+        except jsonargparse.ArgumentError as error:
+            raise InputError(f"recipe: {error}") from error
+
+    @classmethod
+    def load(cls, path: str | Path) -> Recipe:
+        """Read a YAML recipe; an unknown key is an error.
+
+        Raises:
+            InputError: if the file is missing, not YAML, or holds an unknown or wrong key.
+        """
+        from ruamel.yaml import YAML
+        from ruamel.yaml.error import YAMLError
+
+        try:
+            values = YAML(typ="safe").load(Path(path).read_text(encoding="utf-8"))
+        except (OSError, YAMLError, UnicodeDecodeError) as error:
+            raise InputError(f"recipe {path}: could not be read: {error}") from error
+        if not isinstance(values, dict):
+            raise InputError(f"recipe {path}: is not a mapping of keys to values")
+        return cls.from_dict(values.get("recipe", values))
+
+
+def _check(good: object, key: str, value: object, wanted: str) -> None:
+    if not good:
+        raise InputError(f"recipe: {key} is {value!r}; it must be {wanted}.")

@@ -1,0 +1,126 @@
+"""The run folder: what a training run leaves behind, and whether it can be resumed.
+
+RUN/model/          the best weights so far, a plain Hugging Face checkpoint
+RUN/checkpoints/    resumable checkpoints, pruned
+RUN/run.json        recipe, versions, data hash, metrics, losses
+RUN/loss.png        the losses and the dev score
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from hazardscribe import __version__
+from hazardscribe.errors import InputError
+from hazardscribe.files import write_json
+from hazardscribe.training.recipe import Recipe
+
+RUN_FILE = "run.json"
+_PACKAGES = ("torch", "torchvision", "transformers", "accelerate", "peft", "pillow", "numpy")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A finished or stopped training run.
+
+    Attributes:
+        folder: the run folder. model: the model folder with the best weights.
+        status: `finished`, `stopped_early` (no better score for `patience` evaluations) or
+            `interrupted` (by a signal; resume it).
+        metrics: scores on `dev` of the weights kept.
+        signal: number of the signal that interrupted it, else None.
+        warnings: what the user should know about the result.
+    """
+
+    folder: Path
+    model: Path
+    status: str
+    metrics: dict[str, float]
+    signal: int | None
+    warnings: list[str]
+
+
+def versions() -> dict[str, str]:
+    """Versions of what the result depends on."""
+    found = {name: metadata.version(name) for name in _PACKAGES}
+    return {"hazardscribe": __version__, "python": platform.python_version(), **found}
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest whole resumable checkpoint in `RUN/checkpoints`."""
+    numbered = [
+        (int(path.name.rpartition("-")[2]), path)
+        for path in folder.glob("checkpoint-*")
+        if path.name.rpartition("-")[2].isdigit() and (path / "trainer_state.json").is_file()
+    ]
+    return max(numbered)[1] if numbered else None
+
+
+def prepare_folder(folder: Path, recipe: Recipe, data_hash: str, resume: bool) -> Path | None:
+    """Check a run folder before work begins.
+
+    Returns:
+        The checkpoint to resume from, or None for a fresh start.
+
+    Raises:
+        InputError: if the folder holds another run, or one with another recipe or other pairs.
+    """
+    record = folder / RUN_FILE
+    checkpoint = last_checkpoint(folder / "checkpoints")
+    if not resume:
+        if record.exists():
+            raise InputError(
+                f"{folder}: already holds a training run. Continue it with --resume, or name "
+                "another folder with --out."
+            )
+        return None
+    if not record.exists():
+        raise InputError(f"{folder}: holds no training run to resume. Leave --resume out.")
+    former = json.loads(record.read_text(encoding="utf-8"))
+    recorded, wanted = former.get("recipe", {}), json.loads(json.dumps(recipe.to_dict()))
+    changed = sorted(key for key in wanted if recorded.get(key) != wanted[key])
+    if changed:
+        raise InputError(
+            f"{folder}: was trained with another recipe; these keys differ: {', '.join(changed)}. "
+            "Resume with the recipe in its run.json, or start a new run in another folder."
+        )
+    if former.get("data", {}).get("digest") != data_hash:
+        raise InputError(
+            f"{folder}: was trained on other pairs than these (data hash differs). "
+            "Resume with the same pairs, or start a new run in another folder."
+        )
+    return checkpoint
+
+
+def write_run(folder: Path, record: dict[str, Any]) -> None:
+    """Write `run.json`, whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / RUN_FILE, record)
+
+
+def plot_losses(history: list[dict[str, Any]], path: Path, score: str) -> None:
+    """Draw the losses over the steps, and the dev score under them, as a PNG."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    matplotlib.use("Agg")
+    figure = Figure(figsize=(7, 5), layout="constrained")
+    losses, scores = figure.subplots(2, 1, sharex=True)
+    for name, label in (("caption_loss", "caption"), ("alignment_loss", "alignment")):
+        points = [(entry["step"], entry[name]) for entry in history if name in entry]
+        if points:
+            losses.plot(*zip(*points, strict=True), label=label)
+    losses.set_ylabel("negative log-likelihood, nats")
+    if losses.lines:
+        losses.legend()
+    points = [(e["step"], e[f"eval_{score}"]) for e in history if f"eval_{score}" in e]
+    if points:
+        scores.plot(*zip(*points, strict=True), marker="o")
+    scores.set_ylabel(f"dev {score}")
+    scores.set_xlabel("step")
+    figure.savefig(path, dpi=120)

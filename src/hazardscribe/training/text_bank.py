@@ -1,0 +1,127 @@
+"""The second sequence of every training description, computed once and kept.
+
+The text encoder is frozen, so its vectors never change: each photo can be contrasted with the whole
+corpus at the price of one matrix product, without batch-size effects or gathers between devices.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from hazardscribe.model.sequences import pool_sequence, second_sequence
+from hazardscribe.model.text_encoder import HubEncoder, LsaEncoder
+
+_ENCODE_BATCH = 64
+
+
+class TextBank(nn.Module):
+    """Vectors of the distinct training descriptions, as buffers that move with the model.
+
+    Attributes:
+        texts: the distinct descriptions, in order of first occurrence.
+        vectors: `(C, D)` unit vectors, centred on the corpus mean: sentence encoders put all texts
+            of one subject close together, and the mean is what they share.
+        mean: `(D,)` that mean.
+        log_counts: `(C,)` log of how often each text occurs.
+        tokens: `(C, M, D)` unit token states and `token_mask` `(C, M)`; empty unless asked for.
+    """
+
+    vectors: torch.Tensor
+    mean: torch.Tensor
+    log_counts: torch.Tensor
+    tokens: torch.Tensor
+    token_mask: torch.Tensor
+
+    def __init__(
+        self,
+        texts: Sequence[str],
+        encoder: LsaEncoder | HubEncoder,
+        *,
+        pooling: str = "mean",
+        with_tokens: bool = False,
+        cache: Path | None = None,
+    ) -> None:
+        super().__init__()
+        counts = Counter(texts)
+        self.texts = list(counts)
+        self._index = {text: i for i, text in enumerate(self.texts)}
+        raw = _pooled(self.texts, encoder, pooling, cache)
+        mean = raw.mean(0)
+        centred = nn.functional.normalize(raw - mean, dim=-1)
+        self.register_buffer("vectors", centred, persistent=False)
+        self.register_buffer("mean", mean, persistent=False)
+        log_counts = torch.tensor([counts[text] for text in self.texts]).float().log()
+        self.register_buffer("log_counts", log_counts, persistent=False)
+        tokens, mask = torch.empty(0), torch.empty(0, dtype=torch.bool)
+        if with_tokens:
+            tokens, mask = _tokens(self.texts, encoder)
+        self.register_buffer("tokens", tokens, persistent=False)
+        self.register_buffer("token_mask", mask, persistent=False)
+
+    def index(self, text: str) -> int:
+        """Row of a training description."""
+        return self._index[text]
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+
+def _pooled(
+    texts: list[str], encoder: LsaEncoder | HubEncoder, pooling: str, cache: Path | None
+) -> torch.Tensor:
+    """Unit vectors `(C, D)`, taken from the cache where it has them."""
+    if cache is None or isinstance(encoder, LsaEncoder):  # fitted on this corpus: nothing to reuse
+        return _encode(texts, encoder, pooling)
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    prefix = f"{encoder.identity}/{pooling}/"
+    keys = [hashlib.sha256((prefix + text).encode()).hexdigest() for text in texts]
+    with sqlite3.connect(cache, timeout=60) as store:
+        store.execute("CREATE TABLE IF NOT EXISTS vectors (key TEXT PRIMARY KEY, value BLOB)")
+        found: dict[str, torch.Tensor] = {}
+        for key in keys:
+            row = store.execute("SELECT value FROM vectors WHERE key = ?", (key,)).fetchone()
+            if row is not None:
+                found[key] = torch.from_numpy(np.frombuffer(row[0], dtype="<f4").copy())
+        missing = [i for i, key in enumerate(keys) if key not in found]
+        if missing:
+            fresh = _encode([texts[i] for i in missing], encoder, pooling)
+            for i, vector in zip(missing, fresh, strict=True):
+                found[keys[i]] = vector
+                store.execute(
+                    "INSERT OR REPLACE INTO vectors VALUES (?, ?)",
+                    (keys[i], vector.numpy().astype("<f4").tobytes()),
+                )
+    return torch.stack([found[key] for key in keys])
+
+
+def _encode(texts: list[str], encoder: LsaEncoder | HubEncoder, pooling: str) -> torch.Tensor:
+    parts = [
+        pool_sequence(*second_sequence(encoder, texts[i : i + _ENCODE_BATCH]), pooling)
+        for i in range(0, len(texts), _ENCODE_BATCH)
+    ]
+    return torch.cat(parts)
+
+
+def _tokens(
+    texts: list[str], encoder: LsaEncoder | HubEncoder
+) -> tuple[torch.Tensor, torch.Tensor]:
+    rows, masks = [], []
+    for i in range(0, len(texts), _ENCODE_BATCH):
+        values, mask = second_sequence(encoder, texts[i : i + _ENCODE_BATCH])
+        rows += list(nn.functional.normalize(values, dim=-1))
+        masks += list(mask)
+    width = max(len(row) for row in rows)
+    values = torch.zeros(len(rows), width, rows[0].shape[-1])
+    mask = torch.zeros(len(rows), width, dtype=torch.bool)
+    for i, (row, row_mask) in enumerate(zip(rows, masks, strict=True)):
+        values[i, : len(row)] = row
+        mask[i, : len(row)] = row_mask
+    return values, mask

@@ -1,0 +1,115 @@
+"""What is trained: frozen, adapted or full, part by part; and the weights that come out of it."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import torch
+from torch import nn
+
+from hazardscribe.model.parts import part_of
+from hazardscribe.training.recipe import Recipe
+
+logger = logging.getLogger(__name__)
+
+_ADAPTER = "default"
+
+
+def apply_tuning(vlm: nn.Module, recipe: Recipe) -> None:
+    """Freeze, adapt or free each part of the model, in place.
+
+    Trained weights are float32 (bfloat16 would round AdamW's updates away); frozen ones take the
+    type their part computes in.
+    """
+    tuning = {"tower": recipe.tower, "projector": recipe.projector, "llm": recipe.llm}
+    vlm.requires_grad_(False)
+    _add_adapters(vlm, recipe)
+    for name, parameter in vlm.named_parameters():
+        part = tuning[part_of(name)]
+        is_adapter = "lora_" in name
+        parameter.requires_grad_(part.tune == "full" or (part.tune == "lora" and is_adapter))
+        if not parameter.requires_grad:
+            parameter.data = parameter.data.to(getattr(torch, part.compute))
+
+
+def _add_adapters(vlm: nn.Module, recipe: Recipe) -> None:
+    parts = [name for name in ("tower", "llm") if getattr(recipe, name).tune == "lora"]
+    if not parts:
+        return
+    from peft import LoraConfig, inject_adapter_in_model
+
+    # Exact names, not patterns: "q_proj" alone would hit the tower when only the LLM is meant.
+    targets = [
+        name
+        for name, module in vlm.named_modules()
+        if isinstance(module, nn.Linear) and part_of(name) in parts and "lm_head" not in name
+    ]
+    config = LoraConfig(
+        r=recipe.lora.rank,
+        lora_alpha=recipe.lora.alpha,
+        lora_dropout=recipe.lora.dropout,
+        target_modules=targets,
+    )
+    inject_adapter_in_model(config, vlm, adapter_name=_ADAPTER)
+
+
+def merged_state(vlm: nn.Module) -> dict[str, torch.Tensor] | None:
+    """The model's tensors with its adapters merged in, under the names of the plain model.
+
+    The model itself is left as it is: merging and unmerging in place would round its weights and
+    break exact resumption. None where there are no adapters.
+    """
+    from peft.tuners.lora import LoraLayer
+
+    layers = {name: m for name, m in vlm.named_modules() if isinstance(m, LoraLayer)}
+    if not layers:
+        return None
+    merged = {}
+    for name, tensor in vlm.state_dict().items():
+        if "lora_" in name:
+            continue
+        owner, _, leaf = name.rpartition(".base_layer.")
+        value = tensor.detach()
+        if owner in layers and leaf == "weight":
+            delta: Any = layers[owner].get_delta_weight(_ADAPTER)
+            value = (value.float() + delta.float()).to(value.dtype)
+        merged[name.replace(".base_layer.", ".")] = value
+    return merged
+
+
+def freeze_unreached(module: nn.Module, unreached: list[str]) -> None:
+    """Freeze parameters that no loss reaches (blocks past the feature layer, unused heads).
+
+    They would break distributed training and hold optimizer state for nothing.
+    """
+    for name in unreached:
+        module.get_parameter(name).requires_grad_(False)
+    if unreached:
+        logger.info(
+            "%d parameters receive no gradient and are left as they are: %s%s",
+            len(unreached),
+            ", ".join(unreached[:4]),
+            " ..." if len(unreached) > 4 else "",
+        )
+
+
+def find_unreached(module: nn.Module, batch: dict[str, Any]) -> list[str]:
+    """Names of trained parameters that one backward pass over `batch` does not reach.
+
+    Statistics and chance are left untouched: the pass runs in evaluation mode with its own
+    generator state.
+    """
+    was_training = module.training
+    module.eval()
+    with torch.random.fork_rng():
+        losses = module(batch)
+        sum(losses.values()).backward()
+    unreached = [
+        name
+        for name, parameter in module.named_parameters()
+        if parameter.requires_grad and parameter.grad is None
+    ]
+    module.zero_grad(set_to_none=True)
+    module.train(was_training)
+    return unreached
