@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from hazardscribe.errors import InputError, PhotoError
+from hazardscribe.errors import InputError
 from hazardscribe.pairs.photo import photo_digest, photo_suffix
 from hazardscribe.pairs.records import FIRST_COLUMNS, Pairs, Rejected
 from hazardscribe.pairs.tables import PAIRS_KEY
@@ -43,8 +43,6 @@ def write_pairs(pairs: Pairs, folder: str | Path) -> Path:
                 places[photo] = _copy_photo(Path(photo), target)
         _whole(target / "rejected.csv", lambda path: _write_rejected(path, pairs.rejected))
         _whole(target / "pairs.parquet", lambda path: _write_table(path, pairs, places))
-    except PhotoError:
-        raise
     except OSError as error:
         raise InputError(
             f"{target}: the pairs cannot be written here ({error.strerror or error}); free space "
@@ -68,7 +66,7 @@ def _write_table(path: Path, pairs: Pairs, places: dict[str, str]) -> None:
     import pyarrow as pa  # type: ignore[import-untyped]
     import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
-    names = [*FIRST_COLUMNS, *(name for name in pairs.frame if name not in FIRST_COLUMNS)]
+    names = [*FIRST_COLUMNS, *(str(name) for name in pairs.frame if name not in FIRST_COLUMNS)]
     kinds = {"row_number": pa.int64()}
     schema = pa.schema(
         [(name, kinds.get(name, pa.string())) for name in names], metadata={PAIRS_KEY: b"1"}
