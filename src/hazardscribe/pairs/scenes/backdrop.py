@@ -23,7 +23,7 @@ _FLOORS: tuple[Rgb, ...] = ((150, 146, 138), (128, 132, 134), (164, 150, 130), (
 
 
 def paint(brush: Brush, rng: random.Random, wide: float) -> float:
-    """Paints wall and floor over the whole picture; returns the height of the floor's far edge."""
+    """Paints wall and floor, with things on the wall; returns the floor's far edge's height."""
     horizon = rng.uniform(0.27, 0.36)
     kind = rng.choice((_workshop, _corridor, _warehouse, _site))
     floor = jitter(rng.choice(_FLOORS), rng, 12)
@@ -31,6 +31,7 @@ def paint(brush: Brush, rng: random.Random, wide: float) -> float:
     brush.rect(0, horizon - 0.06, wide, horizon, shade(floor, 0.86), 0)
     kind(brush, rng, wide, horizon)
     _floor_lines(brush, rng, wide, horizon, shade(floor, rng.choice((0.8, 1.14))))
+    _hang(brush, rng, wide, _SIGNS if kind is _site else _ON_WALL)
     return horizon
 
 
@@ -199,15 +200,16 @@ def _toolbox(brush: Brush, rng: random.Random) -> None:
 
 
 Thing = Callable[[Brush, random.Random], None]
-_ON_WALL: tuple[Thing, ...] = (_window, _window, _poster, _round_sign, _clock, _lamp)
+_SIGNS: tuple[Thing, ...] = (_poster, _round_sign)
+_ON_WALL: tuple[Thing, ...] = (_window, _window, *_SIGNS, _clock, _lamp)
 _ON_FLOOR: tuple[Thing, ...] = (_cone, _bin, _pallet, _bucket, _plant, _toolbox)
 
 
-def hang(brush: Brush, rng: random.Random, wide: float) -> None:
+def _hang(brush: Brush, rng: random.Random, wide: float, things: tuple[Thing, ...]) -> None:
     """Hangs up to three meaningless things high on the wall."""
-    for _ in range(rng.randint(0, 3)):
-        x, y = rng.uniform(0.06, 0.94) * wide, rng.uniform(0.74, 0.92)
-        rng.choice(_ON_WALL)(brush.at(x, y, rng.uniform(0.7, 1.2)), rng)
+    for third in rng.sample(range(3), rng.randint(0, 3)):
+        x, y = (third + rng.uniform(0.2, 0.8)) / 3 * wide, rng.uniform(0.74, 0.92)
+        rng.choice(things)(brush.at(x, y, rng.uniform(0.7, 1.2)), rng)
 
 
 def clutter(brush: Brush, rng: random.Random, wide: float, horizon: float) -> None:

@@ -26,7 +26,6 @@ def take_photo(items: Sequence[Item], seed: int, width: int, height: int) -> Ima
     ratio = wide / high
     room = Brush(draw, (high, 0, 0, 0, -high, high))
     horizon = backdrop.paint(room, rng, ratio)
-    backdrop.hang(room, rng, ratio)
     backdrop.clutter(room, rng, ratio, horizon)
 
     spots = {
