@@ -31,7 +31,7 @@ def paint(brush: Brush, rng: random.Random, wide: float) -> float:
     brush.rect(0, horizon - 0.06, wide, horizon, shade(floor, 0.86), 0)
     kind(brush, rng, wide, horizon)
     _floor_lines(brush, rng, wide, horizon, shade(floor, rng.choice((0.8, 1.14))))
-    _hang(brush, rng, wide, _SIGNS if kind is _site else _ON_WALL)
+    _hang(brush, rng, wide, _IN_SKY if kind is _site else _ON_WALL)
     return horizon
 
 
@@ -151,6 +151,19 @@ def _lamp(brush: Brush, rng: random.Random) -> None:
     brush.ellipse(0, -0.045, 0.05, 0.02, (255, 246, 200), 0)
 
 
+def _cloud(brush: Brush, rng: random.Random) -> None:
+    for x, y, r in ((-0.08, 0.0, 0.06), (0.0, 0.03, 0.08), (0.09, 0.0, 0.06)):
+        brush.ellipse(x, y, 1.5 * r, 0.6 * r, (255, 255, 255, 110), 0)
+
+
+def _crane(brush: Brush, rng: random.Random) -> None:
+    steel = jitter((196, 150, 60), rng, 20)
+    brush.line([(0, -0.12), (0, 0.06)], steel, 0.014)
+    brush.line([(-0.1, 0.02), (0.2, 0.02)], steel, 0.012)
+    brush.line([(-0.1, 0.02), (0, 0.06), (0.2, 0.02)], steel, 0.005)
+    brush.line([(0.15, 0.02), (0.15, -0.06)], (60, 60, 60), 0.004)
+
+
 def _cone(brush: Brush, rng: random.Random) -> None:
     brush.shadow(0, 0, 0.11, 0.03)
     body = jitter((236, 104, 36), rng, 20)
@@ -200,13 +213,13 @@ def _toolbox(brush: Brush, rng: random.Random) -> None:
 
 
 Thing = Callable[[Brush, random.Random], None]
-_SIGNS: tuple[Thing, ...] = (_poster, _round_sign)
-_ON_WALL: tuple[Thing, ...] = (_window, _window, *_SIGNS, _clock, _lamp)
+_IN_SKY: tuple[Thing, ...] = (_cloud, _crane)
+_ON_WALL: tuple[Thing, ...] = (_window, _window, _poster, _round_sign, _clock, _lamp)
 _ON_FLOOR: tuple[Thing, ...] = (_cone, _bin, _pallet, _bucket, _plant, _toolbox)
 
 
 def _hang(brush: Brush, rng: random.Random, wide: float, things: tuple[Thing, ...]) -> None:
-    """Hangs up to three meaningless things high on the wall."""
+    """Hangs up to three meaningless things high on the wall, or into the sky."""
     for third in rng.sample(range(3), rng.randint(0, 3)):
         x, y = (third + rng.uniform(0.2, 0.8)) / 3 * wide, rng.uniform(0.74, 0.92)
         rng.choice(things)(brush.at(x, y, rng.uniform(0.7, 1.2)), rng)

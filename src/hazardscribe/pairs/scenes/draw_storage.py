@@ -22,7 +22,7 @@ def stack(brush: Brush, rng: random.Random, colour: Rgb, count: int, hazard: boo
     for i in range(layers):
         x = shift if hazard else rng.uniform(-0.015, 0.015)
         crate = brush.at(x, y, degrees=-turn)
-        tint = jitter(colour, rng, 14)
+        tint = jitter(colour, rng, 8)
         crate.rect(-half, 0, half, tall, tint, 0.03)
         crate.rect(-half + 0.05, tall * 0.38, half - 0.05, tall * 0.55, shade(tint, 0.65), 0)
         crate.rect(-half + 0.06, tall * 0.68, -half + 0.24, tall * 0.86, (238, 234, 222), 0)

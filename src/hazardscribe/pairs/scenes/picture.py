@@ -43,7 +43,7 @@ def take_photo(items: Sequence[Item], seed: int, width: int, height: int) -> Ima
         mirror = rng.choice((-1, 1)) if item.kind not in _LETTERED else 1
         spot = (mirror * unit * rng.uniform(0.94, 1.06), 0.0, x * wide, 0.0, -unit, (1 - y) * high)
         brush = Brush(draw, spot).at(0, 0, degrees=rng.uniform(-2, 2))
-        colour = jitter(COLOURS[item.colour], rng, 16)
+        colour = jitter(COLOURS[item.colour], rng, 10)
         DRAWINGS[item.kind](brush, rng, colour, item.count, item.hazard)
 
     return camera.shoot(scene.reduce(_FINER), np.random.default_rng(seed))
