@@ -48,8 +48,8 @@ def divide(
     """Cut shares off the pairs, by whole groups; what is left is train.
 
     The groups are put in an order that depends on nothing but the seed and the smallest key in
-    each, then each share is filled in turn. A share is never left empty while train keeps at
-    least one group.
+    each, then each share is filled in turn. Where there are enough groups, neither a share nor
+    train is left empty; where there are too few, train and the last shares are served first.
 
     Args:
         groups: group number of each pair.
@@ -70,23 +70,23 @@ def divide(
 
     waiting = sorted(members.values(), key=rank)
     result = [TRAIN] * len(groups)
-    for split, share in shares.items():
+    for done, (split, share) in enumerate(shares.items(), start=1):
         target = round(share * len(groups)) or (1 if share > 0 else 0)
-        filled, left = 0, []
-        for position, indices in enumerate(waiting):
-            if filled >= target:
-                left.extend(waiting[position:])
-                break
-            if filled + len(indices) > max(1.25 * target, target + 1):
-                left.append(indices)  # would make the split far larger than asked for
-                continue
-            filled += len(indices)
-            for index in indices:
-                result[index] = split
-        if target and not filled and len(left) > 1:
+        largest = max(1.25 * target, target + 1)  # a group above would swell the split
+        spare = len(waiting) - (len(shares) - done + 1)  # one group for each share to come
+        taken: list[int] = []
+        left: list[list[int]] = []
+        for indices in waiting:
+            if spare > 0 and len(taken) < target and len(taken) + len(indices) <= largest:
+                taken.extend(indices)
+                spare -= 1
+            else:
+                left.append(indices)
+        if target and not taken and spare > 0:
             smallest = min(left, key=len)
             left.remove(smallest)
-            for index in smallest:
-                result[index] = split
+            taken = smallest
+        for index in taken:
+            result[index] = split
         waiting = left
     return result
