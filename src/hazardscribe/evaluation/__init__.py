@@ -7,6 +7,7 @@ Knows texts, not models: the caller predicts, this package scores. `evaluate_tex
 from hazardscribe.evaluation.baselines import nearest_texts
 from hazardscribe.evaluation.cases import Case
 from hazardscribe.evaluation.evaluate import evaluate_texts
+from hazardscribe.evaluation.report import write_report
 from hazardscribe.evaluation.result import CaseScore, ElementScore, Evaluation, Score
 from hazardscribe.evaluation.rules import Rules
 from hazardscribe.evaluation.sanity import collapse_warning
@@ -21,4 +22,5 @@ __all__ = [
     "collapse_warning",
     "evaluate_texts",
     "nearest_texts",
+    "write_report",
 ]

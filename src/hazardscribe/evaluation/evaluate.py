@@ -280,8 +280,8 @@ def _case_scores(cases: Sequence[Case], columns: Columns, truth: Truth) -> tuple
     return tuple(
         CaseScore(
             photo=case.photo,
-            references=tuple(truth.references[i]),
-            prediction=normalise(case.prediction),
+            references=tuple(text.strip() for text in case.references),
+            prediction=case.prediction.strip(),
             hazard=bool(truth.hazard[i]),
             said_hazard=bool(said[i]),
             cannot_judge=bool(columns["cannot_judge"][i, 0]),

@@ -33,7 +33,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class CaseScore:
-    """One photo: its texts, what was true, what was said, and the scores of this photo alone.
+    """One photo: its texts as given, what was true and said, and the scores of this photo alone.
 
     Attributes:
         hazard, said_hazard: truth, and what the prediction states.
@@ -52,6 +52,11 @@ class CaseScore:
     cider_d: float | None
     rouge_l: float | None
     text_similarity: float | None
+
+    @property
+    def named(self) -> frozenset[str]:
+        """Elements that are there and were named."""
+        return self.elements & self.said_elements
 
     @property
     def missing(self) -> frozenset[str]:

@@ -87,9 +87,14 @@ def _jieba() -> Any:
     return tokenizer
 
 
+def chinese_pieces(text: str) -> list[str]:
+    """jieba's pieces of the text as it stands, white space included: joined, they give the text."""
+    return list(_jieba().cut(text))
+
+
 def chinese_words(text: str) -> Tokens:
     """jieba's words."""
-    return [word for word in _jieba().cut(normalise(text)) if not word.isspace()]
+    return [word for word in chinese_pieces(normalise(text)) if not word.isspace()]
 
 
 def tokenizers(language: str) -> dict[str, Callable[[str], Tokens]]:

@@ -1,0 +1,229 @@
+"""Writes what people open after an evaluation: `metrics.json` and one `report.html`.
+
+The page is self-contained: photos (scaled down, their metadata dropped) and plots lie within it,
+it asks nothing of any network, and a policy in its head forbids it to. Photos are named by file
+name only, so that a report that is passed on does not tell where they lay.
+"""
+
+from __future__ import annotations
+
+import base64
+import difflib
+import io
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path, PurePath
+from typing import Any
+
+from hazardscribe.errors import InputError
+from hazardscribe.evaluation.baselines import BASELINES
+from hazardscribe.evaluation.notices import notices, reason_in
+from hazardscribe.evaluation.plots import element_plot, score_plot
+from hazardscribe.evaluation.report_words import COUNTS, METRICS, WORDS, summary
+from hazardscribe.evaluation.result import CaseScore, Evaluation, Score
+from hazardscribe.evaluation.tokens import chinese_pieces, normalise
+
+THUMBNAIL = 320  # pixels, longest side
+
+Piece = tuple[str, bool]  # text, and whether only one side has it
+
+
+@dataclass(frozen=True, slots=True)
+class _Card:
+    """One photo as the page shows it."""
+
+    case: CaseScore
+    name: str
+    photo: str | None
+    verdict: str
+    written: list[Piece]
+    predicted: list[Piece]
+    others: list[str]
+
+
+def write_report(
+    evaluation: Evaluation,
+    folder: str | Path,
+    *,
+    title: str,
+    run: dict[str, Any] | None = None,
+    max_cases: int = 200,
+    photo_root: str | Path | None = None,
+) -> Path:
+    """Writes `metrics.json` and `report.html` into `folder`, which is made when missing.
+
+    Args:
+        evaluation: what to report; the page is in its language.
+        folder: where to write.
+        title: heading of the page.
+        run: what to tell about the model and the data; nested mappings are flattened.
+        max_cases: how many photos the page shows, worst first.
+        photo_root: folder that relative photo paths start from.
+
+    Returns:
+        The path of `report.html`.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    folder = Path(folder)
+    data = {"title": title, **evaluation.to_json(), **({"run": run} if run else {})}
+    page = folder / "report.html"
+    html = render(evaluation, title, run, max_cases, Path(photo_root) if photo_root else None)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "metrics.json").write_text(
+            json.dumps(data, ensure_ascii=False, indent=2, allow_nan=False, default=str) + "\n",
+            encoding="utf-8",
+        )
+        page.write_text(html, encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            f"the report cannot be written to {folder} ({error}): give a folder that can be"
+        ) from error
+    return page
+
+
+def render(
+    evaluation: Evaluation,
+    title: str,
+    run: Mapping[str, Any] | None,
+    max_cases: int,
+    photo_root: Path | None,
+) -> str:
+    """The page as text."""
+    import jinja2
+
+    source = (resources.files(__package__) / "report.html.j2").read_text(encoding="utf-8")
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    language = evaluation.language
+    worst = sorted(evaluation.cases, key=lambda case: case.badness, reverse=True)[:max_cases]
+    baselines = [name for name in BASELINES if evaluation.baselines.get(name) is not None]
+    return environment.from_string(source).render(
+        title=title,
+        words=WORDS[language],
+        evaluation=evaluation,
+        summary=summary(evaluation),
+        warnings=notices(
+            [case.prediction for case in evaluation.cases],
+            evaluation.metrics,
+            evaluation.baselines,
+            language,
+        ),
+        baselines=baselines,
+        rows=list(_rows(evaluation, baselines)),
+        labels={name: score.label for name, score in evaluation.elements.items()},
+        counts=[
+            (COUNTS[name][language == "zh"], value) for name, value in evaluation.counts.items()
+        ],
+        plots=[
+            _data_url("image/svg+xml", svg.encode())
+            for svg in (score_plot(evaluation), element_plot(evaluation))
+            if svg
+        ],
+        cards=[_card(case, language, photo_root) for case in worst],
+        run=list(_flat(run or {})),
+    )
+
+
+def _rows(evaluation: Evaluation, baselines: Sequence[str]) -> Any:
+    """The headline table: label, direction, cells of model and baselines, reason for a null."""
+    language = evaluation.language
+    for name, (english, chinese, up) in METRICS.items():
+        if name not in evaluation.metrics:
+            continue
+        columns = [evaluation.metrics, *(evaluation.baselines[b] or {} for b in baselines)]
+        scores = [column.get(name, Score(None)) for column in columns]
+        known = [score.value for score in scores if score.value is not None]
+        best = None if up is None or not known else (max if up else min)(known)
+        yield {
+            "name": name,
+            "label": chinese if language == "zh" else english,
+            "up": up,
+            "starts": english[0].isupper() and name in _GROUP_STARTS,
+            "cells": [(score, score.value is not None and score.value == best) for score in scores],
+            "reason": reason_in(language, evaluation.nulls.get(name, "")),
+        }
+
+
+_GROUP_STARTS = {"hazard_f1", "element_f1", "cider_d", "distinct_share"}
+
+
+def _card(case: CaseScore, language: str, photo_root: Path | None) -> _Card:
+    """Compares the prediction with the reference that is most like it."""
+    ours = _words(case.prediction, language)
+    theirs = [_words(text, language) for text in case.references]
+    ratios = [difflib.SequenceMatcher(None, text, ours, autojunk=False).ratio() for text in theirs]
+    nearest = ratios.index(max(ratios))
+    written, predicted = difference(theirs[nearest], ours)
+    if case.hazard != case.said_hazard:
+        verdict = "missed" if case.hazard else "alarm"
+    else:
+        verdict = "other" if case.missing or case.invented else "right"
+    return _Card(
+        case=case,
+        name=PurePath(case.photo).name,
+        photo=_thumbnail(case.photo, photo_root),
+        verdict=verdict,
+        written=written,
+        predicted=predicted,
+        others=[text for i, text in enumerate(case.references) if i != nearest],
+    )
+
+
+def _words(text: str, language: str) -> list[str]:
+    """Pieces that put together again give the text."""
+    if language == "zh":
+        return chinese_pieces(text)
+    return re.findall(r"\w+(?:[-'’]\w+)*\s*|[^\w\s]+\s*", text)
+
+
+def difference(first: Sequence[str], second: Sequence[str]) -> tuple[list[Piece], list[Piece]]:
+    """Both texts in pieces, each with whether the other text lacks it."""
+
+    def key(words: Sequence[str]) -> list[str]:
+        return [normalise(word).lower() for word in words]
+
+    matcher = difflib.SequenceMatcher(None, key(first), key(second), autojunk=False)
+    sides: tuple[list[Piece], list[Piece]] = ([], [])
+    for tag, *spans in matcher.get_opcodes():
+        for side, words, (start, end) in zip(
+            sides, (first, second), (spans[:2], spans[2:]), strict=True
+        ):
+            text = "".join(words[start:end])
+            mark = text.rstrip()
+            side += [(mark, tag != "equal")] if mark else []
+            side += [(text[len(mark) :], False)] if len(mark) < len(text) else []
+    return sides
+
+
+def _thumbnail(photo: str, root: Path | None) -> str | None:
+    """The photo as a small JPEG data URL; None when it cannot be read."""
+    from hazardscribe.pairs.photo import load_photo
+
+    path = Path(photo) if root is None else root / photo
+    try:
+        image = load_photo(path, bound=THUMBNAIL)
+    except (InputError, OSError):
+        return None  # the page shows a placeholder: one bad photo must not cost the report
+    buffer = io.BytesIO()
+    image.save(buffer, format="JPEG", quality=80, optimize=True)
+    return _data_url("image/jpeg", buffer.getvalue())
+
+
+def _data_url(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Any:
+    """Nested mappings as dotted names and printable values."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", str(value)
