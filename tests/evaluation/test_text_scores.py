@@ -103,9 +103,7 @@ def test_bleu_is_sacrebleus_without_smoothing(language, tokenize, most):
     candidates = sentences(language, 50, seed=1)
     references = groups(language, 50, most, seed=2)
     sums = bleu_counts(candidates, references, tokenize).sum(axis=0)
-    streams = [
-        [group[i] if i < len(group) else None for group in references] for i in range(most)
-    ]
+    streams = [[group[i] if i < len(group) else None for group in references] for i in range(most)]
     for order in (1, 4):
         bleu = sacrebleu.BLEU(tokenize=tokenize, smooth_method="none", max_ngram_order=order)
         expected = bleu.corpus_score(candidates, streams).score / 100

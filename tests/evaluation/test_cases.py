@@ -1,0 +1,69 @@
+"""Where truth comes from: a field, facts, or the rules, in this order."""
+
+from __future__ import annotations
+
+import pytest
+
+from hazardscribe.errors import InputError
+from hazardscribe.evaluation import Case, Rules
+from hazardscribe.evaluation.cases import check_cases, element_facts, true_elements, true_hazard
+
+RULES = Rules.load("zh")
+NO_HAT, SAFE = "一名工人未戴安全帽", "未发现隐患"
+
+
+@pytest.mark.parametrize(
+    ("hazard", "facts", "references", "expected"),
+    [
+        (False, {"no_helmet": 2}, [NO_HAT], False),
+        (True, None, [SAFE], True),
+        (None, {"no_helmet": 2}, [SAFE], True),
+        (None, {"no_helmet": 0, "no_vest": 0}, [NO_HAT], False),
+        (None, {"hazards": [{"kind": "box_open"}]}, [SAFE], True),
+        (None, {"hazards": []}, [NO_HAT], False),
+        (None, {"hazards": ["something unheard of"]}, [SAFE], True),
+        (None, {"people": 3}, [NO_HAT], True),  # says nothing about hazards
+        (None, None, [SAFE, NO_HAT], True),
+        (None, None, [SAFE], False),
+        (None, {}, ["照片模糊，无法判断"], False),
+    ],
+)
+def test_hazard(hazard, facts, references, expected):
+    assert true_hazard(Case("a", references, "", hazard, facts), RULES) is expected
+
+
+@pytest.mark.parametrize(
+    ("facts", "references", "expected"),
+    [
+        ({"no_helmet": 2, "no_vest": 0}, [SAFE], {"helmet_missing"}),
+        ({"no_vest": 1}, [NO_HAT], {"helmet_missing", "vest_missing"}),  # silent on helmets
+        ({"no_helmet": 0}, [NO_HAT], set()),
+        ({"helmet_missing": True}, [SAFE], {"helmet_missing"}),
+        ({"no_helmet": None}, [NO_HAT], {"helmet_missing"}),
+        ({"hazards": ["box_open", {"kind": "no_helmet"}]}, [SAFE], {"box_open", "helmet_missing"}),
+        ({"hazards": []}, [NO_HAT], set()),
+        (None, [NO_HAT, "工人未穿反光衣"], {"helmet_missing", "vest_missing"}),
+    ],
+)
+def test_elements(facts, references, expected):
+    assert true_elements(Case("a", references, "", None, facts), RULES) == expected
+
+
+def test_a_list_of_hazards_speaks_for_all_elements():
+    assert set(element_facts({"hazards": []}, RULES)) == set(RULES.elements_by_name)
+    assert set(element_facts({"no_vest": 0}, RULES)) == {"vest_missing"}
+
+
+@pytest.mark.parametrize(
+    ("cases", "message"),
+    [
+        ([], "nothing to evaluate"),
+        ([Case("a.jpg", [], "x")], "a.jpg: references must be a list"),
+        ([Case("a.jpg", "text", "x")], "a.jpg: references must be a list"),
+        ([Case("a.jpg", ["  "], "x")], "a.jpg: a written description is empty"),
+        ([Case("a.jpg", ["x"], None)], "a.jpg: the prediction is NoneType"),
+    ],
+)
+def test_unusable_cases_are_named(cases, message):
+    with pytest.raises(InputError, match=message):
+        check_cases(cases)

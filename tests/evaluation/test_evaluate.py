@@ -1,0 +1,296 @@
+"""Scores counted by hand, their intervals, nulls, baselines and warnings."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from evaluation_texts import groups, sentences
+
+from hazardscribe.errors import InputError
+from hazardscribe.evaluation import Case, Rules, Score, evaluate_texts
+from hazardscribe.evaluation.cider import cider_d
+from hazardscribe.evaluation.tokens import characters
+
+NO_HAT, SAFE = "一名工人未戴安全帽", "未发现明显隐患"
+TRAIN = [SAFE, SAFE, NO_HAT]
+
+
+def embed(texts: list[str]) -> np.ndarray:
+    """Counts of a few characters: alike texts get alike vectors; not of unit length."""
+    return np.array([[text.count(c) + 0.1 for c in "未戴穿隐患帽"] for text in texts])
+
+
+def evaluate(cases, **options):
+    given = {
+        "train_texts": TRAIN,
+        "train_hazards": None,
+        "nearest": [NO_HAT] * len(cases),
+        "language": "zh",
+        "embed": embed,
+        "resamples": 200,
+    }
+    return evaluate_texts(cases, **{**given, **options})
+
+
+def test_scores_counted_by_hand(cases):
+    metrics = evaluate(cases).metrics
+    # hazards: three of four named, one false alarm among four safe photos
+    assert float(metrics["hazard_f1"]) == pytest.approx(3 / 4)
+    assert float(metrics["hazard_precision"]) == pytest.approx(3 / 4)
+    assert float(metrics["hazard_recall"]) == pytest.approx(3 / 4)
+    assert float(metrics["balanced_accuracy"]) == pytest.approx(3 / 4)
+    assert float(metrics["false_alarm_rate"]) == pytest.approx(1 / 4)
+    # elements: hat on 0, 1, 3 (named on 0, 3), vest on 2, 3 (named on 2, and wrongly on 5)
+    assert float(metrics["element_f1"]) == pytest.approx(6 / 9)
+    assert float(metrics["element_f1.helmet_missing"]) == pytest.approx(4 / 5)
+    assert float(metrics["element_f1.vest_missing"]) == pytest.approx(2 / 4)
+    assert float(metrics["element_f1_macro"]) == pytest.approx((4 / 5 + 2 / 4) / 2)
+    assert float(metrics["cannot_judge_share"]) == pytest.approx(1 / 8)
+    assert float(metrics["distinct_share"]) == pytest.approx(7 / 8)
+    expected = cider_d(
+        [characters(case.prediction) for case in cases],
+        [[characters(text) for text in case.references] for case in cases],
+    )
+    assert float(metrics["cider_d"]) == pytest.approx(expected.mean())
+
+
+def test_counts_and_cases(cases):
+    evaluation = evaluate(cases)
+    assert evaluation.counts == {
+        "photos": 8,
+        "references": 8,
+        "hazard_photos": 4,
+        "safe_photos": 4,
+        "hazards_named": 3,
+        "hazards_missed": 1,
+        "false_alarms": 1,
+        "cannot_judge": 1,
+        "empty": 1,
+        "distinct": 7,
+    }
+    assert evaluation.cases[3].missing == {"vest_missing"}
+    assert evaluation.cases[5].invented == {"vest_missing"}
+    assert evaluation.cases[6].cannot_judge
+    assert not evaluation.cases[7].said_hazard
+    worst = sorted(evaluation.cases, key=lambda case: case.badness, reverse=True)
+    assert {case.photo for case in worst[:2]} == {"1.jpg", "5.jpg"}
+    assert worst[2].photo == "3.jpg"
+    element = evaluation.elements["vest_missing"]
+    assert (element.support, element.predicted, element.label) == (2, 2, "未穿反光衣")
+    assert float(element.precision) == float(element.recall) == pytest.approx(1 / 2)
+
+
+def test_baselines_go_through_the_same_scores(cases):
+    evaluation = evaluate(cases, nearest=[case.references[0] for case in cases])
+    assert evaluation.baseline_texts == {"most_frequent": SAFE, "always_hazard": NO_HAT}
+    for scores in evaluation.baselines.values():
+        assert list(scores) == list(evaluation.metrics)
+    assert float(evaluation.baselines["most_frequent"]["hazard_f1"]) == 0.0
+    assert float(evaluation.baselines["most_frequent"]["hazard_precision"]) == 0.0
+    assert float(evaluation.baselines["always_hazard"]["hazard_f1"]) == pytest.approx(2 / 3)
+    assert float(evaluation.baselines["always_hazard"]["balanced_accuracy"]) == 0.5
+    nearest = evaluation.baselines["nearest"]
+    assert float(nearest["hazard_f1"]) == float(nearest["bleu_4"]) == pytest.approx(1.0)
+    assert float(nearest["cider_d"]) == pytest.approx(10.0)
+
+
+def test_json_has_flat_names_and_no_nan(cases):
+    data = evaluate(cases).to_json()
+    text = json.dumps(data, allow_nan=False, ensure_ascii=False)
+    assert "未穿反光衣" in text
+    names = [
+        "hazard_f1",
+        "hazard_precision",
+        "hazard_recall",
+        "balanced_accuracy",
+        "false_alarm_rate",
+        "element_f1",
+        "element_f1_macro",
+        "cider_d",
+        "bleu_4",
+        "bleu_1",
+        "rouge_l",
+        "cider_d_word",
+        "bleu_4_word",
+        "rouge_l_word",
+        "text_similarity",
+        "distinct_share",
+        "cannot_judge_share",
+        "shuffle_drop",
+        "element_f1.helmet_missing",
+    ]
+    for name in names:
+        for table in (data, *data["baselines"].values()):
+            assert set(table[name]) == {"value", "low", "high"}
+            assert table[name]["low"] <= table[name]["value"] <= table[name]["high"]
+    assert set(data["elements"]["helmet_missing"]) >= {"f1", "precision", "recall", "support"}
+    assert data["language"] == "zh"
+    assert data["resamples"] == 200
+    assert data["seed"] == 0
+    assert {"sacrebleu", "jieba", "hazardscribe"} <= set(data["versions"])
+    assert data["nulls"] == {}
+
+
+def test_equal_seeds_give_equal_results_and_no_resamples_no_intervals(cases):
+    first = evaluate(cases).to_json()
+    assert first == evaluate(cases).to_json()
+    other = evaluate(cases, seed=1).to_json()
+    assert first["hazard_f1"]["value"] == other["hazard_f1"]["value"]
+    none = evaluate(cases, resamples=0)
+    assert none.metrics["hazard_f1"] == Score(0.75)
+
+
+def test_english_with_several_references():
+    texts = groups("en", 40, 4, seed=3)
+    cases = [
+        Case(f"{i}.jpg", group, prediction)
+        for i, (group, prediction) in enumerate(zip(texts, sentences("en", 40, 5), strict=True))
+    ]
+    evaluation = evaluate(
+        cases, language="en", train_texts=["No visible hazard"], embed=None, nearest=None
+    )
+    assert "cider_d_word" not in evaluation.metrics
+    assert evaluation.counts["references"] == sum(map(len, texts))
+    assert evaluation.nulls["baselines.nearest"]
+    assert evaluation.nulls["baselines.always_hazard"]
+    assert evaluation.baselines["nearest"] is None
+    assert evaluation.to_json()["baselines"]["always_hazard"] is None
+    assert "jieba" not in evaluation.versions
+
+
+def test_without_a_safe_photo_hazard_scores_are_null_with_the_reason(cases):
+    evaluation = evaluate(cases[:4])
+    for name in ("hazard_f1", "hazard_precision", "balanced_accuracy", "false_alarm_rate"):
+        assert evaluation.metrics[name] == Score(None)
+        assert evaluation.baselines["nearest"][name] == Score(None)
+        assert "no safe photo" in evaluation.nulls[name]
+    assert float(evaluation.metrics["hazard_recall"]) == pytest.approx(3 / 4)
+    assert math.isnan(float(evaluation.metrics["hazard_f1"]))
+    assert evaluation.to_json()["hazard_f1"] == {"value": None, "low": None, "high": None}
+
+
+def test_without_a_hazard_false_alarms_are_still_counted(cases):
+    evaluation = evaluate(cases[4:])
+    for name in ("hazard_f1", "hazard_recall", "balanced_accuracy"):
+        assert "no photo with a hazard" in evaluation.nulls[name]
+    assert "element_f1" in evaluation.nulls
+    assert float(evaluation.metrics["false_alarm_rate"]) == pytest.approx(1 / 4)
+    assert evaluation.elements["vest_missing"].f1 == Score(None)
+    assert evaluation.elements["vest_missing"].predicted == 1
+    assert "element_f1.vest_missing" not in evaluation.metrics
+    json.dumps(evaluation.to_json(), allow_nan=False)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_cider_d_is_null_where_it_can_only_be_zero(cases, count):
+    same = [replace(cases[0], photo=f"{i}.jpg") for i in range(count)]
+    evaluation = evaluate(same)
+    for name in ("cider_d", "cider_d_word", "shuffle_drop"):
+        assert evaluation.metrics[name] == Score(None)
+        assert ("only one photo" if count == 1 else "same references") in evaluation.nulls[name]
+    json.dumps(evaluation.to_json(), allow_nan=False)
+
+
+def test_similarity_is_the_best_cosine_and_null_without_an_encoder():
+    cases = [
+        Case("a", ["ab", "cd"], "cd"),
+        Case("b", ["ab"], "cd"),
+        Case("c", ["ab"], ""),
+    ]
+    calls: list[list[str]] = []
+
+    def letters(texts: list[str]) -> np.ndarray:
+        calls.append(texts)
+        return np.array([[3.0, 0.0] if text == "ab" else [1.0, 1.0] for text in texts])
+
+    evaluation = evaluate(cases, embed=letters, train_texts=[], nearest=None)
+    got = [case.text_similarity for case in evaluation.cases]
+    assert got == pytest.approx([1.0, math.sqrt(0.5), 0.0])
+    assert calls == [["ab", "cd"]]  # each text once, nothing empty
+    assert "no text encoder" in evaluate(cases, embed=None).nulls["text_similarity"]
+    with pytest.raises(InputError, match="embed gave an array of shape"):
+        evaluate(cases, embed=lambda texts: np.zeros(len(texts)))
+
+
+def varied(count: int) -> list[Case]:
+    texts = sentences("zh", count, seed=7)
+    return [Case(f"{i}.jpg", [text], text) for i, text in enumerate(texts)]
+
+
+def test_a_model_that_looks_passes_the_shuffle_test():
+    evaluation = evaluate(varied(60), train_texts=[SAFE, NO_HAT])
+    assert evaluation.metrics["shuffle_drop"].low > 1
+    assert evaluation.warnings == ()
+
+
+def test_a_model_that_does_not_look_is_told_so():
+    cases = varied(60)
+    mixed = [replace(case, prediction=cases[i - 7].prediction) for i, case in enumerate(cases)]
+    warnings = evaluate(mixed, nearest=[case.references[0] for case in cases]).warnings
+    assert any(text.startswith("Shuffle test failed") for text in warnings)
+    assert any("cider_d" in text and "nearest" in text for text in warnings)
+
+    constant = [replace(case, prediction=NO_HAT) for case in cases]
+    evaluation = evaluate(constant)
+    assert evaluation.metrics["shuffle_drop"] == Score(0.0, 0.0, 0.0)
+    assert any("same description" in text for text in evaluation.warnings)
+    assert any(text.startswith("Shuffle test failed") for text in evaluation.warnings)
+
+
+def test_few_photos_are_called_rough(cases):
+    assert any("Only 8 photos" in text for text in evaluate(cases).warnings)
+
+
+def test_own_rules_and_training_hazards_are_used(cases, tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text("no_hazard: ['隐患']", encoding="utf-8")
+    evaluation = evaluate(cases, rules=Rules.load(path), train_hazards=[True, None, False])
+    assert evaluation.rules == str(path)
+    assert evaluation.baseline_texts["always_hazard"] == SAFE
+    assert evaluation.elements == {}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"nearest": ["x"]}, "8 cases but 1 nearest"),
+        ({"train_hazards": [True]}, "3 training texts but 1 hazard values"),
+        ({"language": "de"}, "'de' cannot be scored"),
+    ],
+)
+def test_unusable_arguments_are_named(cases, options, message):
+    with pytest.raises(InputError, match=message):
+        evaluate(cases, **options)
+
+
+def test_hash_names_the_set_whatever_its_order_or_folder(cases):
+    first = evaluate(cases).split_hash
+    moved = [replace(case, photo=f"/elsewhere/{case.photo}", prediction="x") for case in cases]
+    assert evaluate(moved[::-1]).split_hash == first
+    assert evaluate(cases[1:]).split_hash != first
+
+
+def test_a_thousand_photos_take_seconds():
+    texts = sentences("zh", 2000, seed=11)
+    cases = [Case(f"{i}.jpg", [texts[i]], texts[1000 + i]) for i in range(1000)]
+    evaluate(cases[:10])  # jieba's dictionary
+    start = time.perf_counter()
+    evaluate(cases, resamples=1000)
+    assert time.perf_counter() - start < 20  # about 2 s on two idle cores
+
+
+def test_scoring_needs_no_deep_learning_framework():
+    code = (
+        "import sys, hazardscribe.evaluation, hazardscribe.evaluation.report;"
+        "bad = {'torch', 'transformers', 'matplotlib', 'jieba', 'sacrebleu'} & set(sys.modules);"
+        "sys.exit(str(bad) if bad else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,204 @@
+"""The report is whole, offline, safe to open, and tells the truth in both languages."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+from PIL import Image
+
+from hazardscribe.errors import InputError
+from hazardscribe.evaluation import Case, evaluate_texts, write_report
+from hazardscribe.evaluation.notices import _ZH, reason_in
+from hazardscribe.evaluation.plots import element_plot, plot_language, score_plot
+from hazardscribe.evaluation.report import difference
+from hazardscribe.evaluation.report_words import COUNTS, METRICS, WORDS
+
+VOID = {"meta", "link", "img", "br", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """Collects tags and attributes, and checks that tags nest."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.text = ""
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def evaluation(cases, language="zh", **options):
+    given = {"train_texts": ["未发现隐患"], "train_hazards": None, "nearest": None, "embed": None}
+    return evaluate_texts(cases, language=language, resamples=50, **{**given, **options})
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """One large photo with a position in its metadata, one damaged file; others are missing."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    exif = Image.Exif()
+    exif[0x010E] = "SECRET-PLACE"
+    Image.new("RGB", (900, 600), (200, 60, 40)).save(folder / "0.jpg", exif=exif)
+    (folder / "1.jpg").write_bytes(b"\xff\xd8 not a photo")
+    return folder
+
+
+def write(cases, folder, language="zh", **options) -> tuple[Page, str]:
+    path = write_report(
+        evaluation(cases, language), folder, title=options.pop("title", "T"), **options
+    )
+    text = path.read_text(encoding="utf-8")
+    return Page(text), text
+
+
+def test_page_in_chinese(cases, photos, tmp_path):
+    page, text = write(cases, tmp_path / "new" / "out", title="评估 <1>", photo_root=photos)
+    assert page.all("html")[0]["lang"] == "zh-CN"
+    assert "在 4 张有隐患的照片中，模型在 3 张上指出了隐患（75%），漏报 1 张。" in page.text
+    assert "在 4 张无隐患的照片中，误报 1 张（25%）。" in page.text
+    assert "评估 <1>" in page.text
+    assert "未指出: 未穿反光衣" in page.text
+    assert "无中生有: 未穿反光衣" in page.text
+    assert "只有 8 张照片" in page.text  # the warning, in the reader's language
+    assert "未提供文本编码器" in page.text  # and the reason for a null
+    assert page.text.count("照片无法读取") == 7
+    assert len(page.all("article")) == 8
+    # worst first: the missed hazard and the false alarm lead
+    order = re.findall(r'<span class="file">(\d)\.jpg', text)
+    assert set(order[:2]) == {"1", "5"}
+    assert order[2] == "3"
+
+
+def test_page_in_english(tmp_path):
+    cases = [
+        Case("a.jpg", ["One worker without a hard hat.", "No hard hat."], "A worker in a hard hat"),
+        Case("b.jpg", ["No visible hazard: one worker."], "No visible hazard: one worker."),
+    ]
+    page, _ = write(cases, tmp_path, language="en")
+    assert page.all("html")[0]["lang"] == "en"
+    assert "Of 1 photos with a hazard" in page.text
+    assert "Also written" in page.text
+
+
+def test_page_needs_nothing_from_outside(cases, photos, tmp_path):
+    page, text = write(cases, tmp_path / "out", photo_root=photos)
+    for tag, attributes in page.tags:
+        for name in ("src", "href", "srcset", "action"):
+            if name in attributes:
+                assert attributes[name].startswith("data:"), (tag, name)
+    assert not page.all("script")
+    assert "url(" not in text
+    assert "@import" not in text
+    policy = next(m["content"] for m in page.all("meta") if "http-equiv" in m)
+    assert "default-src 'none'" in policy
+
+
+def test_photos_are_small_and_tell_neither_place_nor_folder(cases, photos, tmp_path):
+    page, text = write(cases, tmp_path / "out", photo_root=photos)
+    sources = [image["src"] for image in page.all("img") if "jpeg" in image["src"]]
+    assert len(sources) == 1
+    content = base64.b64decode(sources[0].split(",")[1])
+    assert b"SECRET-PLACE" not in content
+    (tmp_path / "small.jpg").write_bytes(content)
+    with Image.open(tmp_path / "small.jpg") as image:
+        assert max(image.size) == 320
+    assert str(tmp_path) not in text
+
+
+def test_texts_cannot_inject_markup(tmp_path):
+    evil = "<script>alert(1)</script>\"'<img src=x onerror=y>"
+    cases = [Case(f"{evil}.jpg", [evil], evil + "1"), Case("b.jpg", ["未戴安全帽"], "未戴安全帽")]
+    page, text = write(cases, tmp_path, title=evil, run={evil: evil})
+    assert not page.all("script")
+    assert "<script" not in text
+    assert not [image for image in page.all("img") if image["src"] == "x"]
+
+
+def test_metrics_file_holds_the_scores_and_the_run(cases, tmp_path):
+    write(cases, tmp_path, run={"model": "m", "recipe": {"lr": 1e-4, "folder": tmp_path}})
+    data = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))
+    assert data["hazard_f1"]["value"] == pytest.approx(0.75)
+    assert data["run"]["recipe"]["lr"] == 1e-4
+    assert "未戴安全帽" in (tmp_path / "metrics.json").read_text(encoding="utf-8")
+
+
+def test_run_and_counts_are_told(cases, tmp_path):
+    page, _ = write(cases, tmp_path, run={"model": "m", "recipe": {"lr": 0.25}})
+    assert "recipe.lr" in page.text
+    assert "0.25" in page.text
+    assert evaluation(cases).split_hash in page.text
+    assert "sacrebleu" in page.text
+
+
+def test_only_the_worst_are_shown(cases, tmp_path):
+    page, _ = write(cases, tmp_path, max_cases=2)
+    assert len(page.all("article")) == 2
+    assert "共 8 张照片，显示 2 张" in page.text
+
+
+def test_a_folder_that_cannot_be_written_is_named(cases, tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(InputError, match=r"file.*give a folder"):
+        write(cases, tmp_path / "file")
+
+
+def test_one_photo_and_no_elements_still_make_a_page(tmp_path):
+    page, _ = write([Case("a.jpg", ["墙面潮湿"], "")], tmp_path)
+    assert "（空）" in page.text
+
+
+def test_difference_marks_what_only_one_side_has():
+    first, second = difference(["One ", "worker ", "sits."], ["one ", "dog ", "sits."])
+    assert first == [("One", False), (" ", False), ("worker", True), (" ", False), ("sits.", False)]
+    assert second[2] == ("dog", True)
+    assert difference([], ["x"]) == ([], [("x", True)])
+
+
+def test_every_word_is_there_in_both_languages(cases):
+    assert set(WORDS["zh"]) == set(WORDS["en"])
+    result = evaluation(cases)
+    assert set(result.counts) == set(COUNTS)
+    assert {name for name in result.metrics if not name.startswith("element_f1.")} == set(METRICS)
+    assert all(reason_in("zh", reason) != reason for reason in _ZH)
+    assert all(reason in _ZH for reason in result.nulls.values())
+
+
+def test_plots_have_no_chinese_without_a_font(cases, monkeypatch, recwarn):
+    from matplotlib import font_manager
+
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", [])
+    assert plot_language("zh") == ("en", ["DejaVu Sans"])
+    monkeypatch.undo()
+    monkeypatch.setattr("hazardscribe.evaluation.plots._CJK_FONTS", ())
+    result = evaluation(cases)
+    for svg in (score_plot(result), element_plot(result)):
+        assert svg.lstrip().startswith("<?xml")
+        assert "<text" not in svg  # outlines: no font needed by the reader
+    assert not [w for w in recwarn if "Glyph" in str(w.message)]
+
+
+def test_equal_evaluations_give_equal_pages(cases, tmp_path):
+    _, first = write(cases, tmp_path / "a")
+    _, second = write(cases, tmp_path / "b")
+    assert first == second
