@@ -1,3 +1,62 @@
-"""hazardscribe: learns from a company's own hazard photos to describe new ones."""
+"""hazardscribe: learns from a company's own hazard photos to describe new ones.
+
+import hazardscribe as hs
+
+pairs = hs.read_pairs("pairs/")
+run = hs.train(pairs, hs.Recipe(start="my/vlm"))
+describer = hs.Describer(run.model)
+describer("photo.jpg").text
+hs.evaluate(describer, pairs["validation"], pairs["train"]).metrics["hazard_f1"]
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hazardscribe.describing.describer import Describer, Description
+    from hazardscribe.describing.evaluate import evaluate
+    from hazardscribe.errors import InputError, PhotoError
+    from hazardscribe.pairs.read import Pairs, read_pairs
+    from hazardscribe.training.recipe import Recipe
+    from hazardscribe.verbs import describe, init, train
 
 __version__ = "0.1.0"
+
+# Where each public name lives; loaded when it is first used, so that importing the package is
+# quick and the command line's help needs no torch.
+_HOMES = {
+    "Describer": "hazardscribe.describing.describer",
+    "Description": "hazardscribe.describing.describer",
+    "InputError": "hazardscribe.errors",
+    "Pairs": "hazardscribe.pairs.read",
+    "PhotoError": "hazardscribe.errors",
+    "Recipe": "hazardscribe.training.recipe",
+    "describe": "hazardscribe.verbs",
+    "evaluate": "hazardscribe.describing.evaluate",
+    "init": "hazardscribe.verbs",
+    "read_pairs": "hazardscribe.pairs.read",
+    "train": "hazardscribe.verbs",
+}
+
+__all__ = [
+    "Describer",
+    "Description",
+    "InputError",
+    "Pairs",
+    "PhotoError",
+    "Recipe",
+    "__version__",
+    "describe",
+    "evaluate",
+    "init",
+    "read_pairs",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'hazardscribe' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

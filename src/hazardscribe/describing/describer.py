@@ -64,10 +64,10 @@ class Describer:
     ) -> None:
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         loaded = load_checkpoint(model, device=device)
-        self.folder, self.card = loaded.folder, loaded.card
+        self.folder, self.card, self.device = loaded.folder, loaded.card, device
         self.vlm, self.processor = loaded.vlm, loaded.processor
         self._bound = image_bound(self.card, self.processor)
-        self._prompter = Prompter(self.processor, self.vlm, self.card.prompt)
+        self.prompter = Prompter(self.processor, self.vlm, self.card.prompt)
         self._decoding = Decoding(beams, max_new_tokens, 1 + alternatives)
         self._batch_size = batch_size
         self._compute = torch.bfloat16 if precision == "bfloat16" else torch.float32
@@ -106,16 +106,24 @@ class Describer:
     def _decode(self, pool: ThreadPoolExecutor, todo: Iterator[Photo]) -> list[Any]:
         return [pool.submit(self._load, photo) for photo in islice(todo, self._batch_size)]
 
+    def pixels(self, photo: Photo) -> np.ndarray:
+        """A photo as the model gets it before its processor: `(H, W, 3)` uint8, within the bound.
+
+        Raises:
+            PhotoError: if it cannot be used.
+        """
+        return np.asarray(load_photo(photo, bound=self._bound))
+
     def _load(self, photo: Photo) -> np.ndarray | PhotoError:
         try:
-            return np.asarray(load_photo(photo, bound=self._bound))
+            return self.pixels(photo)
         except PhotoError as error:
             return error
 
     def _describe(self, decoded: list[np.ndarray | PhotoError]) -> list[Description]:
         good = [photo for photo in decoded if isinstance(photo, np.ndarray)]
         made: Iterator[Generated] = iter(
-            generate(self.vlm, self._prompter, good, self._decoding, compute=self._compute)
+            generate(self.vlm, self.prompter, good, self._decoding, compute=self._compute)
             if good
             else []
         )

@@ -35,6 +35,7 @@ class Card:
         image_bound: longest side, in pixels, to which photos are decoded before the processor's own
             resize; the same in training and describing.
         start: the checkpoint that training started from, if any (for the nearest-photo baseline).
+        tower: what `init` took the tower from; `scratch`: it was untrained.
         version: version of hazardscribe that wrote the folder.
     """
 
@@ -43,6 +44,7 @@ class Card:
     target: str = "{description}"
     image_bound: int | None = None
     start: str | None = None
+    tower: str | None = None
     version: str = ""
 
 

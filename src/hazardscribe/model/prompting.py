@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from hazardscribe.model.sequences import TEXT_INPUTS
+
 # Value of a label that is not supervised, as PyTorch's cross-entropy has it.
 IGNORED = -100
 
@@ -47,6 +49,13 @@ class Prompter:
             add_special_tokens=False,  # the chat template wrote them
         )
         return dict(batch)
+
+    def image_inputs(
+        self, photos: Sequence[np.ndarray], device: torch.device | str = "cpu"
+    ) -> dict[str, torch.Tensor]:
+        """The part of `inputs` that describes the photos, for the visual encoder alone."""
+        inputs = self.inputs(photos).items()
+        return {name: value.to(device) for name, value in inputs if name not in TEXT_INPUTS}
 
     def training_batch(
         self, photos: Sequence[np.ndarray], texts: Sequence[str], max_text_tokens: int

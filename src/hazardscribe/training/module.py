@@ -62,11 +62,12 @@ class TrainingModule(nn.Module):
                 module.training = False
         return self
 
-    def forward(self, batch: dict[str, Any]) -> dict[str, torch.Tensor]:
+    def forward(self, batch: dict[str, Any], caption: bool = True) -> dict[str, torch.Tensor]:
         """Both losses as sums, in nats.
 
         Args:
             batch: the processor's inputs, `labels` `(B, L)` shifted, `bank_indices` `(B,)`.
+            caption: whether to run the language model at all.
 
         Returns:
             `caption` summed over supervised tokens and `alignment` summed over photos.
@@ -75,7 +76,9 @@ class TrainingModule(nn.Module):
         labels, bank_indices = inputs.pop("labels"), inputs.pop("bank_indices")
         with self._autocast(self.encoder_precision):
             sequence = first_sequence(self.vlm, inputs, self.image_token_id)
-        losses = {"caption": self._caption(inputs, labels, sequence)}
+        losses = {}
+        if caption:
+            losses["caption"] = self._caption(inputs, labels, sequence)
         if self.head is not None:
             losses["alignment"] = self._alignment(sequence, bank_indices)
         return losses

@@ -59,6 +59,9 @@ class Alignment:
             target mass; 1.0: only equal texts.
         queries: learned queries that pool the first sequence.
         learning_rate: of the alignment head.
+        first_steps: train by the alignment alone for so many steps before the caption likelihood
+            joins in. Such a step leaves the language model out, so it costs a fraction of a whole
+            one; a tower that already tells hazards apart then meets the language model.
     """
 
     weight: float = 0.3
@@ -69,6 +72,7 @@ class Alignment:
     share_above: float = 0.95
     queries: int = 4
     learning_rate: float = 1e-3
+    first_steps: int = 0
 
 
 @dataclass(frozen=True)
@@ -174,6 +178,12 @@ class Recipe:
         _check(self.keep >= 1, "keep", self.keep, "at least 1")
         _check(self.max_text_tokens >= 2, "max_text_tokens", self.max_text_tokens, "at least 2")
         _check(self.alignment.weight >= 0, "alignment.weight", self.alignment.weight, "0 or more")
+        _check(
+            self.alignment.first_steps == 0 or self.alignment.weight > 0,
+            "alignment.first_steps",
+            self.alignment.first_steps,
+            "0 where alignment.weight is 0",
+        )
         _check(
             0 <= self.augmentation.mirror <= 1,
             "augmentation.mirror",

@@ -124,3 +124,14 @@ def plot_losses(history: list[dict[str, Any]], path: Path, score: str) -> None:
     scores.set_ylabel(f"dev {score}")
     scores.set_xlabel("step")
     figure.savefig(path, dpi=120)
+
+
+def run_of(model: Path) -> dict[str, Any]:
+    """What `run.json` beside a model folder says of its training, for the report; else nothing."""
+    record = model.resolve().parent / RUN_FILE
+    try:
+        stored = json.loads(record.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {"model": str(model), "versions": versions()}
+    kept = ("recipe", "versions", "steps", "seconds", "status")
+    return {"model": str(model), **{key: stored[key] for key in kept if key in stored}}

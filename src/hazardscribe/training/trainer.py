@@ -77,13 +77,13 @@ class DescriptionTrainer(Trainer):
         num_items_in_batch: Any = None,
     ) -> Any:
         """Caption loss a token plus weighted alignment loss a photo, over the whole step."""
-        sums = model(inputs["batch"])
-        tokens, photos = num_items_in_batch.to(sums["caption"].dtype)
-        losses = {"caption": sums["caption"] / tokens}
-        total = losses["caption"]
-        if "alignment" in sums:
-            losses["alignment"] = sums["alignment"] / photos
-            total = total + self._recipe.alignment.weight * losses["alignment"]
+        options = self._recipe.alignment
+        sums = model(inputs["batch"], caption=self.state.global_step >= options.first_steps)
+        tokens, photos = num_items_in_batch.float()
+        counts = {"caption": tokens, "alignment": photos}
+        weights = {"caption": 1.0, "alignment": options.weight}
+        losses = {name: value / counts[name] for name, value in sums.items()}
+        total = torch.stack([weights[name] * value for name, value in losses.items()]).sum()
         if not torch.isfinite(total):
             raise TrainingDivergedError(self._diverged("loss"))
         # Distributed training averages gradients over devices; ours are already a global mean.
@@ -261,5 +261,6 @@ def training_arguments(recipe: Recipe, folder: Path, steps: int) -> Any:
         seed=recipe.seed,
         disable_tqdm=True,  # our own bar, see callbacks.Progress
         average_tokens_across_devices=False,
-        ddp_find_unused_parameters=False,
+        # The language model is left out of the first steps, so its gradients are missing then.
+        ddp_find_unused_parameters=recipe.alignment.first_steps > 0,
     )

@@ -1,0 +1,195 @@
+"""The command line: parses, calls the verbs, prints, sets the exit code. Nothing else.
+
+Exit codes: 0 done, 2 unusable input or arguments, 128 + n stopped by signal n (resumable).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hazardscribe import __version__
+from hazardscribe.errors import InputError
+
+OK, UNUSABLE = 0, 2
+
+_DESCRIPTION = """\
+Learns from your own hazard photos and descriptions to write the description for a new photo.
+从本单位的隐患照片和描述中学习，为新照片写出隐患描述。"""
+
+
+def build_parser() -> Any:
+    """The parser of all verbs; loads neither torch nor transformers."""
+    from jsonargparse import ArgumentParser
+
+    from hazardscribe import verbs
+    from hazardscribe.demo import demo
+    from hazardscribe.training.recipe import Recipe
+
+    parser = ArgumentParser(prog="hazardscribe", description=_DESCRIPTION, version=__version__)
+    subcommands = parser.add_subcommands(dest="verb")
+
+    def add(name: str, summary: str) -> Any:
+        sub = ArgumentParser(description=summary)
+        subcommands.add_subcommand(name, sub, help=summary)
+        return sub
+
+    sub = add("demo", "Draw scenes, train a small model from scratch, evaluate it, show the result")
+    sub.add_function_arguments(demo, skip={"say"})
+    sub = add("init", "Compose a model to start from: a visual tower and a language model")
+    sub.add_function_arguments(verbs.init)
+    sub = add("train", "Train on pairs with a recipe (--config recipe.yaml)")
+    sub.add_argument("--config", action="config", help="recipe in YAML; options override it")
+    sub.add_argument("--data", type=Path, required=True, help="the pairs: a folder or a table")
+    sub.add_argument("--out", type=Path, default=Path("runs/train"), help="run folder")
+    sub.add_argument("--resume", type=bool, default=False, help="go on from the last checkpoint")
+    sub.add_class_arguments(Recipe, None)
+    sub = add("evaluate", "Describe a split, score it beside baselines, write a report")
+    sub.add_function_arguments(verbs.evaluate_model, skip={"progress"})
+    sub = add("describe", "Describe photos, folders or patterns")
+    sub.add_argument("photos", nargs="+", help="photos, folders or patterns")
+    sub.add_function_arguments(verbs.describe, skip={"photos"})
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry point of the `hazardscribe` command."""
+    _safe_console()
+    parser = build_parser()
+    parsed = parser.parse_args(_flags(sys.argv[1:] if arguments is None else arguments))
+    options = vars(parser.instantiate_classes(parsed)[parsed.verb])
+    options.pop("config", None)
+    logging.basicConfig(format="%(levelname)s %(message)s", level=logging.WARNING)
+    logging.getLogger("hazardscribe").setLevel(logging.INFO)
+    _quiet_libraries()
+    try:
+        return _VERBS[parsed.verb](options)
+    except InputError as error:
+        print(f"hazardscribe {parsed.verb}: {error}", file=sys.stderr)
+        return UNUSABLE
+    except BrokenPipeError:  # `hazardscribe describe ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+
+
+def _demo(options: dict[str, Any]) -> int:
+    from hazardscribe.demo import demo
+
+    evaluation = demo(**options)
+    _print_scores(evaluation)
+    print(f"report: {options['out'] / 'report.html'}")
+    return OK
+
+
+def _init(options: dict[str, Any]) -> int:
+    from hazardscribe import verbs
+
+    print(f"model: {verbs.init(**options)}")
+    return OK
+
+
+def _train(options: dict[str, Any]) -> int:
+    from hazardscribe import verbs
+    from hazardscribe.training.recipe import Recipe
+
+    data, out, resume = (options.pop(name) for name in ("data", "out", "resume"))
+    run = verbs.train(data, Recipe(**options), out, resume=resume, progress=True)
+    if run.signal is not None:
+        print(f"stopped; go on with --resume --out {out}", file=sys.stderr)
+        return 128 + run.signal
+    for name, value in run.metrics.items():
+        print(f"dev {name}: {value:.4g}")
+    print(f"model: {run.model}")
+    return OK
+
+
+def _evaluate(options: dict[str, Any]) -> int:
+    from hazardscribe import verbs
+
+    evaluation = verbs.evaluate_model(**options, progress=True)
+    _print_scores(evaluation)
+    print(f"report: {options['out'] / 'report.html'}")
+    return OK
+
+
+def _describe(options: dict[str, Any]) -> int:
+    from hazardscribe import verbs
+
+    described = failed = 0
+    for record in verbs.describe(**options):
+        if record["error"] is None:
+            described += 1
+            print(f"{record['photo']}\t{record['description']}", flush=True)
+        else:
+            failed += 1
+            print(f"{record['photo']}: {record['error']}", file=sys.stderr, flush=True)
+    if failed:
+        print(f"{described} described, {failed} could not be read", file=sys.stderr)
+    return OK if described else UNUSABLE
+
+
+_VERBS: dict[str, Callable[[dict[str, Any]], int]] = {
+    "demo": _demo,
+    "init": _init,
+    "train": _train,
+    "evaluate": _evaluate,
+    "describe": _describe,
+}
+
+_SHOWN = ("hazard_f1", "balanced_accuracy", "false_alarm_rate", "element_f1", "cider_d", "bleu_4")
+
+
+def _print_scores(evaluation: Any) -> None:
+    """The main scores beside the baselines, as a table of fixed columns."""
+    names = ["model", *evaluation.baselines]
+    columns = [evaluation.metrics, *evaluation.baselines.values()]
+    print(f"{'':18}" + "".join(f"{name:>24}" for name in names))
+    for metric in _SHOWN:
+        cells = [_cell(column[metric]) if column else "-" for column in columns]
+        print(f"{metric:18}" + "".join(f"{cell:>24}" for cell in cells))
+    for warning in evaluation.warnings:
+        print(f"warning: {warning}")
+
+
+def _cell(score: Any) -> str:
+    if score.value is None:
+        return "-"
+    if score.low is None:
+        return f"{score.value:.3f}"
+    return f"{score.value:.3f} [{score.low:.3f}, {score.high:.3f}]"
+
+
+def _flags(arguments: list[str]) -> list[str]:
+    """`--resume` alone means `--resume true`, as people expect of a switch."""
+    switches = {"--resume"}
+    result = []
+    for i, argument in enumerate(arguments):
+        result.append(argument)
+        following = arguments[i + 1].lower() if i + 1 < len(arguments) else ""
+        if argument in switches and following not in ("true", "false", "yes", "no"):
+            result.append("true")
+    return result
+
+
+def _safe_console() -> None:
+    """Characters that a console cannot show are escaped instead of ending the program."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _quiet_libraries() -> None:
+    """Nothing is fetched, nothing is asked of a hub, and progress bars are ours alone."""
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

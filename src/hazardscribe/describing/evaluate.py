@@ -1,0 +1,158 @@
+"""Evaluate a model on the rows of a split: describe, score, compare with baselines."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from hazardscribe.describing.describer import Describer
+from hazardscribe.errors import InputError, PhotoError
+from hazardscribe.evaluation import Evaluation, Rules, evaluate_texts, nearest_texts
+from hazardscribe.evaluation.rows import cases_from_rows, hazard_of
+from hazardscribe.model.checkpoint import load_card, load_checkpoint
+from hazardscribe.model.text_encoder import LSA, default_pooling, embed, load_text_encoder
+from hazardscribe.pairs.photo import load_photo
+from hazardscribe.pairs.targets import target_texts
+
+logger = logging.getLogger(__name__)
+
+# What the nearest-photo baseline compares where there was no pretrained tower: a tiny picture.
+_THUMBNAIL = 32
+_BATCH = 32
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def evaluate(
+    describer: Describer,
+    rows: Rows | Any,
+    train_rows: Rows | Any | None = None,
+    *,
+    rules: str | Path | None = None,
+    text_encoder: str = LSA,
+    text_prefix: str = "",
+    resamples: int = 1000,
+    seed: int = 0,
+    progress: bool = False,
+) -> Evaluation:
+    """Describe the photos of a split and score the descriptions beside three baselines.
+
+    Args:
+        describer: the model. rows: a split of `read_pairs`, such as `pairs["validation"]`.
+        train_rows: the training split, for the baselines; without it they are left out.
+        rules: a rule file; default: the shipped rules of the model's language.
+        text_encoder: for `text_similarity`: `lsa`, fitted on the training texts, or a model folder.
+        text_prefix: put in front of each text for that encoder.
+        resamples: of the bootstrap. seed: of bootstrap and shuffle test.
+
+    Raises:
+        InputError: if the split is empty or a photo cannot be read.
+    """
+    rows = list(rows)
+    if not rows:
+        raise InputError("evaluate: the split holds no rows; choose another with --split")
+    target = describer.card.target
+    references = target_texts(rows, target)
+    photos = list(dict.fromkeys(str(row["photo"]) for row in rows))
+    predictions = _predict(describer, photos, progress)
+
+    train_rows = list(train_rows) if train_rows is not None else []
+    train_texts = target_texts(train_rows, target)
+    nearest = encoder = None
+    if train_rows:
+        nearest = _nearest(describer, photos, train_rows, train_texts)
+        encoder = load_text_encoder(text_encoder, train_texts, text_prefix)
+    elif text_encoder != LSA:
+        encoder = load_text_encoder(text_encoder, [], text_prefix)
+    pooling = default_pooling(text_encoder)
+    return evaluate_texts(
+        cases_from_rows(rows, references, predictions),
+        train_texts=train_texts,
+        train_hazards=[hazard_of(row) for row in train_rows],
+        nearest=nearest,
+        language=describer.card.language,
+        rules=Rules.load(rules) if rules is not None else None,
+        embed=None if encoder is None else lambda texts: embed(encoder, texts, pooling).numpy(),
+        seed=seed,
+        resamples=resamples,
+    )
+
+
+def _predict(describer: Describer, photos: list[str], progress: bool) -> dict[str, str]:
+    from tqdm import tqdm
+
+    described = tqdm(
+        describer.stream(photos),
+        total=len(photos),
+        desc="describe",
+        unit="photo",
+        disable=not progress,
+    )
+    predictions = {}
+    for photo, description in zip(photos, described, strict=True):
+        if description.error is not None:
+            raise description.error
+        predictions[photo] = description.text
+    return predictions
+
+
+def _nearest(
+    describer: Describer, photos: list[str], train_rows: Rows, train_texts: list[str]
+) -> list[str]:
+    """Description of the nearest training photo, by what was known *before* training.
+
+    Features of the pretrained tower that training started from; of a tiny picture where there was
+    none. The trained encoder would be no baseline: it is what is being evaluated.
+    """
+    train_photos = [str(row["photo"]) for row in train_rows]
+    start = describer.card.start
+    if start and Path(start).is_dir() and load_card(Path(start)).tower != "scratch":
+        features = _TowerFeatures(start, describer)
+    else:
+        features = _thumbnails
+    return nearest_texts(features(train_photos), features(photos), train_texts)
+
+
+class _TowerFeatures:
+    """Mean-pooled output of the tower of the checkpoint that training started from."""
+
+    def __init__(self, start: str, describer: Describer) -> None:
+        loaded = load_checkpoint(start, device=describer.device)
+        self._vlm, self._describer = loaded.vlm, describer
+
+    @torch.inference_mode()
+    def __call__(self, photos: list[str]) -> np.ndarray:
+        parts = []
+        for i in range(0, len(photos), _BATCH):
+            pixels = [self._describer.pixels(photo) for photo in photos[i : i + _BATCH]]
+            inputs = self._describer.prompter.image_inputs(pixels, self._vlm.device)
+            output = self._vlm.get_image_features(**inputs, return_dict=True)
+            states = output.last_hidden_state
+            # (B, C, H, W) from a convolutional tower, (B, N, D) or (all tokens, D) from others.
+            if states.ndim == 4:
+                parts.append(states.mean((2, 3)))
+            elif states.shape[0] == len(pixels):
+                parts.append(states.mean(1))
+            else:
+                tokens = output.pooler_output
+                parts.append(torch.stack([t.reshape(-1, t.shape[-1]).mean(0) for t in tokens]))
+        return torch.cat(parts).float().cpu().numpy()
+
+
+def _thumbnails(photos: list[str]) -> np.ndarray:
+    rows = []
+    for photo in photos:
+        try:
+            picture = load_photo(photo, bound=4 * _THUMBNAIL)
+        except PhotoError as error:
+            logger.warning("nearest-photo baseline: %s", error)
+            rows.append(np.zeros(3 * _THUMBNAIL**2, dtype=np.float32))
+            continue
+        small = np.asarray(picture.resize((_THUMBNAIL, _THUMBNAIL)), dtype=np.float32)
+        rows.append((small - small.mean()).reshape(-1))
+    return np.stack(rows)

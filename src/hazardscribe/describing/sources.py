@@ -1,0 +1,98 @@
+"""Which photos to describe, and where the descriptions go."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from hazardscribe.describing.describer import Description
+from hazardscribe.errors import InputError
+
+_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".mpo"}
+_COLUMNS = ("photo", "description", "confidence", "alternatives", "error")
+# A spreadsheet would run a cell that starts with one of these as a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def find_photos(sources: Sequence[str | Path]) -> list[str]:
+    """Photos named one by one, by folder (searched through) or by glob, without repetition.
+
+    Raises:
+        InputError: if a source names nothing.
+    """
+    found: dict[str, None] = {}
+    for source in map(str, sources):
+        path = Path(source)
+        if path.is_dir():
+            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in _SUFFIXES)
+            if not inside:
+                raise InputError(f"{source}: the folder holds no photos ({_listed()})")
+            found.update(dict.fromkeys(map(str, inside)))
+        elif glob.has_magic(source) and not path.exists():
+            # The user's shell may not have expanded it (Windows, quotes).
+            inside = sorted(map(Path, glob.glob(source, recursive=True)))  # noqa: PTH207
+            if not inside:
+                raise InputError(f"{source}: matches no file")
+            found.update(dict.fromkeys(map(str, inside)))
+        else:
+            # A missing file gets a row that says so: one bad name must not stop the rest.
+            found[source] = None
+    if not found:
+        raise InputError("describe: name at least one photo, folder or pattern")
+    return list(found)
+
+
+def _listed() -> str:
+    return ", ".join(sorted(suffix[1:] for suffix in _SUFFIXES))
+
+
+def record(photo: str, description: Description) -> dict[str, Any]:
+    """One photo's result as plain values."""
+    error = description.error
+    return {
+        "photo": photo,
+        "description": description.text,
+        "confidence": round(description.confidence, 4) if error is None else None,
+        "alternatives": description.alternatives,
+        "error": None if error is None else f"{error.reason}: {error}",
+    }
+
+
+def write_records(records: Iterable[dict[str, Any]], out: Path) -> Iterator[dict[str, Any]]:
+    """Write records to `.jsonl` or `.csv` as they come, and hand them on.
+
+    CSV is UTF-8 with a byte-order mark, so that Excel shows Chinese.
+
+    Raises:
+        InputError: if the ending is neither, or the file cannot be written.
+    """
+    kind = out.suffix.lower()
+    if kind not in (".jsonl", ".csv"):
+        raise InputError(f"--out {out}: the ending must be .jsonl or .csv")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with out.open("w", encoding="utf-8-sig" if kind == ".csv" else "utf-8", newline="") as file:
+            table = csv.DictWriter(file, _COLUMNS) if kind == ".csv" else None
+            if table is not None:
+                table.writeheader()
+            for row in records:
+                if table is not None:
+                    table.writerow(_cells(row))
+                else:
+                    file.write(json.dumps(row, ensure_ascii=False) + "\n")
+                file.flush()
+                yield row
+    except OSError as error:
+        raise InputError(f"--out {out}: could not be written: {error.strerror}") from error
+
+
+def _cells(row: dict[str, Any]) -> dict[str, Any]:
+    cells = row | {"alternatives": " | ".join(row["alternatives"])}
+    return {
+        name: f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+        for name, value in cells.items()
+    }

@@ -1,0 +1,207 @@
+"""The verbs: what the command line and Python callers do with hazardscribe.
+
+Signatures live here, without torch or transformers, so that help and argument errors come at once;
+each verb imports what it needs when it runs. Results of heavy types are annotated `Any`, because
+the command line's parser resolves every annotation, return types too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from hazardscribe.errors import InputError
+from hazardscribe.training.recipe import Recipe
+
+SCRATCH = "scratch"
+
+
+def init(
+    out: Path,
+    vision: str = SCRATCH,
+    llm: str = SCRATCH,
+    data: Path | None = None,
+    image_size: int | None = None,
+    chat: Literal["auto", "plain"] = "auto",
+    target: str = "{description}",
+    seed: int = 0,
+) -> Path:
+    """Compose a model to start training from: a visual tower and a language model.
+
+    Args:
+        out: model folder to write.
+        vision: tower: a folder in Hugging Face format (SigLIP, SigLIP 2, CLIP, DINOv2, ViT, or a
+            timm backbone), `timm:NAME`, or `scratch` for a small untrained one.
+        llm: causal language model: a folder in Hugging Face format, or `scratch` for a small
+            untrained one whose tokenizer is learned from the pairs' descriptions.
+        data: the pairs, for `--llm scratch`.
+        image_size: side of the model's square input in pixels; default: the tower's own.
+        chat: `auto` keeps the language model's chat template, `plain` writes only photo and prompt
+            (fewer tokens, so faster; for training the language model in full).
+        target: which columns make up the text, for `--llm scratch`.
+        seed: of the new weights.
+
+    Returns:
+        The model folder.
+
+    Raises:
+        InputError: if a part cannot be loaded or does not fit, or the folder exists.
+    """
+    import torch
+
+    from hazardscribe import __version__
+    from hazardscribe.model.checkpoint import DEFAULT_PROMPT, Card, save_checkpoint
+    from hazardscribe.model.compose import compose, load_language_model, load_tower
+    from hazardscribe.model.scratch import scratch_language_model, scratch_tower
+    from hazardscribe.pairs.read import read_pairs
+    from hazardscribe.pairs.targets import detect_language, target_texts
+
+    if out.exists():
+        raise InputError(f"--out {out}: already exists. Name a new folder, or delete this one.")
+    language = None
+    texts: list[str] = []
+    if data is not None:
+        texts = target_texts(read_pairs(data, check_photos=False)["train"], target)
+        language = detect_language(texts)
+    if llm == SCRATCH and not texts:
+        raise InputError(
+            "--llm scratch: learns its tokenizer from descriptions; name the pairs with --data."
+        )
+    torch.manual_seed(seed)
+    tower = (
+        scratch_tower(image_size, seed=seed)
+        if vision == SCRATCH
+        else load_tower(vision, image_size)
+    )
+    language_model = (
+        scratch_language_model(texts, seed=seed) if llm == SCRATCH else load_language_model(llm)
+    )
+    vlm, processor = compose(tower, language_model, chat=chat)
+    language = language or "zh"
+    card = Card(
+        language=language,
+        prompt=DEFAULT_PROMPT[language],
+        target=target,
+        tower=vision,
+        version=__version__,
+    )
+    save_checkpoint(out, vlm, processor, card=card)
+    return out
+
+
+def train(
+    data: Any,
+    recipe: Recipe,
+    out: Path = Path("runs/train"),
+    resume: bool = False,
+    progress: bool = False,
+) -> Any:
+    """Train encoder and language model on pairs; see `hazardscribe.training.train.train`.
+
+    Args:
+        data: pairs from `read_pairs`, or their path. recipe: see `Recipe`. out: the run folder.
+        resume: go on from the folder's last checkpoint. progress: show a progress bar.
+
+    Returns:
+        A `Run`: folder, model folder, status, metrics on dev, warnings.
+    """
+    from hazardscribe.pairs.read import Pairs, read_pairs
+    from hazardscribe.training.train import train as run_training
+
+    pairs = data if isinstance(data, Pairs) else read_pairs(data, progress=progress)
+    return run_training(pairs, recipe, out, resume=resume, progress=progress)
+
+
+def evaluate_model(
+    model: Path,
+    data: Path,
+    out: Path,
+    split: str = "validation",
+    rules: Path | None = None,
+    text_encoder: str = "lsa",
+    text_prefix: str = "",
+    batch_size: int = 16,
+    precision: Literal["float32", "bfloat16"] = "float32",
+    beams: int = 1,
+    seed: int = 0,
+    progress: bool = False,
+) -> Any:
+    """Describe a split and write `metrics.json` and a self-contained `report.html`.
+
+    Args:
+        model: model folder. data: the pairs. out: folder for the report.
+        split: which rows to describe.
+        rules: file of hazard rules; default: those of the model's language.
+        text_encoder: for `text_similarity`: `lsa` or a model folder.
+        text_prefix: put in front of each text for that encoder.
+        batch_size: photos at a time. precision: of the products. beams: 1 is greedy.
+        seed: of bootstrap and shuffle test. progress: show a progress bar.
+
+    Returns:
+        An `Evaluation`.
+    """
+    from hazardscribe.describing.describer import Describer
+    from hazardscribe.describing.evaluate import evaluate as evaluate_rows
+    from hazardscribe.evaluation.report import write_report
+    from hazardscribe.pairs.read import read_pairs
+    from hazardscribe.training.run import run_of
+
+    pairs = read_pairs(data, progress=progress)
+    describer = Describer(model, batch_size=batch_size, precision=precision, beams=beams)
+    evaluation = evaluate_rows(
+        describer,
+        pairs[split],
+        pairs["train"] if "train" in pairs.splits else None,
+        rules=rules,
+        text_encoder=text_encoder,
+        text_prefix=text_prefix,
+        seed=seed,
+        progress=progress,
+    )
+    facts = run_of(Path(model)) | {"split": split, "data": {"digest": pairs.digest()}}
+    write_report(evaluation, out, title=f"{Path(model).resolve().parent.name}: {split}", run=facts)
+    return evaluation
+
+
+def describe(
+    photos: Sequence[str],
+    model: Path,
+    out: Path | None = None,
+    beams: int = 1,
+    alternatives: int = 0,
+    batch_size: int = 16,
+    max_new_tokens: int = 96,
+    precision: Literal["float32", "bfloat16"] = "float32",
+    device: str | None = None,
+) -> Any:
+    """Describe photos, one record each, as they come; a bad photo's record says why.
+
+    Args:
+        photos: photos, folders or patterns. model: model folder.
+        out: `.jsonl` or `.csv` file to write as well.
+        beams: 1 is greedy. alternatives: further descriptions a photo.
+        batch_size: photos at a time. max_new_tokens: longest description, in tokens.
+        precision: of the products. device: `cpu`, `cuda` ...
+
+    Returns:
+        An iterator of records: photo, description, confidence, alternatives, error.
+    """
+    from hazardscribe.describing.describer import Describer
+    from hazardscribe.describing.sources import find_photos, record, write_records
+
+    found = find_photos(photos)
+    describer = Describer(
+        model,
+        device=device,
+        beams=beams,
+        alternatives=alternatives,
+        batch_size=batch_size,
+        max_new_tokens=max_new_tokens,
+        precision=precision,
+    )
+    records = (
+        record(photo, description)
+        for photo, description in zip(found, describer.stream(found), strict=True)
+    )
+    return records if out is None else write_records(records, Path(out))
