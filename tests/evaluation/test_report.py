@@ -88,6 +88,9 @@ def test_page_in_chinese(cases, photos, tmp_path):
     order = re.findall(r'<span class="file">(\d)\.jpg', text)
     assert set(order[:2]) == {"1", "5"}
     assert order[2] == "3"
+    badges = re.findall(r'<span class="badge (\w+)">', text)
+    assert badges.count("unsaid") == 2  # the empty answer and the "cannot judge" on safe photos
+    assert badges.count("right") == 3
 
 
 def test_page_in_english(tmp_path):

@@ -164,7 +164,10 @@ def _card(case: CaseScore, language: str, photo_root: Path | None) -> _Card:
     if case.hazard != case.said_hazard:
         verdict = "missed" if case.hazard else "alarm"
     else:
-        verdict = "other" if case.missing or case.invented else "right"
+        # An empty answer on a safe photo is counted as "no hazard named", but it is not right.
+        silent = case.cannot_judge or not case.prediction
+        wrong = case.missing or case.invented
+        verdict = "unsaid" if silent else "other" if wrong else "right"
     return _Card(
         case=case,
         name=PurePath(case.photo).name,
