@@ -18,7 +18,7 @@ from PIL import Image
 
 from hazardscribe.errors import InputError, PhotoError
 from hazardscribe.pairs import pixel_cache
-from hazardscribe.pairs.photo import load_photo
+from hazardscribe.pairs.photo import LOADER_VERSION, load_photo
 from hazardscribe.pairs.pixel_cache import PixelCache
 
 BOUND = 48
@@ -173,7 +173,7 @@ pixel_cache.PixelCache.build(sys.argv[4:], sys.argv[1], bound=48, workers=1)
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
         assert process.stdout.readline() == "waiting\n"
-        data = folder / f"pixels-b{BOUND}-v1.bin"
+        data = folder / f"pixels-b{BOUND}-v{LOADER_VERSION}.bin"
         deadline = time.monotonic() + 5
         while data.stat().st_size == 0 and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -199,7 +199,10 @@ def test_files_that_do_not_agree_are_made_anew(
 ) -> None:
     folder = tmp_path / "cache"
     PixelCache.build(photos, folder, bound=BOUND)
-    data, index = folder / f"pixels-b{BOUND}-v1.bin", folder / f"pixels-b{BOUND}-v1.json"
+    data, index = (
+        folder / f"pixels-b{BOUND}-v{LOADER_VERSION}.bin",
+        folder / f"pixels-b{BOUND}-v{LOADER_VERSION}.json",
+    )
     if harm == "no data":
         data.unlink()
     elif harm == "short data":
@@ -218,7 +221,7 @@ def test_full_disk_while_writing(
 ) -> None:
     folder = tmp_path / "cache"
     PixelCache.build(photos[:4], folder, bound=BOUND)
-    data = folder / f"pixels-b{BOUND}-v1.bin"
+    data = folder / f"pixels-b{BOUND}-v{LOADER_VERSION}.bin"
     size = data.stat().st_size
     write_all = pixel_cache._write_all
     left = [3]
@@ -256,6 +259,21 @@ def test_folder_that_cannot_be_made(photos: list[Path], tmp_path: Path) -> None:
         PixelCache.build(photos, tmp_path / "file" / "cache", bound=BOUND)
     with pytest.raises(ValueError, match="bound"):
         PixelCache.build(photos, tmp_path / "cache", bound=0)
+
+
+def test_complete_cache_may_be_read_only(
+    photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    PixelCache.build(photos, tmp_path / "cache", bound=BOUND)
+    open_path = Path.open
+
+    def read_only(path: Path, mode: str = "r", *args: object, **options: object) -> object:
+        if mode[0] != "r" or "+" in mode:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return open_path(path, mode, *args, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(Path, "open", read_only)
+    agrees(PixelCache.build(photos, tmp_path / "cache", bound=BOUND), photos)
 
 
 def _build(photos: list[Path], folder: Path) -> tuple[int, int]:

@@ -84,6 +84,18 @@ class TestKinds:
         assert list(read["score"]) == ["1", "0.5", "", "3"]
         assert json.loads(read["facts"][0]) == {"people": 1}
 
+    def test_parquet_with_a_name_twice(self, folder: Path) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        columns = [["a"] * 4, NAMES, ["b"] * 4, TEXTS]
+        arrays = [pa.array(column) for column in columns]
+        names = ["note", "photo", "note", "description"]
+        pq.write_table(pa.Table.from_arrays(arrays, names=names), folder / "p.parquet")
+        frame = read_pairs(folder / "p.parquet").frame
+        assert list(frame["description"]) == TEXTS
+        assert (frame["note"][0], frame["note_2"][0]) == ("a", "b")
+
     def test_split_folders(self, folder: Path, make_photo: MakePhoto) -> None:
         for split, count in (("train", 3), ("val", 2), ("test", 1)):
             for index in range(count):

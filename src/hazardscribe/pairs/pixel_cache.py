@@ -26,7 +26,7 @@ from contextlib import contextmanager
 from io import FileIO
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from hazardscribe.errors import InputError, PhotoError
 from hazardscribe.pairs.photo import LOADER_VERSION, load_photo
@@ -339,21 +339,41 @@ def _sync_folder(folder: Path) -> None:
 
 @contextmanager
 def _lock(path: Path) -> Iterator[None]:
-    """Hold an advisory lock that the system lets go of when the process ends."""
-    with path.open("a+b") as stream:
-        if os.name == "posix":
-            import fcntl
+    """Hold an advisory lock that the system lets go of when the process ends.
 
-            fcntl.flock(stream, fcntl.LOCK_EX)
-        else:  # pragma: no cover
-            import msvcrt
-
-            stream.seek(0)
-            while True:
-                try:
-                    msvcrt.locking(stream.fileno(), msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined]
-                    break
-                except OSError as error:
-                    if error.errno != errno.EDEADLK:
-                        raise
+    A folder that may only be read has no builders to keep apart, and some network file systems
+    know no locks: there, let one rank build before the others.
+    """
+    try:
+        stream = path.open("a+b")
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
         yield
+        return
+    with stream:
+        try:
+            _wait_for_lock(stream)
+        except OSError as error:
+            if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
+                raise
+            log.warning("%s: this file system knows no locks; build from one process", path.parent)
+        yield
+
+
+def _wait_for_lock(stream: IO[bytes]) -> None:
+    if os.name == "posix":
+        import fcntl
+
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        return
+    import msvcrt  # pragma: no cover
+
+    while True:  # pragma: no cover
+        try:
+            stream.seek(0)
+            msvcrt.locking(stream.fileno(), msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined]
+            return
+        except OSError as error:  # it gives up after ten seconds
+            if error.errno != errno.EDEADLK:
+                raise

@@ -314,7 +314,7 @@ def _add_batches(table: Table, batches: Iterable[pa.RecordBatch | pa.Table]) -> 
     for batch in batches:
         columns = [
             [photo_cell(value) if position == photo else cell_text(value) for value in values]
-            for position, values in enumerate(batch.to_pydict().values())
+            for position, values in enumerate(column.to_pylist() for column in batch.columns)
         ]
         table.rows.extend([list(cells) for cells in zip(*columns, strict=True)])
 
