@@ -15,12 +15,19 @@ IMAGE_SIZE = 128
 _BOS, _EOS, _PAD, _IMAGE = "<bos>", "<eos>", "<pad>", "<image>"
 
 
-def scratch_tower(image_size: int | None = None, width: int = 32, seed: int = 0) -> Tower:
-    """A small residual network (He et al. 2016), stride 16.
+def scratch_tower(
+    image_size: int | None = None,
+    width: int = 24,
+    depths: Sequence[int] = (1, 1, 1, 1),
+    seed: int = 0,
+) -> Tower:
+    """A small residual network (He et al. 2016), stride 32.
 
     Args:
-        image_size: side of the square input in pixels, default 128: 64 tokens a photo.
+        image_size: side of the square input in pixels, default 128: 16 tokens a photo.
         width: channels of the first stage; later stages double it.
+        depths: residual blocks of each stage.
+        seed: of its weights.
     """
     from transformers import ResNetConfig, ResNetModel
 
@@ -28,14 +35,13 @@ def scratch_tower(image_size: int | None = None, width: int = 32, seed: int = 0)
     config = ResNetConfig(
         embedding_size=width,
         hidden_sizes=widths,
-        depths=[1, 1, 2, 2],
+        depths=list(depths),
         layer_type="basic",
         downsample_in_first_stage=False,
     )
     config.hidden_size = widths[-1]
     torch.manual_seed(seed)
     model = ResNetModel(config)
-    # The last stage keeps its resolution: 8 x 8 tokens at 128 pixels rather than 4 x 4.
     size = image_size or IMAGE_SIZE
     return Tower(
         model,

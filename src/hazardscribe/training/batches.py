@@ -60,16 +60,18 @@ class PairDataset(Dataset[Sample]):
 
 
 class BucketSampler(Sampler[tuple[int, int]]):
-    """Every pair once an epoch, in chance order, pairs of like text length together.
+    """Every pair once an epoch, in chance order; where asked, pairs of like text length together.
 
     The order depends on seed and epoch alone, so a resumed run can skip what it has seen.
 
     Args:
-        lengths: text length of each pair. batch: photos an optimizer step and device.
-        pool: batches among which lengths are sorted; larger pads less and mixes less.
+        lengths: text length of each pair. batch: photos an optimizer step.
+        pool: batches among which lengths are sorted; 1 leaves the order to chance. Like lengths
+            are like texts ("no hazard: one worker ..."): a larger pool pads less, but its batches
+            hold few kinds of text and pull the model to and fro.
     """
 
-    def __init__(self, lengths: Sequence[int], batch: int, seed: int, pool: int = 16) -> None:
+    def __init__(self, lengths: Sequence[int], batch: int, seed: int, pool: int = 1) -> None:
         self._lengths, self._batch, self._seed, self._pool = list(lengths), batch, seed, pool
         self._epoch = 0
 
@@ -87,7 +89,9 @@ class BucketSampler(Sampler[tuple[int, int]]):
         reach = self._batch * self._pool
         batches = []
         for start in range(0, len(order), reach):
-            pool = sorted(order[start : start + reach], key=lambda row: self._lengths[row])
+            pool = order[start : start + reach]
+            if self._pool > 1:
+                pool.sort(key=lambda row: self._lengths[row])
             batches += [pool[i : i + self._batch] for i in range(0, len(pool), self._batch)]
         # The short batch must stay last, or the loader's cuts would no longer match the buckets.
         last = batches.pop() if batches and len(batches[-1]) < self._batch else []

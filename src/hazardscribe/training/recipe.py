@@ -117,6 +117,9 @@ class Recipe:
         epochs: passes over the training photos, where `steps` is 0.
         batch_size: photos a device and forward pass.
         accumulation: forward passes an optimizer step.
+        bucket: batches among which pairs are sorted by text length; 1: chance alone. Sorting saves
+            padding where texts differ much in length, but puts like texts into one batch, which can
+            keep a model from learning: compare both on dev before you use it.
         warmup: share of the steps over which the learning rate rises.
         schedule: course of the learning rate after warm-up.
         weight_decay: AdamW's, on matrices only.
@@ -151,6 +154,7 @@ class Recipe:
     epochs: float = 3.0
     batch_size: int = 16
     accumulation: int = 1
+    bucket: int = 1
     warmup: float = 0.05
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     weight_decay: float = 0.01
@@ -172,6 +176,7 @@ class Recipe:
     def __post_init__(self) -> None:
         _check(self.batch_size >= 1, "batch_size", self.batch_size, "at least 1")
         _check(self.accumulation >= 1, "accumulation", self.accumulation, "at least 1")
+        _check(self.bucket >= 1, "bucket", self.bucket, "at least 1")
         _check(self.steps >= 0, "steps", self.steps, "0 or more")
         _check(self.steps or self.epochs > 0, "epochs", self.epochs, "above 0 where steps is 0")
         _check(0 <= self.warmup < 1, "warmup", self.warmup, "a share of the steps, 0 to below 1")

@@ -57,7 +57,7 @@ class DescriptionTrainer(Trainer):
 
     def _get_train_sampler(self, train_dataset: Any = None) -> BucketSampler:
         batch = self._recipe.batch_size * self._recipe.accumulation * self.args.world_size
-        return BucketSampler(self._lengths, batch, self._recipe.seed)
+        return BucketSampler(self._lengths, batch, self._recipe.seed, self._recipe.bucket)
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> torch.Tensor:
         """Supervised tokens and photos of the whole optimizer step, over all devices: `(2,)`."""
