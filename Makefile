@@ -1,0 +1,52 @@
+# Set-up and the common jobs. Every target works on a fresh machine with Python 3.11 to 3.13.
+#
+#   make demo      the whole way once on made-up scenes: runs/demo/report.html
+#   make test      the core tests: offline, no GPU, no system package
+#
+# PYTHON=python3.12 picks the interpreter; PIP_FLAGS are handed to pip install, for example
+# PIP_FLAGS="--no-index --find-links wheelhouse" where there is no network.
+
+PYTHON ?= python3
+VENV ?= .venv
+PIP_FLAGS ?=
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt $(PIP_FLAGS)
+
+.PHONY: demo test test-all lint types install dev clean
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# Stamps: an install is repeated only when what it depends on has changed.
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) -e .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) -e ".[dev]"
+	@touch $@ $(VENV)/.installed
+
+install: $(VENV)/.installed
+
+dev: $(VENV)/.dev
+
+demo: install
+	$(BIN)/hazardscribe demo --out runs/demo
+
+test: dev
+	$(BIN)/python -m pytest -m "not extended"
+
+# Everything; MARK=extended runs only what `make test` leaves out.
+MARK ?= extended or not extended
+test-all: dev
+	$(BIN)/python -m pytest -m "$(MARK)"
+
+lint: dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: dev
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) runs
