@@ -30,7 +30,8 @@ text = processor.apply_chat_template(
 )
 made = []
 for i in range(0, len(photos), batch):
-    images = [[ImageOps.exif_transpose(Image.open(p)).convert("RGB")] for p in photos[i : i + batch]]
+    opened = [ImageOps.exif_transpose(Image.open(p)) for p in photos[i : i + batch]]
+    images = [[image.convert("RGB")] for image in opened]
     inputs = processor(
         images=images, text=[text] * len(images), return_tensors="pt", padding=True,
         padding_side="left", add_special_tokens=False,

@@ -132,7 +132,7 @@ def write_table() -> None:
     lines = [
         "# site-ppe: real photos, validation split (165 photos, 72 with a hazard)",
         "",
-        "Made by `benchmarks/site_ppe.py`; 95 % bootstrap intervals over photos; one run a variant.",
+        "Made by `benchmarks/site_ppe.py`; 95 % bootstrap intervals over photos; one run each.",
         "What the baselines are: docs/evaluation.md. Photos: see ATTRIBUTION.md.",
         "",
         "| run | " + " | ".join(COLUMNS) + " | minutes, threads |",
