@@ -1,6 +1,7 @@
 """The command line: parses, calls the verbs, prints, sets the exit code. Nothing else.
 
-Exit codes: 0 done, 2 unusable input or arguments, 128 + n stopped by signal n (resumable).
+Exit codes: 0 done, 2 unusable input or arguments, 4 training diverged (the loss is no longer a
+number), 128 + n stopped by signal n (resumable).
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from hazardscribe import __version__
-from hazardscribe.errors import InputError
+from hazardscribe.errors import InputError, TrainingDivergedError
 
-OK, UNUSABLE = 0, 2
+OK, UNUSABLE, DIVERGED = 0, 2, 4
 
 _DESCRIPTION = """\
 Learns from your own hazard photos and descriptions to write the description for a new photo.
@@ -71,6 +72,9 @@ def main(arguments: list[str] | None = None) -> int:
     except InputError as error:
         print(f"hazardscribe {parsed.verb}: {error}", file=sys.stderr)
         return UNUSABLE
+    except TrainingDivergedError as error:
+        print(f"hazardscribe {parsed.verb}: {error}", file=sys.stderr)
+        return DIVERGED
     except BrokenPipeError:  # `hazardscribe describe ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
@@ -100,7 +104,7 @@ def _train(options: dict[str, Any]) -> int:
     run = verbs.train(data, Recipe(**options), out, resume=resume, progress=True)
     if run.signal is not None:
         print(f"stopped; go on with --resume --out {out}", file=sys.stderr)
-        return 128 + run.signal
+        return 128 + int(run.signal)
     for name, value in run.metrics.items():
         print(f"dev {name}: {value:.4g}")
     print(f"model: {run.model}")

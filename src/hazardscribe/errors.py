@@ -1,9 +1,12 @@
 """Errors that a user can act on.
 
 Everything that is wrong with what the user gave us is raised as an `InputError`: the command
-line prints its text without a traceback and exits with code 2. Each message names what was
-wrong, where, and what to do about it. Any other exception is a defect of ours.
+line prints its text without a traceback and exits with code 2. A run whose loss is no longer a
+number raises `TrainingDivergedError`, code 4. Each message names what was wrong, where, and what
+to do about it. Any other exception is a defect of ours.
 """
+
+from __future__ import annotations
 
 
 class InputError(ValueError):
@@ -21,3 +24,11 @@ class PhotoError(InputError):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+    def __reduce__(self) -> tuple[type[PhotoError], tuple[str, str]]:
+        # Exceptions are pickled by their `args`, which hold the message alone.
+        return type(self), (self.reason, str(self))
+
+
+class TrainingDivergedError(RuntimeError):
+    """The loss or the gradient is no longer a finite number; nothing was saved from that step."""

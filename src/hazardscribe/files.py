@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +42,14 @@ def new_folder(target: Path) -> Iterator[Path]:
         _flush(target.parent)
         shutil.rmtree(previous, ignore_errors=True)
     except OSError as error:
-        shutil.rmtree(partial, ignore_errors=True)
         raise InputError(
             f"{target}: could not be written: {error.strerror or error}. "
             "What was there before is unchanged. Free some space or name another folder."
         ) from error
+    finally:  # after success nothing of this is left
+        shutil.rmtree(partial, ignore_errors=True)
+        with suppress(OSError):
+            recover_folder(target)
 
 
 def recover_folder(target: Path) -> None:

@@ -57,6 +57,7 @@ def init(
     from hazardscribe.pairs.read import read_pairs
     from hazardscribe.pairs.targets import detect_language, target_texts
 
+    out = Path(out)
     if out.exists():
         raise InputError(f"--out {out}: already exists. Name a new folder, or delete this one.")
     language = None
@@ -147,6 +148,7 @@ def evaluate_model(
     from hazardscribe.pairs.read import read_pairs
     from hazardscribe.training.run import run_of
 
+    out = Path(out)
     pairs = read_pairs(data, progress=progress)
     describer = Describer(model, batch_size=batch_size, precision=precision, beams=beams)
     evaluation = evaluate_rows(
@@ -190,7 +192,7 @@ def describe(
     from hazardscribe.describing.describer import Describer
     from hazardscribe.describing.sources import find_photos, record, write_records
 
-    found = find_photos(photos)
+    found = find_photos([photos] if isinstance(photos, str | Path) else photos)
     describer = Describer(
         model,
         device=device,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from hazardscribe.errors import InputError, PhotoError
 from hazardscribe.evaluation import Evaluation, Rules, evaluate_texts, nearest_texts
 from hazardscribe.evaluation.rows import cases_from_rows, hazard_of
 from hazardscribe.model.checkpoint import load_card, load_checkpoint
+from hazardscribe.model.parts import image_token_id
+from hazardscribe.model.sequences import first_sequence
 from hazardscribe.model.text_encoder import LSA, default_pooling, embed, load_text_encoder
 from hazardscribe.pairs.photo import load_photo
 from hazardscribe.pairs.targets import target_texts
@@ -111,6 +113,7 @@ def _nearest(
     """
     train_photos = [str(row["photo"]) for row in train_rows]
     start = describer.card.start
+    features: Callable[[list[str]], np.ndarray]
     if start and Path(start).is_dir() and load_card(Path(start)).tower != "scratch":
         features = _TowerFeatures(start, describer)
     else:
@@ -130,17 +133,19 @@ class _TowerFeatures:
         parts = []
         for i in range(0, len(photos), _BATCH):
             pixels = [self._describer.pixels(photo) for photo in photos[i : i + _BATCH]]
-            inputs = self._describer.prompter.image_inputs(pixels, self._vlm.device)
-            output = self._vlm.get_image_features(**inputs, return_dict=True)
-            states = output.last_hidden_state
-            # (B, C, H, W) from a convolutional tower, (B, N, D) or (all tokens, D) from others.
+            inputs = self._describer.prompter.inputs(pixels)
+            inputs = {name: value.to(self._vlm.device) for name, value in inputs.items()}
+            sequence = first_sequence(self._vlm, inputs, image_token_id(self._vlm.config))
+            states = sequence.encoder_output.last_hidden_state
+            # (B, C, H, W) from a convolutional tower, (B, N, D) from others; towers that cut a
+            # photo into tiles give a row a tile, of which the first sequence is already made.
             if states.ndim == 4:
                 parts.append(states.mean((2, 3)))
-            elif states.shape[0] == len(pixels):
+            elif states.ndim == 3 and len(states) == len(pixels):
                 parts.append(states.mean(1))
             else:
-                tokens = output.pooler_output
-                parts.append(torch.stack([t.reshape(-1, t.shape[-1]).mean(0) for t in tokens]))
+                counts = sequence.mask.sum(1, keepdim=True)
+                parts.append(sequence.values.sum(1) / counts)
         return torch.cat(parts).float().cpu().numpy()
 
 

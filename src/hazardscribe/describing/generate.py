@@ -55,12 +55,14 @@ def generate(
         compute: `torch.bfloat16` runs the products in bfloat16.
     """
     device = next(vlm.parameters()).device
+    # Frozen parts of a model in training may lie in bfloat16 beside float32 ones.
+    mixed = len({parameter.dtype for parameter in vlm.parameters()}) > 1
     inputs = {name: value.to(device) for name, value in prompter.inputs(photos).items()}
     placeholder = image_token_id(vlm.config)
     # A checkpoint from elsewhere may not suppress its own placeholder.
     suppressed = {placeholder, *(vlm.generation_config.suppress_tokens or [])}
     n = decoding.alternatives
-    with torch.autocast(device.type, torch.bfloat16, enabled=compute == torch.bfloat16):
+    with torch.autocast(device.type, torch.bfloat16, enabled=mixed or compute == torch.bfloat16):
         output = vlm.generate(
             **inputs,
             do_sample=False,
@@ -68,17 +70,18 @@ def generate(
             num_return_sequences=n,
             max_new_tokens=decoding.max_new_tokens,
             suppress_tokens=sorted(suppressed),
+            eos_token_id=prompter.stops,
             pad_token_id=prompter.pad_id,
             return_dict_in_generate=True,
             output_scores=True,
         )
     new = output.sequences[:, inputs["input_ids"].shape[1] :]
     texts = prompter.decode(new)
-    confidences = _confidences(vlm, output, new, prompter.pad_id)
+    confidences = _confidences(vlm, output, new, prompter.stops)
     return [_distinct(texts[i : i + n], confidences[i : i + n]) for i in range(0, len(texts), n)]
 
 
-def _confidences(vlm: Any, output: Any, new: torch.Tensor, pad_id: int) -> list[float]:
+def _confidences(vlm: Any, output: Any, new: torch.Tensor, ends: list[int]) -> list[float]:
     """Geometric mean probability of each sequence's tokens, its end token included."""
     scores = vlm.compute_transition_scores(
         output.sequences,
@@ -86,8 +89,7 @@ def _confidences(vlm: Any, output: Any, new: torch.Tensor, pad_id: int) -> list[
         getattr(output, "beam_indices", None),
         normalize_logits=getattr(output, "beam_indices", None) is None,
     ).float()
-    stops = vlm.generation_config.eos_token_id
-    stops = torch.tensor([stops] if isinstance(stops, int) else stops, device=new.device)
+    stops = torch.tensor(ends, device=new.device)
     # Padding may be the end token itself: a position counts up to and with the first end token.
     ended_before = torch.isin(new, stops).cumsum(-1).roll(1, -1)
     ended_before[:, 0] = 0

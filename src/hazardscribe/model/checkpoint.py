@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import nn
 
 from hazardscribe.errors import InputError
 from hazardscribe.files import new_folder, recover_folder, write_json
+from hazardscribe.model.folders import LOADING, UNLOADABLE, WEIGHTS, refuse_unusable
 
 CARD_FILE = "hazardscribe.json"
 HEAD_FILE = "alignment_head.safetensors"
@@ -103,13 +103,11 @@ def load_checkpoint(
 
     folder = Path(folder)
     recover_folder(folder)
-    _refuse_unusable(folder)
+    refuse_unusable(folder)
     try:
-        vlm = AutoModelForImageTextToText.from_pretrained(
-            folder, dtype=dtype, use_safetensors=True, trust_remote_code=False
-        )
-        processor = AutoProcessor.from_pretrained(folder, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, SafetensorError, RuntimeError) as error:
+        vlm: Any = AutoModelForImageTextToText.from_pretrained(folder, dtype=dtype, **WEIGHTS)
+        processor = AutoProcessor.from_pretrained(folder, **LOADING)
+    except UNLOADABLE as error:
         raise InputError(
             f"{folder}: could not be loaded as an image-text-to-text model: {error}\n"
             "Name a folder that `hazardscribe init` or `hazardscribe train` wrote, or any "
@@ -133,31 +131,3 @@ def load_card(folder: Path) -> Card:
         return Card(**{key: value for key, value in stored.items() if key in known})
     except (ValueError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: is not valid: {error}. Delete it to take defaults.") from error
-
-
-def _refuse_unusable(folder: Path) -> None:
-    config = folder / "config.json"
-    if not folder.is_dir():
-        # A name in the local cache, or nothing: transformers tells which.
-        if folder.is_absolute() or str(folder).startswith("."):
-            raise InputError(f"{folder}: there is no such model folder. Check the path.")
-        return
-    if not config.is_file():
-        raise InputError(
-            f"{folder}: holds no config.json, so it is not a model folder. After training, the "
-            "model lies in the run folder's `model/`."
-        )
-    try:
-        settings = json.loads(config.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{config}: is not valid JSON ({error}); the file is damaged.") from error
-    if "auto_map" in settings:
-        raise InputError(
-            f"{folder}: needs custom code ({config.name} has an auto_map), which hazardscribe "
-            "never runs. Take the version of this model that transformers supports by itself."
-        )
-    if not any(folder.glob("*.safetensors")):
-        raise InputError(
-            f"{folder}: holds no *.safetensors. Pickled weights are not loaded, because loading "
-            "them can run code; convert them with transformers' save_pretrained first."
-        )

@@ -8,6 +8,7 @@ The result is a plain Hugging Face checkpoint: `LlavaForConditionalGeneration` f
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ import torch
 from torch import nn
 
 from hazardscribe.errors import InputError
+from hazardscribe.model.folders import LOADING, UNLOADABLE, WEIGHTS, refuse_unusable
 from hazardscribe.model.placeholder import chat_template_for, choose_image_token
 
 logger = logging.getLogger(__name__)
@@ -78,10 +80,11 @@ def load_tower(path: str, image_size: int | None = None) -> Tower:
 
     if path.startswith("timm:"):
         return _timm_tower(path.removeprefix("timm:"), image_size)
+    refuse_unusable(path)
     try:
-        config = AutoConfig.from_pretrained(path)
-        model = AutoModel.from_pretrained(path, dtype=torch.float32)
-    except (OSError, ValueError, KeyError, ImportError) as error:
+        config = AutoConfig.from_pretrained(path, **LOADING)
+        model = AutoModel.from_pretrained(path, dtype=torch.float32, **WEIGHTS)
+    except UNLOADABLE as error:
         raise InputError(
             f"--vision {path}: could not be loaded: {error}\n"
             "Name a folder in Hugging Face format (config.json and *.safetensors), `timm:NAME`, "
@@ -135,11 +138,12 @@ def load_language_model(path: str) -> LanguageModel:
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    refuse_unusable(path)
     try:
         # Checkpoints are mostly stored in bfloat16, in which AdamW's updates round away.
-        model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
-        tokenizer = AutoTokenizer.from_pretrained(path)
-    except (OSError, ValueError, KeyError) as error:
+        model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, **WEIGHTS)
+        tokenizer = AutoTokenizer.from_pretrained(path, **LOADING)
+    except UNLOADABLE as error:
         raise InputError(
             f"--llm {path}: could not be loaded: {error}\n"
             "Name a folder in Hugging Face format (config.json, *.safetensors, tokenizer.json), "
@@ -207,7 +211,7 @@ def _assemble(tower: Tower, llm: LanguageModel, image_token_id: int) -> Any:
     text_config = llm.model.config
     text_config.dtype = torch.float32
     tokens = (tower.image_size // tower.stride) ** 2
-    shared = {
+    shared: dict[str, Any] = {
         "vision_config": tower.config,
         "text_config": text_config,
         "image_token_index": image_token_id,
@@ -219,10 +223,8 @@ def _assemble(tower: Tower, llm: LanguageModel, image_token_id: int) -> Any:
     if tower.convolutional:
         vlm = FastVlmForConditionalGeneration(FastVlmConfig(**shared))
     else:
-        strategy = "default" if tower.class_token else "full"
-        vlm = LlavaForConditionalGeneration(
-            LlavaConfig(**shared, vision_feature_select_strategy=strategy)
-        )
+        shared["vision_feature_select_strategy"] = "default" if tower.class_token else "full"
+        vlm = LlavaForConditionalGeneration(LlavaConfig(**shared))
     vlm.model.vision_tower.load_state_dict(tower.model.state_dict())
     vlm.model.language_model.load_state_dict(llm.model.base_model.state_dict())
     vlm.lm_head.load_state_dict(llm.model.get_output_embeddings().state_dict())
@@ -273,7 +275,11 @@ def _convolutional(
     model: nn.Module, config: Any, image_size: int | None, mean: list[float], std: list[float]
 ) -> Tower:
     """A timm backbone; its stride and width are measured by running it."""
-    size = image_size or int(getattr(config, "image_size", None) or 224)
+    # A folder in timm's own format states size and normalisation here, and nowhere else.
+    stated = getattr(config, "pretrained_cfg", None) or {}
+    own_size = getattr(config, "image_size", None) or stated.get("input_size", [224])[-1]
+    size = image_size or int(own_size)
+    mean, std = list(stated.get("mean", mean)), list(stated.get("std", std))
     with torch.no_grad():
         output = model.eval()(torch.zeros(1, 3, size, size)).last_hidden_state
     if output.ndim != 4 or output.shape[2] != output.shape[3]:
@@ -283,7 +289,8 @@ def _convolutional(
             "Hugging Face format (SigLIP, CLIP, DINOv2, ViT)."
         )
     stride = size // output.shape[2]
-    if size % stride or size // stride != output.shape[2]:
+    if size % output.shape[2]:
+        stride = 2 ** round(math.log2(size / output.shape[2]))  # as of nearly all such networks
         raise InputError(
             f"--image-size {size} is no multiple of the backbone's stride {stride}: "
             f"take {size // stride * stride}."
@@ -298,6 +305,7 @@ def _convolutional(
 def _timm_tower(name: str, image_size: int | None) -> Tower:
     try:
         import timm
+        from timm.data.config import resolve_model_data_config
     except ImportError as error:
         raise InputError(
             "--vision timm:...: timm is not installed; pip install 'hazardscribe[timm]'"
@@ -312,8 +320,8 @@ def _timm_tower(name: str, image_size: int | None) -> Tower:
             "Check the name with timm.list_models(pretrained=True); where no hub can be reached, "
             "name a local folder."
         ) from error
-    data = timm.data.resolve_model_data_config(backbone)
-    config = TimmWrapperConfig(architecture=name, do_pooling=False, num_classes=0)
+    data = resolve_model_data_config(backbone)
+    config = TimmWrapperConfig(architecture=name, do_pooling=False)
     config.image_size = data["input_size"][-1]
     wrapper = TimmWrapperModel(config)
     wrapper.timm_model.load_state_dict(backbone.state_dict())
@@ -325,7 +333,7 @@ def _normalisation(path: str) -> tuple[list[float], list[float]]:
     from transformers import AutoImageProcessor
 
     try:
-        processor = AutoImageProcessor.from_pretrained(path)
+        processor = AutoImageProcessor.from_pretrained(path, **LOADING)
         return list(processor.image_mean), list(processor.image_std)
     except (OSError, ValueError, AttributeError, TypeError):
         logger.warning("%s has no image processor: ImageNet's mean and deviation are taken", path)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from hazardscribe.errors import InputError
 from hazardscribe.model.sequences import TEXT_INPUTS
 
 # Value of a label that is not supervised, as PyTorch's cross-entropy has it.
@@ -30,7 +31,8 @@ class Prompter:
         content = [{"type": "image"}, {"type": "text", "text": prompt}]
         messages = [{"role": "user", "content": content}]
         self.prompt_text: str = processor.apply_chat_template(messages, add_generation_prompt=True)
-        self.end_id = _end_id(processor, vlm, messages)
+        self.stops = _stops(processor, vlm)
+        self.end_id = _end_id(processor, self.stops, messages)
         pad = self.tokenizer.pad_token_id
         self.pad_id: int = self.end_id if pad is None else pad
 
@@ -138,14 +140,21 @@ def crops(processor: Any) -> bool:
     return not (getattr(image_processor, "do_pad", False) and same and size.get("height"))
 
 
-def _end_id(processor: Any, vlm: Any, messages: list[dict[str, Any]]) -> int:
-    """The token that ends an answer: what the chat template writes, if generation stops at it."""
+def _stops(processor: Any, vlm: Any) -> list[int]:
+    """Tokens at which generation stops."""
     stops = vlm.generation_config.eos_token_id
     if stops is None:
         stops = processor.tokenizer.eos_token_id
     stops = [stops] if isinstance(stops, int) else list(stops or [])
     if not stops:
-        raise ValueError("the model names no end token (generation_config.eos_token_id)")
+        raise InputError(
+            "the model names no end token: set eos_token_id in its generation_config.json"
+        )
+    return stops
+
+
+def _end_id(processor: Any, stops: list[int], messages: list[dict[str, Any]]) -> int:
+    """The token that ends an answer: what the chat template writes, if generation stops at it."""
     answer = {"role": "assistant", "content": [{"type": "text", "text": "answer"}]}
     try:
         rendered = processor.apply_chat_template([*messages, answer])

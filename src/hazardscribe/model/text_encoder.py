@@ -6,10 +6,12 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from hazardscribe.errors import InputError
+from hazardscribe.model.folders import LOADING, UNLOADABLE, WEIGHTS, refuse_unusable
 from hazardscribe.model.sequences import TextEncoder, pool_sequence
 
 LSA = "lsa"
@@ -65,10 +67,11 @@ class HubEncoder:
     def __init__(self, path: str, prefix: str = "", device: str | torch.device = "cpu") -> None:
         from transformers import AutoModel, AutoTokenizer
 
+        refuse_unusable(path)
         try:
-            self._tokenizer = AutoTokenizer.from_pretrained(path)
-            model = AutoModel.from_pretrained(path, dtype=torch.float32)
-        except (OSError, ValueError, KeyError) as error:
+            self._tokenizer = AutoTokenizer.from_pretrained(path, **LOADING)
+            model: Any = AutoModel.from_pretrained(path, dtype=torch.float32, **WEIGHTS)
+        except UNLOADABLE as error:
             raise InputError(
                 f"text encoder {path!r} could not be loaded: {error}\n"
                 "Name a folder that transformers' AutoModel loads, or use `lsa`, which needs none."

@@ -60,4 +60,5 @@ def _relight(photo: np.ndarray, most: float, draw: random.Random) -> np.ndarray:
     # A table of the 256 levels is a hundred times cheaper than float arithmetic on the photo.
     levels = (np.arange(256) - mean) * contrast + mean + shift
     table = np.clip(levels, 0, 255).astype(np.uint8)
-    return table[photo]
+    relit: np.ndarray = table[photo]
+    return relit

@@ -15,7 +15,7 @@ from transformers.trainer_callback import PrinterCallback
 from hazardscribe import __version__
 from hazardscribe.describing.describer import image_bound
 from hazardscribe.describing.generate import Decoding, generate
-from hazardscribe.errors import InputError
+from hazardscribe.errors import InputError, TrainingDivergedError
 from hazardscribe.evaluation import evaluate_texts
 from hazardscribe.evaluation.rows import cases_from_rows
 from hazardscribe.files import cache_folder
@@ -98,7 +98,11 @@ def train(
     write_run(out, record)
     with StopOnSignal() as stop:
         trainer = session.trainer(stop)
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        try:
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        except TrainingDivergedError as error:
+            write_run(out, record | {"status": "diverged", "warnings": [str(error)]})
+            raise
     status = "finished"
     if stop.received is not None:
         status = "interrupted"
@@ -110,12 +114,13 @@ def train(
         "metrics": session.best(history),
         "steps": trainer.state.global_step,
         "seconds": round(time.time() - started, 1),
-        "warnings": session.warnings,
+        "warnings": session.all_warnings(),
         "history": history,
     }
     write_run(out, record)
     plot_losses(history, out / "loss.png", recipe.best_by)
-    return Run(out, out / "model", status, record["metrics"], stop.received, list(session.warnings))
+    warnings = record["warnings"]
+    return Run(out, out / "model", status, record["metrics"], stop.received, warnings)
 
 
 class _Session:
@@ -124,11 +129,15 @@ class _Session:
     def __init__(self, pairs: Pairs, recipe: Recipe, out: Path, progress: bool) -> None:
         self.recipe, self.out, self.progress = recipe, out, progress
         self.warnings: list[str] = []
+        # Of the last evaluation and of the one whose weights were kept: an untrained model says the
+        # same of every photo, which is no news once it has learned to tell them apart.
+        self._dev_warnings: list[str] = []
+        self._kept_warnings: list[str] = []
         start = self._load_start()
         self.vlm, self.processor = start.vlm, start.processor
         rows = {split: pairs[split] for split in ("train", "dev")}
         texts = {split: target_texts(rows[split], recipe.target) for split in rows}
-        language = recipe.language
+        language: str = recipe.language
         if language == "auto":
             language = detect_language(texts["train"])
         prompt = recipe.prompt or DEFAULT_PROMPT[language]
@@ -286,8 +295,7 @@ class _Session:
             embed=None,
             resamples=0,
         )
-        for warning in evaluation.warnings:
-            self._warn(f"dev: {warning}")
+        self._dev_warnings = list(evaluation.warnings)
         scores = {name: evaluation.metrics[name].value for name in _LOGGED}
         if scores[recipe.best_by] is None:
             self._warn(
@@ -301,6 +309,7 @@ class _Session:
 
     def keep_best(self, metrics: dict[str, float]) -> None:
         """Write the present weights as the model folder."""
+        self._kept_warnings = self._dev_warnings
         save_checkpoint(
             self.out / "model",
             self.vlm,
@@ -318,6 +327,13 @@ class _Session:
             return {}
         best = max(entries, key=lambda entry: float(entry[key]))
         return {name.removeprefix("eval_"): value for name, value in best.items()}
+
+    def all_warnings(self) -> list[str]:
+        """What the user should know about the weights kept."""
+        found = [*self.warnings, *(f"dev: {warning}" for warning in self._kept_warnings)]
+        for warning in found[len(self.warnings) :]:
+            logger.warning(warning)
+        return found
 
     def _warn(self, message: str) -> None:
         if message not in self.warnings:

@@ -6,13 +6,14 @@ import contextlib
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import safetensors.torch
 import torch
 from transformers import Trainer, TrainingArguments
 from transformers.trainer_utils import rotate_checkpoints
 
+from hazardscribe.errors import TrainingDivergedError
 from hazardscribe.files import new_folder
 from hazardscribe.training.batches import BucketSampler
 from hazardscribe.training.module import TrainingModule
@@ -20,10 +21,6 @@ from hazardscribe.training.recipe import Recipe
 
 PARTIAL = ".saving"
 WEIGHTS = "model.safetensors"
-
-
-class TrainingDivergedError(RuntimeError):
-    """The loss or the gradient is no longer a finite number; nothing was saved from that step."""
 
 
 class DescriptionTrainer(Trainer):
@@ -52,6 +49,15 @@ class DescriptionTrainer(Trainer):
         self._parts: dict[str, torch.Tensor] = {}
         self._parts_since = 0
         self._checkpoint_folder: Path | None = None
+
+    @property
+    def _module(self) -> TrainingModule:
+        return cast(TrainingModule, self.model)
+
+    @property
+    def _folder(self) -> Path:
+        """Where resumable checkpoints lie."""
+        return Path(cast(str, self.args.output_dir))
 
     # ---- batches and losses -----------------------------------------------------------------
 
@@ -92,8 +98,8 @@ class DescriptionTrainer(Trainer):
             self._parts[name] = self._parts.get(name, 0) + value.detach() * world
         return (total * world, sums) if return_outputs else total * world
 
-    def _clip_grad_norm(self, model: Any) -> torch.Tensor:
-        norm: torch.Tensor = super()._clip_grad_norm(model)
+    def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
+        norm = super()._get_grad_norm(model, grad_norm)
         if not torch.isfinite(torch.as_tensor(norm)):
             raise TrainingDivergedError(self._diverged("gradient"))
         return norm
@@ -103,15 +109,14 @@ class DescriptionTrainer(Trainer):
             f"the {what} is not a finite number at step {self.state.global_step + 1}; training "
             "stopped before the weights were changed, and the best model and the last checkpoint "
             "are as they were. Lower the learning rates, raise warmup, or set compute: float32, "
-            "then start again with --resume."
+            "and start again in another folder with --out."
         )
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """AdamW over the module's own parameter groups."""
         if self.optimizer is None:
-            module: TrainingModule = self.model
             self.optimizer = torch.optim.AdamW(
-                module.parameter_groups(self._recipe), betas=(0.9, 0.95), eps=1e-8
+                self._module.parameter_groups(self._recipe), betas=(0.9, 0.95), eps=1e-8
             )
         return self.optimizer
 
@@ -133,12 +138,12 @@ class DescriptionTrainer(Trainer):
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Generate descriptions of `dev` and score them."""
-        was_training = self.model.training
-        self.model.eval()
+        was_training = self._module.training
+        self._module.eval()
         # Generation must not consume the training's chance, or a resumed run would differ.
         with torch.random.fork_rng():
             scores = {f"eval_{name}": value for name, value in self._dev_scores().items()}
-        self.model.train(was_training)
+        self._module.train(was_training)
         self.log(scores)
         self.control = self.callback_handler.on_evaluate(
             self.args, self.state, self.control, scores
@@ -154,11 +159,11 @@ class DescriptionTrainer(Trainer):
     # ---- resumable checkpoints --------------------------------------------------------------
 
     def _get_output_dir(self, trial: Any) -> str:
-        return str(self._checkpoint_folder or self.args.output_dir)
+        return str(self._checkpoint_folder or self._folder)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         """Write under another name first: a kill in the middle leaves no half checkpoint."""
-        target = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+        target = self._folder / f"checkpoint-{self.state.global_step}"
         if target.exists():
             return
         with self._saving() as folder, new_folder_on_main(self, target) as final:
@@ -169,11 +174,11 @@ class DescriptionTrainer(Trainer):
                 for path in (folder / target.name).iterdir():
                     path.rename(final / path.name)
         if self.args.should_save:
-            rotate_checkpoints(self.args.output_dir, self._recipe.keep, use_mtime=False)
+            rotate_checkpoints(str(self._folder), self._recipe.keep, use_mtime=False)
 
     @contextlib.contextmanager
     def _saving(self) -> Iterator[Path]:
-        folder = Path(self.args.output_dir) / PARTIAL
+        folder = self._folder / PARTIAL
         if self.args.should_save:
             shutil.rmtree(folder, ignore_errors=True)
         self.accelerator.wait_for_everyone()
@@ -188,7 +193,7 @@ class DescriptionTrainer(Trainer):
         """Only what training changes: the rest comes from the start checkpoint on resuming."""
         if not self.args.should_save:
             return
-        folder = Path(output_dir or self.args.output_dir)
+        folder = Path(output_dir) if output_dir else self._folder
         folder.mkdir(parents=True, exist_ok=True)
         safetensors.torch.save_file(trained_tensors(self.model), folder / WEIGHTS)
 

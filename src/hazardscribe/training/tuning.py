@@ -19,8 +19,8 @@ _ADAPTER = "default"
 def apply_tuning(vlm: nn.Module, recipe: Recipe) -> None:
     """Freeze, adapt or free each part of the model, in place.
 
-    Trained weights are float32 (bfloat16 would round AdamW's updates away); frozen ones take the
-    type their part computes in.
+    Trained weights are float32 (bfloat16 would round AdamW's updates away); frozen matrices take
+    the type their part computes in.
     """
     tuning = {"tower": recipe.tower, "projector": recipe.projector, "llm": recipe.llm}
     vlm.requires_grad_(False)
@@ -29,7 +29,8 @@ def apply_tuning(vlm: nn.Module, recipe: Recipe) -> None:
         part = tuning[part_of(name)]
         is_adapter = "lora_" in name
         parameter.requires_grad_(part.tune == "full" or (part.tune == "lora" and is_adapter))
-        if not parameter.requires_grad:
+        # Vectors are small, and a batch norm's must have the type of its statistics.
+        if not parameter.requires_grad and parameter.ndim >= 2:
             parameter.data = parameter.data.to(getattr(torch, part.compute))
 
 
@@ -62,7 +63,9 @@ def merged_state(vlm: nn.Module) -> dict[str, torch.Tensor] | None:
     """
     from peft.tuners.lora import LoraLayer
 
-    layers = {name: m for name, m in vlm.named_modules() if isinstance(m, LoraLayer)}
+    layers: dict[str, Any] = {
+        name: module for name, module in vlm.named_modules() if isinstance(module, LoraLayer)
+    }
     if not layers:
         return None
     merged = {}
@@ -72,7 +75,7 @@ def merged_state(vlm: nn.Module) -> dict[str, torch.Tensor] | None:
         owner, _, leaf = name.rpartition(".base_layer.")
         value = tensor.detach()
         if owner in layers and leaf == "weight":
-            delta: Any = layers[owner].get_delta_weight(_ADAPTER)
+            delta = layers[owner].get_delta_weight(_ADAPTER)
             value = (value.float() + delta.float()).to(value.dtype)
         merged[name.replace(".base_layer.", ".")] = value
     return merged

@@ -1,0 +1,52 @@
+"""Model folders that must not be loaded, told apart before any library opens them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+
+from hazardscribe.errors import InputError
+
+# How anything is loaded: nothing is fetched, no code of a checkpoint is run, nothing is unpickled.
+LOADING: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+WEIGHTS: dict[str, Any] = {**LOADING, "use_safetensors": True}
+# What transformers raises for a folder that is damaged, of another kind, or needs a package.
+UNLOADABLE = (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError)
+
+
+def refuse_unusable(path: str | Path) -> None:
+    """Check a model folder before transformers opens it; a name in the local cache passes.
+
+    Raises:
+        InputError: if the folder is missing or no model folder, or would need custom code or
+            pickled weights.
+    """
+    folder = Path(path)
+    config = folder / "config.json"
+    if not folder.is_dir():
+        # A name in the local cache, or nothing: transformers tells which.
+        if folder.is_absolute() or str(path).startswith("."):
+            raise InputError(f"{folder}: there is no such model folder. Check the path.")
+        return
+    if not config.is_file():
+        raise InputError(
+            f"{folder}: holds no config.json, so it is not a model folder. After training, the "
+            "model lies in the run folder's `model/`."
+        )
+    try:
+        settings = json.loads(config.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{config}: is not valid JSON ({error}); the file is damaged.") from error
+    if "auto_map" in settings:
+        raise InputError(
+            f"{folder}: needs custom code ({config.name} has an auto_map), which hazardscribe "
+            "never runs. Take the version of this model that transformers supports by itself."
+        )
+    if not any(folder.glob("*.safetensors")):
+        raise InputError(
+            f"{folder}: holds no *.safetensors. Pickled weights are not loaded, because loading "
+            "them can run code; convert them with transformers' save_pretrained first."
+        )

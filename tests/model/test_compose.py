@@ -1,0 +1,321 @@
+"""A composed model holds its parts' own weights, sees the whole photo, is plain transformers."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from transformers import AutoModel, AutoModelForCausalLM
+
+import tiny
+from hazardscribe.errors import InputError
+from hazardscribe.model.checkpoint import Card, load_checkpoint, save_checkpoint
+from hazardscribe.model.compose import compose, load_language_model, load_tower
+from hazardscribe.model.prompting import Prompter, crops
+from hazardscribe.model.resize import set_image_size
+from hazardscribe.model.sequences import first_sequence
+
+CLASS_TOKEN = {"clip", "clip_dual", "dinov2", "vit"}
+LLMS = ("llama", "qwen2", "gemma3")
+
+
+def composed(
+    folder: Path, tower: str = "siglip", llm: str = "llama", *, chat: str = "auto", **of_llm
+):
+    size = {"timm": 64, "dinov2": 32}.get(tower)
+    return compose(
+        load_tower(str(tiny.save_tower(tower, folder / "tower")), size),
+        load_language_model(str(tiny.save_language_model(llm, folder / "llm", **of_llm))),
+        chat=chat,
+    )
+
+
+def saved(folder: Path, vlm, processor) -> Path:
+    save_checkpoint(folder / "vlm", vlm, processor, card=Card(prompt="描述"))
+    return folder / "vlm"
+
+
+def same_tensors(part: torch.nn.Module, original: torch.nn.Module) -> None:
+    own, wanted = part.state_dict(), original.state_dict()
+    assert own.keys() == wanted.keys()
+    for name, tensor in wanted.items():
+        torch.testing.assert_close(own[name], tensor, rtol=0, atol=0, msg=name)
+
+
+@pytest.mark.parametrize("tower", tiny.TOWERS)
+def test_the_towers_pretrained_weights_are_in_the_saved_model(tower, tmp_path):
+    vlm, processor = composed(tmp_path, tower)
+    loaded = load_checkpoint(saved(tmp_path, vlm, processor))
+    original = AutoModel.from_pretrained(tmp_path / "tower")
+    original = getattr(original, "vision_model", original)
+    same_tensors(loaded.vlm.model.vision_tower, original)
+    # LLaVA for sequences of patches, FastVLM for maps; a class token is dropped, a patch never.
+    if tower == "timm":
+        assert loaded.vlm.config.model_type == "fast_vlm"
+    else:
+        assert loaded.vlm.config.model_type == "llava"
+        strategy = loaded.vlm.config.vision_feature_select_strategy
+        assert strategy == ("default" if tower in CLASS_TOKEN else "full")
+
+
+@pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
+@pytest.mark.parametrize("llm", LLMS)
+def test_the_language_models_pretrained_weights_are_in_the_saved_model(llm, tied, tmp_path):
+    # Stored in bfloat16, as most are; trained and saved in float32.
+    vlm, processor = composed(tmp_path, llm=llm, tied=tied, spare="<image>", dtype=torch.bfloat16)
+    loaded = load_checkpoint(saved(tmp_path, vlm, processor)).vlm
+    original = AutoModelForCausalLM.from_pretrained(tmp_path / "llm", dtype=torch.float32)
+    same_tensors(loaded.model.language_model, original.model)
+    same_tensors(loaded.lm_head, original.lm_head)
+    assert {parameter.dtype for parameter in loaded.parameters()} == {torch.float32}
+    is_tied = loaded.lm_head.weight is loaded.get_input_embeddings().weight
+    assert is_tied == tied
+
+
+@pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
+def test_an_added_placeholder_leaves_the_vocabulary_as_it_was(tied, tmp_path):
+    vlm, processor = composed(tmp_path, tied=tied)
+    original = AutoModelForCausalLM.from_pretrained(tmp_path / "llm")
+    before = original.get_input_embeddings().weight
+    loaded = load_checkpoint(saved(tmp_path, vlm, processor))
+    after = loaded.vlm.get_input_embeddings().weight
+    assert len(after) > len(before) - 1
+    assert torch.equal(after[: len(before)], before)
+    assert torch.equal(loaded.vlm.lm_head.weight[: len(before)], original.lm_head.weight)
+    assert loaded.vlm.config.image_token_id < len(after)
+
+
+@pytest.mark.parametrize("tower", tiny.TOWERS)
+def test_every_token_of_the_tower_has_its_placeholder(tower, tmp_path):
+    vlm, processor = composed(tmp_path, tower)
+    inputs = Prompter(processor, vlm, "描述").inputs(_photos((48, 64), (64, 40)))
+    sequence = first_sequence(vlm, inputs, vlm.config.image_token_id)
+    patches = 4 if tower == "timm" else 16
+    assert sequence.values.shape[:2] == (2, patches)
+    assert sequence.mask.all()
+
+
+def test_siglip_keeps_its_first_patch(tmp_path):
+    vlm, processor = composed(tmp_path, "siglip")
+    prompter = Prompter(processor, vlm, "描述")
+    grey = np.full((32, 32, 3), 128, dtype=np.uint8)
+    marked = grey.copy()
+    marked[:8, :8] = 255
+    with torch.no_grad():
+        a, b = (
+            first_sequence(vlm, prompter.inputs([photo]), vlm.config.image_token_id).values[0]
+            for photo in (grey, marked)
+        )
+    changed = (a - b).abs().sum(-1)
+    assert changed.argmax() == 0
+
+
+@pytest.mark.parametrize("tower", ["siglip", "dinov2", "timm"])
+@pytest.mark.parametrize("shape", [(40, 120), (120, 40)], ids=["wide", "tall"])
+def test_a_mark_at_the_photos_edge_reaches_the_model(tower, shape, tmp_path):
+    _, processor = composed(tmp_path, tower)
+    assert not crops(processor)
+    height, width = shape
+    marked = np.zeros((height, width, 3), dtype=np.uint8)
+    edge = (slice(None), slice(-12, None)) if width > height else (slice(-12, None), slice(None))
+    marked[edge] = 255
+    processed = [
+        processor.image_processor(Image.fromarray(photo), return_tensors="pt").pixel_values[0]
+        for photo in (np.zeros_like(marked), marked)
+    ]
+    assert processed[0].shape[-2:] == processed[0].shape[-1:] * 2
+    assert (processed[1] - processed[0]).abs().max() > 0.9 / 0.4
+
+
+def test_a_cropping_processor_is_recognised(tmp_path):
+    from transformers import CLIPImageProcessor
+
+    _, processor = composed(tmp_path)
+    processor.image_processor = CLIPImageProcessor(size={"shortest_edge": 32}, crop_size=32)
+    assert crops(processor)
+
+
+def test_the_towers_own_normalisation_is_taken(tmp_path):
+    _, processor = composed(tmp_path)
+    assert list(processor.image_processor.image_mean) == [0.5, 0.4, 0.3]
+    assert list(processor.image_processor.image_std) == [0.2, 0.3, 0.4]
+
+
+def test_an_unused_special_token_serves_as_placeholder(tmp_path):
+    vlm, processor = composed(tmp_path, spare="<|image_pad|>")
+    assert processor.image_token == "<|image_pad|>"
+    assert vlm.config.image_token_id == processor.tokenizer.convert_tokens_to_ids("<|image_pad|>")
+
+
+def test_the_language_models_chat_template_is_kept(tmp_path):
+    vlm, processor = composed(tmp_path, chat="auto")
+    text = Prompter(processor, vlm, "描述图片").prompt_text
+    assert text == "<|im_start|>user\n<image>描述图片<|im_end|>\n<|im_start|>assistant\n"
+
+
+@pytest.mark.parametrize(("chat", "template"), [("plain", tiny.CHATML), ("auto", None)])
+def test_plain_is_photo_and_prompt_alone(chat, template, tmp_path):
+    vlm, processor = composed(tmp_path, chat=chat, template=template)
+    assert Prompter(processor, vlm, "描述图片").prompt_text == "<image>描述图片\n"
+
+
+def test_a_needed_start_token_is_written_once(tmp_path):
+    vlm, processor = composed(tmp_path, llm="gemma3", chat="plain")
+    ids = Prompter(processor, vlm, "描述").inputs(_photos((32, 32)))["input_ids"][0].tolist()
+    assert ids[0] == processor.tokenizer.bos_token_id
+    assert ids.count(processor.tokenizer.bos_token_id) == 1
+
+
+@pytest.mark.parametrize("llm", LLMS)
+def test_the_generation_config_ends_and_never_writes_image_marks(llm, tmp_path):
+    vlm, processor = composed(tmp_path, llm=llm)
+    config = load_checkpoint(saved(tmp_path, vlm, processor)).vlm.generation_config
+    tokenizer = processor.tokenizer
+    assert config.eos_token_id == tokenizer.eos_token_id
+    assert config.pad_token_id == tokenizer.pad_token_id
+    assert config.do_sample is False
+    assert vlm.config.image_token_id in config.suppress_tokens
+    if llm == "gemma3":
+        mark = tokenizer.convert_tokens_to_ids("<start_of_image>")
+        assert mark in config.suppress_tokens
+
+
+@pytest.mark.parametrize("llm", LLMS)
+def test_the_first_sequence_starts_at_the_scale_of_the_word_embeddings(llm, tmp_path):
+    vlm, processor = composed(tmp_path, llm=llm)
+    inputs = Prompter(processor, vlm, "描述").inputs(_photos((48, 64), (64, 48)))
+    with torch.no_grad():
+        values = first_sequence(vlm, inputs, vlm.config.image_token_id).values
+        words = vlm.get_input_embeddings()(torch.arange(256))
+    ratio = values.pow(2).mean().sqrt() / words.pow(2).mean().sqrt()
+    assert 0.3 < ratio < 3
+
+
+_PLAIN_TRANSFORMERS = """
+import json, sys
+sys.modules["hazardscribe"] = None  # importing it fails, as where it is not installed
+import torch
+from PIL import Image
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+folder, photo = sys.argv[1:]
+torch.set_num_threads(1)
+model = AutoModelForImageTextToText.from_pretrained(folder).eval()
+processor = AutoProcessor.from_pretrained(folder)
+content = [{"type": "image"}, {"type": "text", "text": "描述"}]
+text = processor.apply_chat_template(
+    [{"role": "user", "content": content}], add_generation_prompt=True
+)
+inputs = processor(
+    images=[Image.open(photo).convert("RGB")], text=[text], return_tensors="pt",
+    add_special_tokens=False,
+)
+with torch.no_grad():
+    logits = model(**inputs).logits[0, -1]
+new = model.generate(**inputs, max_new_tokens=12)[:, inputs["input_ids"].shape[1]:]
+print(json.dumps({
+    "logits": logits.tolist(),
+    "text": processor.batch_decode(new, skip_special_tokens=True)[0].strip(),
+}))
+"""
+
+
+@pytest.mark.parametrize(
+    ("tower", "llm"), [("siglip", "llama"), ("dinov2", "gemma3"), ("timm", "qwen2")]
+)
+def test_plain_transformers_says_the_same_without_this_package(tower, llm, tmp_path, photos):
+    from hazardscribe.describing.describer import Describer
+
+    folder = saved(tmp_path, *composed(tmp_path, tower, llm))
+    (tmp_path / "plain.py").write_text(_PLAIN_TRANSFORMERS, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, tmp_path / "plain.py", folder, photos[0]],
+        capture_output=True,
+        check=True,
+        encoding="utf-8",
+        cwd=tmp_path,
+    )
+    plain = json.loads(done.stdout)
+    describer = Describer(folder, max_new_tokens=12)
+    inputs = describer.prompter.inputs([describer.pixels(photos[0])])
+    with torch.no_grad():
+        logits = describer.vlm(**inputs).logits[0, -1]
+    assert plain["logits"] == logits.tolist()
+    assert plain["text"] == describer(photos[0]).text
+
+
+def test_a_size_that_the_tower_cannot_take_is_refused(tmp_path):
+    folder = str(tiny.save_tower("siglip", tmp_path / "siglip"))
+    with pytest.raises(InputError, match="works at 32 pixels only"):
+        load_tower(folder, 64)
+    timm = str(tiny.save_tower("timm", tmp_path / "timm"))
+    with pytest.raises(InputError, match="no multiple of the backbone's stride 32"):
+        load_tower(timm, 80)
+
+
+def test_a_tower_that_cannot_be_composed_is_named(tmp_path):
+    from transformers import BertConfig, BertModel
+
+    config = BertConfig(
+        hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8
+    )
+    BertModel(config).save_pretrained(tmp_path / "bert")
+    with pytest.raises(InputError, match="'bert' cannot be composed"):
+        load_tower(str(tmp_path / "bert"))
+
+
+@pytest.mark.parametrize("load", [load_tower, load_language_model, load_checkpoint])
+def test_pickled_weights_and_foreign_code_are_never_loaded(load, tmp_path):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"model_type": "llama"}')
+    (folder / "pytorch_model.bin").write_bytes(b"pickle")
+    with pytest.raises(InputError, match="Pickled weights are not loaded"):
+        load(str(folder))
+    (folder / "config.json").write_text('{"model_type": "x", "auto_map": {"AutoModel": "m.M"}}')
+    with pytest.raises(InputError, match="custom code"):
+        load(str(folder))
+    with pytest.raises(InputError, match="no such model folder"):
+        load(str(tmp_path / "missing"))
+    with pytest.raises(InputError, match="could not be loaded"):
+        load("nobody/no-such-model")
+
+
+def test_a_damaged_model_folder_is_an_input_error(start, tmp_path):
+    import shutil
+
+    folder = tmp_path / "damaged"
+    shutil.copytree(start, folder)
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:2000])
+    with pytest.raises(InputError, match="could not be loaded"):
+        load_checkpoint(folder)
+    (folder / "config.json").write_text("{")
+    with pytest.raises(InputError, match="not valid JSON"):
+        load_checkpoint(folder)
+
+
+def test_the_input_size_of_a_flexible_tower_can_be_changed(tmp_path):
+    vlm, processor = composed(tmp_path, "timm")
+    set_image_size(vlm, processor, 128)
+    folder = saved(tmp_path, vlm, processor)
+    loaded = load_checkpoint(folder)
+    inputs = Prompter(loaded.processor, loaded.vlm, "描述").inputs(_photos((48, 64)))
+    assert inputs["pixel_values"].shape[-2:] == (128, 128)
+    sequence = first_sequence(loaded.vlm, inputs, loaded.vlm.config.image_token_id)
+    assert sequence.values.shape[1] == 16
+    with pytest.raises(InputError, match="take 96 or 128"):
+        set_image_size(vlm, processor, 100)
+    with pytest.raises(InputError, match="keeps its own input size"):
+        set_image_size(*composed(tmp_path / "other"), 64)
+
+
+def _photos(*shapes: tuple[int, int]) -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    return [rng.integers(0, 256, (*shape, 3), dtype=np.uint8) for shape in shapes]

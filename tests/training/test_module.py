@@ -1,0 +1,176 @@
+"""How far each gradient reaches, and what a step's losses are divided by."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import tiny
+from hazardscribe.model.checkpoint import load_checkpoint
+from hazardscribe.model.parts import part_of
+from hazardscribe.model.prompting import Prompter
+from hazardscribe.model.text_encoder import LsaEncoder
+from hazardscribe.objectives.alignment import FORMS, AlignmentHead
+from hazardscribe.training.module import TrainingModule
+from hazardscribe.training.recipe import Alignment, Lora, Part, Recipe
+from hazardscribe.training.text_bank import TextBank
+from hazardscribe.training.tuning import (
+    apply_tuning,
+    find_unreached,
+    freeze_unreached,
+    merged_state,
+)
+
+TEXTS = tiny.TEXTS["zh"]
+RECIPE = Recipe(start="x")
+
+
+def module_and_batch(folder, recipe=RECIPE, n=4):
+    loaded = load_checkpoint(folder)
+    apply_tuning(loaded.vlm, recipe)
+    form = recipe.alignment.form
+    bank = TextBank(TEXTS, LsaEncoder(TEXTS), with_tokens=form == "token")
+    torch.manual_seed(0)
+    head = AlignmentHead(
+        loaded.vlm.get_input_embeddings().weight.shape[1], bank.vectors.shape[1], form
+    )
+    prompter = Prompter(loaded.processor, loaded.vlm, "描述")
+    rng = np.random.default_rng(0)
+    photos = [rng.integers(0, 256, (48, 48, 3), dtype=np.uint8) for _ in range(n)]
+    batch = prompter.training_batch(photos, TEXTS[:n], 32)
+    batch["bank_indices"] = torch.arange(n)
+    return TrainingModule(loaded.vlm, head, bank, recipe), batch
+
+
+def reached(module: TrainingModule) -> dict[str, float]:
+    """Sum of absolute gradients by part."""
+    sums = dict.fromkeys(("tower", "projector", "llm", "head"), 0.0)
+    for name, parameter in module.named_parameters():
+        part = "head" if name.startswith("head.") else part_of(name.removeprefix("vlm."))
+        if parameter.grad is not None:
+            sums[part] += float(parameter.grad.abs().sum())
+    return sums
+
+
+@pytest.mark.parametrize("family", ["llava", "fast_vlm"])
+def test_the_caption_loss_reaches_tower_projector_and_language_model(family, family_folder):
+    module, batch = module_and_batch(family_folder(family))
+    module(batch)["caption"].backward()
+    sums = reached(module)
+    assert sums["head"] == 0
+    assert all(sums[part] > 0 for part in ("tower", "projector", "llm"))
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("family", ["llava", "fast_vlm"])
+def test_the_alignment_loss_reaches_the_encoder_and_its_head_alone(family, form, family_folder):
+    recipe = replace(RECIPE, alignment=Alignment(form=form))
+    module, batch = module_and_batch(family_folder(family), recipe)
+    module(batch)["alignment"].backward()
+    sums = reached(module)
+    assert sums["llm"] == 0
+    assert all(sums[part] > 0 for part in ("tower", "projector", "head"))
+
+
+@pytest.mark.parametrize("frozen", ["tower", "projector", "llm"])
+def test_a_frozen_part_gets_no_gradient(frozen, family_folder):
+    recipe = replace(RECIPE, **{frozen: Part(tune="freeze")})
+    module, batch = module_and_batch(family_folder("llava"), recipe)
+    sum(module(batch).values()).backward()
+    sums = reached(module)
+    assert {part for part, total in sums.items() if total == 0} == {frozen}
+
+
+def test_of_an_adapted_part_only_the_adapters_learn(family_folder):
+    recipe = replace(RECIPE, llm=Part(tune="lora"), tower=Part(tune="freeze"))
+    module, batch = module_and_batch(family_folder("llava"), recipe)
+    trained = {name for name, p in module.vlm.named_parameters() if p.requires_grad}
+    assert all("lora_" in name or part_of(name) == "projector" for name in trained)
+    assert any("lora_" in name for name in trained)
+    # "q_proj" is a name of tower and language model alike: only the latter was meant.
+    assert not any("lora_" in name and part_of(name) == "tower" for name in trained)
+    module(batch)["caption"].backward()
+    adapters = [p for name, p in module.vlm.named_parameters() if "lora_B" in name]
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in adapters)
+
+
+def test_merged_adapters_give_the_adapted_models_logits(family_folder):
+    recipe = replace(RECIPE, llm=Part(tune="lora"), tower=Part(tune="lora"), lora=Lora(rank=2))
+    module, batch = module_and_batch(family_folder("llava"), recipe)
+    with torch.no_grad():
+        for name, parameter in module.vlm.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(std=0.05)
+    plain = load_checkpoint(family_folder("llava")).vlm
+    inputs = {k: v for k, v in batch.items() if k not in ("labels", "bank_indices")}
+    with torch.no_grad():
+        adapted, before = module.vlm.eval()(**inputs).logits, plain(**inputs).logits
+        state = merged_state(module.vlm)
+        assert state is not None
+        assert state.keys() == plain.state_dict().keys()
+        plain.load_state_dict(state)
+        merged = plain(**inputs).logits
+    assert (adapted - before).abs().max() > 1e-3
+    torch.testing.assert_close(merged, adapted, rtol=1e-4, atol=1e-5)
+
+
+def test_what_no_loss_reaches_is_frozen(family_folder):
+    module, batch = module_and_batch(family_folder("llava"))
+    unreached = find_unreached(module, batch)
+    # LLaVA takes SigLIP's features from before its last norm, and not from its pooling head.
+    of = {name.split("vision_tower.")[1].split(".")[0] for name in unreached}
+    assert of == {"post_layernorm", "head"}
+    freeze_unreached(module, unreached)
+    sum(module(batch).values()).backward()
+    for name, parameter in module.named_parameters():
+        assert (parameter.grad is not None) == parameter.requires_grad, name
+
+
+def test_a_fixed_tower_norm_keeps_its_statistics(family_folder):
+    for norm, moves in (("fixed", False), ("moving", True)):
+        recipe = replace(RECIPE, tower_norm=norm)
+        module, batch = module_and_batch(family_folder("fast_vlm"), recipe)
+        before = {name: buffer.clone() for name, buffer in module.named_buffers()}
+        module.train()(batch)
+        changed = [n for n, b in module.named_buffers() if not torch.equal(before[n], b)]
+        assert bool(changed) == moves, norm
+
+
+def test_the_language_model_is_left_out_where_only_the_alignment_counts(family_folder):
+    module, batch = module_and_batch(family_folder("llava"))
+    assert module(batch, caption=False).keys() == {"alignment"}
+
+
+def test_a_frozen_tower_in_bfloat16_works_beside_a_float32_language_model(family_folder):
+    from hazardscribe.describing.generate import Decoding, generate
+
+    recipe = replace(RECIPE, tower=Part(tune="freeze", compute="bfloat16"))
+    module, batch = module_and_batch(family_folder("fast_vlm"), recipe)
+    sum(module(batch).values()).backward()
+    loaded = load_checkpoint(family_folder("fast_vlm"))
+    prompter = Prompter(loaded.processor, loaded.vlm, "描述")
+    photo = np.zeros((48, 48, 3), dtype=np.uint8)
+    [made] = generate(module.vlm.eval(), prompter, [photo], Decoding(max_new_tokens=4))
+    assert 0 <= made.confidences[0] <= 1
+
+
+def test_each_part_has_its_learning_rate_and_vectors_do_not_decay(family_folder):
+    recipe = replace(
+        RECIPE,
+        tower=Part(learning_rate=1e-5),
+        projector=Part(learning_rate=2e-5),
+        llm=Part(learning_rate=3e-5),
+        alignment=Alignment(learning_rate=4e-5),
+        weight_decay=0.1,
+    )
+    module, _ = module_and_batch(family_folder("llava"), recipe)
+    groups = module.parameter_groups(recipe)
+    rates = {group["part"]: group["lr"] for group in groups}
+    assert rates == {"tower": 1e-5, "projector": 2e-5, "llm": 3e-5, "head": 4e-5}
+    for group in groups:
+        assert group["weight_decay"] == (0.1 if group["params"][0].ndim >= 2 else 0.0)
+    grouped = {id(p) for group in groups for p in group["params"]}
+    assert grouped == {id(p) for p in module.parameters() if p.requires_grad}
