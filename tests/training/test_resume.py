@@ -1,0 +1,173 @@
+"""A run that is killed and resumed ends where it would have ended, bit for bit."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+
+from hazardscribe.errors import InputError
+from hazardscribe.pairs.read import read_pairs
+from hazardscribe.training.recipe import Augmentation, Lora, Part, Recipe
+from hazardscribe.training.run import last_checkpoint
+from hazardscribe.training.train import train
+
+JOB = Path(__file__).with_name("train_job.py")
+
+
+@pytest.fixture(scope="module")
+def recipe(start) -> Recipe:
+    """Eight photos, two steps an epoch; chance in the adapters, in the photos and in the order."""
+    return Recipe(
+        start=str(start),
+        steps=6,
+        batch_size=2,
+        accumulation=2,
+        evaluate_every=2,
+        save_every=1,
+        keep=6,
+        max_text_tokens=12,
+        llm=Part(tune="lora", learning_rate=1e-2),
+        lora=Lora(rank=2, dropout=0.3),
+        augmentation=Augmentation(mirror=0.5, brightness=0.3, crop=0.2),
+    )
+
+
+@pytest.fixture(scope="module")
+def job(recipe, pairs_folder, tmp_path_factory):
+    """Run the recipe in a process; returns its exit status and what it printed."""
+    from ruamel.yaml import YAML
+
+    folder = tmp_path_factory.mktemp("job")
+    with (folder / "recipe.yaml").open("w") as stream:
+        YAML().dump(recipe.to_dict(), stream)
+    environment = os.environ | {"HAZARDSCRIBE_CACHE": str(folder / "cache")}
+
+    def run(out: Path, *options: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, JOB, pairs_folder, out, folder / "recipe.yaml", *options],
+            env=environment,
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(recipe, pairs, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("whole") / "run"
+    assert train(pairs, recipe, out).status == "finished"
+    return out
+
+
+def assert_same_end(run: Path, whole: Path) -> None:
+    """The last checkpoint's weights, optimizer and chance, and the model folder, are equal."""
+    ours, theirs = (last_checkpoint(out / "checkpoints") for out in (run, whole))
+    assert ours is not None
+    assert theirs is not None
+    assert ours.name == theirs.name
+    for a, b in ((ours, theirs), (run / "model", whole / "model")):
+        left, right = (safetensors.torch.load_file(f / "model.safetensors") for f in (a, b))
+        assert left.keys() == right.keys()
+        for name, tensor in left.items():
+            assert torch.equal(tensor, right[name]), name
+    left, right = (torch.load(f / "optimizer.pt")["state"] for f in (ours, theirs))
+    assert left.keys() == right.keys()
+    for index, state in left.items():
+        assert all(torch.equal(value, right[index][name]) for name, value in state.items())
+    history = [json.loads((out / "run.json").read_text())["history"] for out in (run, whole)]
+    assert _scores(history[0]) == _scores(history[1])
+
+
+def _scores(history):
+    return [entry for entry in history if any(name.startswith("eval_") for name in entry)]
+
+
+def test_a_killed_run_goes_on_bit_for_bit(job, uninterrupted, recipe, pairs, tmp_path):
+    # Step 4 is the second of the second epoch; its first half of gradients is lost.
+    killed = job(tmp_path / "run", "--die", str(int(signal.SIGKILL)), "4")
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    checkpoint = last_checkpoint(tmp_path / "run" / "checkpoints")
+    assert checkpoint is not None
+    assert checkpoint.name == "checkpoint-3"
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "running"
+
+    resumed = train(pairs, recipe, tmp_path / "run", resume=True)
+    assert resumed.status == "finished"
+    assert_same_end(tmp_path / "run", uninterrupted)
+
+
+def test_a_kill_while_saving_leaves_the_checkpoint_before(
+    job, uninterrupted, recipe, pairs, tmp_path
+):
+    killed = job(tmp_path / "run", "--die-saving", "3")
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    whole = sorted(path.name for path in (tmp_path / "run" / "checkpoints").glob("checkpoint-*"))
+    assert whole == ["checkpoint-1", "checkpoint-2"]
+    train(pairs, recipe, tmp_path / "run", resume=True)
+    assert_same_end(tmp_path / "run", uninterrupted)
+    left = {path.name for path in (tmp_path / "run" / "checkpoints").iterdir()}
+    assert left == {f"checkpoint-{step}" for step in range(1, 7)}
+
+
+def test_a_terminated_run_saves_its_step_and_can_be_resumed(
+    job, uninterrupted, recipe, pairs, tmp_path
+):
+    stopped = job(tmp_path / "run", "--die", str(int(signal.SIGTERM)), "5")
+    assert stopped.returncode == 0, stopped.stderr
+    assert stopped.stdout.split()[-1] == "interrupted"
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "interrupted"
+    checkpoint = last_checkpoint(tmp_path / "run" / "checkpoints")
+    assert checkpoint is not None
+    assert checkpoint.name == "checkpoint-5"
+    assert train(pairs, recipe, tmp_path / "run", resume=True).status == "finished"
+    assert_same_end(tmp_path / "run", uninterrupted)
+
+
+def test_a_finished_run_may_be_resumed_to_no_effect(uninterrupted, recipe, pairs):
+    before = (uninterrupted / "model" / "model.safetensors").read_bytes()
+    again = train(pairs, recipe, uninterrupted, resume=True)
+    assert again.status == "finished"
+    assert (
+        again.metrics["step"]
+        == json.loads((uninterrupted / "run.json").read_text())["metrics"]["step"]
+    )
+    assert (uninterrupted / "model" / "model.safetensors").read_bytes() == before
+
+
+def test_a_folder_with_a_run_is_not_written_over(uninterrupted, recipe, pairs):
+    with pytest.raises(InputError, match="already holds a training run"):
+        train(pairs, recipe, uninterrupted)
+
+
+def test_another_recipe_is_refused_naming_the_keys(uninterrupted, recipe, pairs):
+    other = replace(recipe, batch_size=4, weight_decay=0.5)
+    with pytest.raises(InputError, match="these keys differ: batch_size, weight_decay"):
+        train(pairs, other, uninterrupted, resume=True)
+
+
+def test_other_pairs_are_refused(uninterrupted, recipe, pairs_folder, tmp_path):
+    import shutil
+
+    shutil.copytree(pairs_folder, tmp_path / "pairs")
+    table = tmp_path / "pairs" / "pairs.csv"
+    table.write_text(
+        table.read_text(encoding="utf-8").replace("安全帽", "防护帽"), encoding="utf-8"
+    )
+    with pytest.raises(InputError, match="trained on other pairs"):
+        train(read_pairs(tmp_path / "pairs"), recipe, uninterrupted, resume=True)
+
+
+def test_there_must_be_something_to_resume(recipe, pairs, tmp_path):
+    with pytest.raises(InputError, match="no training run to resume"):
+        train(pairs, recipe, tmp_path / "nothing", resume=True)
