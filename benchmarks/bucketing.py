@@ -1,8 +1,8 @@
-"""Does sorting batches by text length harm learning? Alignment loss with and without, on real pairs.
+"""Does sorting batches by text length harm learning? The alignment loss with and without it.
 
     python benchmarks/bucketing.py --data DIR --start MODEL [--steps 100] [--text_encoder FOLDER]
 
-Trains the encoder alone (`alignment.first_steps` = steps) twice with the same seed, once in chance
+Trains the encoder alone (`alignment.first_share` = 1) twice with the same seed, once in chance
 order and once with 16 batches sorted together, and prints the mean alignment loss of the last half
 beside the entropy of the texts' counts, which a model that ignores the photo reaches.
 """
@@ -50,7 +50,7 @@ def main() -> None:
                     "text_encoder": args.text_encoder,
                     "prefix": args.prefix,
                     "share_above": 1.0,
-                    "first_steps": args.steps,
+                    "first_share": 1.0,
                 },
                 "steps": args.steps,
                 "bucket": bucket,

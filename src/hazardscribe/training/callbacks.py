@@ -57,13 +57,22 @@ class StopOnSignal(TrainerCallback):
         return control
 
 
-class EvaluateAtEnd(TrainerCallback):
-    """The last step is always evaluated, whatever the interval."""
+class EvaluateWhenDue(TrainerCallback):
+    """The last step is always evaluated; the first steps, without the language model, never.
+
+    Args:
+        first_steps: steps in which the language model is left out, see `Alignment.first_share`.
+    """
+
+    def __init__(self, first_steps: int) -> None:
+        self._first_steps = first_steps
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
-        """Ask for an evaluation after the last step."""
+        """Ask for an evaluation, or call one off."""
         if state.global_step >= state.max_steps:
             control.should_evaluate = True
+        elif state.global_step <= self._first_steps:
+            control.should_evaluate = False
         return control
 
 

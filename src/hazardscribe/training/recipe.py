@@ -59,9 +59,10 @@ class Alignment:
             target mass; 1.0: only equal texts.
         queries: learned queries that pool the first sequence.
         learning_rate: of the alignment head.
-        first_steps: train by the alignment alone for so many steps before the caption likelihood
-            joins in. Such a step leaves the language model out, so it costs a fraction of a whole
-            one; a tower that already tells hazards apart then meets the language model.
+        first_share: share of the steps at the start that train by the alignment alone, before the
+            caption likelihood joins in; 1 trains no language model at all. Such a step leaves the
+            language model out, so it costs a fraction of a whole one; a tower that already tells
+            hazards apart then meets the language model.
     """
 
     weight: float = 0.3
@@ -72,7 +73,7 @@ class Alignment:
     share_above: float = 0.95
     queries: int = 4
     learning_rate: float = 1e-3
-    first_steps: int = 0
+    first_share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -184,10 +185,10 @@ class Recipe:
         _check(self.max_text_tokens >= 2, "max_text_tokens", self.max_text_tokens, "at least 2")
         _check(self.alignment.weight >= 0, "alignment.weight", self.alignment.weight, "0 or more")
         _check(
-            self.alignment.first_steps == 0 or self.alignment.weight > 0,
-            "alignment.first_steps",
-            self.alignment.first_steps,
-            "0 where alignment.weight is 0",
+            0 <= self.alignment.first_share <= (1 if self.alignment.weight > 0 else 0),
+            "alignment.first_share",
+            self.alignment.first_share,
+            "a share of the steps, 0 to 1, and 0 where alignment.weight is 0",
         )
         _check(
             0 <= self.augmentation.mirror <= 1,

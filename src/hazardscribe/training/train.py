@@ -33,12 +33,12 @@ from hazardscribe.objectives.alignment import AlignmentHead
 from hazardscribe.pairs.pixel_cache import PixelCache
 from hazardscribe.pairs.targets import detect_language, target_texts
 from hazardscribe.training.batches import Collator, PairDataset
-from hazardscribe.training.callbacks import EvaluateAtEnd, Progress, StopOnSignal
+from hazardscribe.training.callbacks import EvaluateWhenDue, Progress, StopOnSignal
 from hazardscribe.training.module import TrainingModule
 from hazardscribe.training.recipe import Recipe
 from hazardscribe.training.run import Run, plot_losses, prepare_folder, versions, write_run
 from hazardscribe.training.text_bank import TextBank
-from hazardscribe.training.trainer import DescriptionTrainer, training_arguments
+from hazardscribe.training.trainer import DescriptionTrainer, first_steps, training_arguments
 from hazardscribe.training.tuning import (
     apply_tuning,
     find_unreached,
@@ -258,7 +258,7 @@ class _Session:
             lengths=[self.prompter.text_length(row["target"]) for row in train_rows],
             dev_scores=self.dev_scores,
             keep_best=self.keep_best,
-            callbacks=[stop, EvaluateAtEnd()],
+            callbacks=[stop, EvaluateWhenDue(first_steps(recipe, steps))],
         )
         trainer.remove_callback(PrinterCallback)
         trainer.remove_callback(ProgressCallback)

@@ -59,6 +59,11 @@ class DescriptionTrainer(Trainer):
         """Where resumable checkpoints lie."""
         return Path(cast(str, self.args.output_dir))
 
+    @property
+    def first_steps(self) -> int:
+        """Steps at the start in which the language model is left out."""
+        return first_steps(self._recipe, self.args.max_steps)
+
     # ---- batches and losses -----------------------------------------------------------------
 
     def _get_train_sampler(self, train_dataset: Any = None) -> BucketSampler:
@@ -84,7 +89,7 @@ class DescriptionTrainer(Trainer):
     ) -> Any:
         """Caption loss a token plus weighted alignment loss a photo, over the whole step."""
         options = self._recipe.alignment
-        sums = model(inputs["batch"], caption=self.state.global_step >= options.first_steps)
+        sums = model(inputs["batch"], caption=self.state.global_step >= self.first_steps)
         tokens, photos = num_items_in_batch.float()
         counts = {"caption": tokens, "alignment": photos}
         weights = {"caption": 1.0, "alignment": options.weight}
@@ -211,6 +216,11 @@ class DescriptionTrainer(Trainer):
                 tensor.copy_(stored[name])
 
 
+def first_steps(recipe: Recipe, steps: int) -> int:
+    """How many of `steps` train by the alignment alone."""
+    return round(recipe.alignment.first_share * steps)
+
+
 @contextlib.contextmanager
 def new_folder_on_main(trainer: Trainer, target: Path) -> Iterator[Path | None]:
     """`new_folder` on the process that saves; the others only wait."""
@@ -267,5 +277,5 @@ def training_arguments(recipe: Recipe, folder: Path, steps: int) -> Any:
         disable_tqdm=True,  # our own bar, see callbacks.Progress
         average_tokens_across_devices=False,
         # The language model is left out of the first steps, so its gradients are missing then.
-        ddp_find_unused_parameters=recipe.alignment.first_steps > 0,
+        ddp_find_unused_parameters=recipe.alignment.first_share > 0,
     )
