@@ -35,7 +35,8 @@ def demo(
     """Run the whole way once, on scenes that are drawn for it.
 
     Args:
-        out: folder for scenes, model, metrics and report. language: of the descriptions.
+        out: folder for scenes, model, metrics and report.
+        language: of the descriptions.
         seed: of scenes, weights and training. say: takes each line for the user.
 
     Raises:

@@ -131,13 +131,18 @@ def evaluate_model(
     """Describe a split and write `metrics.json` and a self-contained `report.html`.
 
     Args:
-        model: model folder. data: the pairs. out: folder for the report.
+        model: model folder.
+        data: the pairs.
+        out: folder for the report.
         split: which rows to describe.
         rules: file of hazard rules; default: those of the model's language.
         text_encoder: for `text_similarity`: `lsa` or a model folder.
         text_prefix: put in front of each text for that encoder.
-        batch_size: photos at a time. precision: of the products. beams: 1 is greedy.
-        seed: of bootstrap and shuffle test. progress: show a progress bar.
+        batch_size: photos at a time.
+        precision: type in which the products are computed.
+        beams: breadth of the search for the most likely text; 1 is greedy.
+        seed: of bootstrap and shuffle test.
+        progress: show a progress bar.
 
     Returns:
         An `Evaluation`.
@@ -180,11 +185,15 @@ def describe(
     """Describe photos, one record each, as they come; a bad photo's record says why.
 
     Args:
-        photos: photos, folders or patterns. model: model folder.
+        photos: photos, folders or patterns.
+        model: model folder.
         out: `.jsonl` or `.csv` file to write as well.
-        beams: 1 is greedy. alternatives: further descriptions a photo.
-        batch_size: photos at a time. max_new_tokens: longest description, in tokens.
-        precision: of the products. device: `cpu`, `cuda` ...
+        beams: breadth of the search for the most likely text; 1 is greedy.
+        alternatives: further descriptions a photo.
+        batch_size: photos at a time.
+        max_new_tokens: longest description, in tokens.
+        precision: type in which the products are computed.
+        device: `cpu`, `cuda` ...; default: a GPU where there is one.
 
     Returns:
         An iterator of records: photo, description, confidence, alternatives, error.

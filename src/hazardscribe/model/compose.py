@@ -91,8 +91,8 @@ def load_tower(path: str, image_size: int | None = None) -> Tower:
             "or `scratch`."
         ) from error
     # A dual encoder (SigLIP, CLIP) holds the tower beside a text model.
-    model = getattr(model, "vision_model", model)
-    config = getattr(config, "vision_config", config)
+    if hasattr(model, "vision_model"):
+        model, config = model.vision_model, getattr(config, "vision_config", config)
     mean, std = _normalisation(path)
     if config.model_type == "timm_wrapper":
         return _convolutional(model, config, image_size, mean, std)

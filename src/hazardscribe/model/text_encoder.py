@@ -38,7 +38,10 @@ class LsaEncoder:
         table = self._tfidf.fit_transform(texts)
         # The SVD needs fewer components than there are texts or n-grams.
         self.dim = max(1, min(dim, min(table.shape) - 1))
-        self._svd = TruncatedSVD(self.dim, random_state=0).fit(table) if len(texts) > 1 else None
+        # One text, or texts of one n-gram, cannot be told apart: all get the same vector.
+        self._svd = None
+        if min(table.shape) > 1:
+            self._svd = TruncatedSVD(self.dim, random_state=0).fit(table)
         fingerprint = hashlib.sha256("\n".join(texts).encode()).hexdigest()
         self.identity = f"lsa/{self.dim}/{fingerprint}"
 

@@ -217,7 +217,7 @@ class _Session:
 
     def _set_activation_checkpointing(self) -> None:
         if self.recipe.activation_checkpointing:
-            self.vlm.gradient_checkpointing_enable({"use_reentrant": False})
+            self.vlm.activation_checkpointing_enable({"use_reentrant": False})
 
     def counts(self) -> dict[str, Any]:
         """What the run was given."""

@@ -1,0 +1,229 @@
+"""The command line: quick help, plain errors, exit codes, and the whole way once."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tiny
+from hazardscribe import cli, verbs
+from hazardscribe.errors import TrainingDivergedError
+from hazardscribe.training.run import Run
+
+VERBS = ("demo", "init", "train", "evaluate", "describe")
+
+
+def hazardscribe(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "hazardscribe.cli", *map(str, arguments)],
+        env=os.environ | environment,
+        capture_output=True,
+        check=False,
+    )
+
+
+def test_help_loads_nothing_heavy():
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "hazardscribe.cli", "--help"],
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
+    assert all(verb in done.stdout for verb in VERBS)
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "hazardscribe.verbs" in loaded
+    heavy = ("torch", "transformers", "datasets", "pandas", "sklearn", "numpy", "PIL", "peft")
+    assert loaded.isdisjoint(heavy)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_each_of_its_options(verb, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main([verb, "--help"])
+    assert ended.value.code == 0
+    assert f"hazardscribe [options] {verb}" in capsys.readouterr().out
+    parser = cli.build_parser()._subcommands_action.choices[verb]
+    assert [action.dest for action in parser._actions if not action.help] == []
+
+
+@pytest.fixture
+def broken(tmp_path, start) -> dict[str, Path]:
+    """Model folders that must not be loaded, and recipes that are wrong."""
+    import shutil
+
+    pickled = Path(shutil.copytree(start, tmp_path / "pickled"))
+    (pickled / "model.safetensors").rename(pickled / "pytorch_model.bin")
+    foreign = Path(shutil.copytree(start, tmp_path / "foreign"))
+    config = json.loads((foreign / "config.json").read_text())
+    (foreign / "config.json").write_text(json.dumps(config | {"auto_map": {"AutoModel": "m.M"}}))
+    unknown = tmp_path / "unknown.yaml"
+    unknown.write_text("learning_rte: 3\n")
+    frozen = tmp_path / "wrong.yaml"
+    frozen.write_text("batch_size: 0\n")
+    paths = {"pickled": pickled, "foreign": foreign, "unknown": unknown, "wrong": frozen}
+    return paths | {"missing": tmp_path / "missing", "start": start, "out": tmp_path / "out"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("train --data {missing} --start {start} --out {out}", "missing"),
+        ("train --data {pairs} --start {missing} --out {out}", "no such model folder"),
+        ("train --data {pairs} --start {pickled} --out {out}", "Pickled weights"),
+        ("train --data {pairs} --start {foreign} --out {out}", "custom code"),
+        ("train --data {pairs} --out {out}", "start is empty"),
+        ("train --data {pairs} --config {unknown}", "learning_rte"),
+        ("train --data {pairs} --config {wrong}", "batch_size"),
+        ("train --data {pairs} --config {missing}", "missing"),
+        ("train --data {pairs} --steps many", "steps"),
+        ("train --data {pairs} --start {start} --out {out} --resume", "no training run to resume"),
+        ("init --out {start}", "already exists"),
+        ("init --out {out}", "--data"),
+        ("init --out {out} --vision {start} --llm {missing}", "cannot be composed"),
+        ("evaluate --model {start} --data {pairs} --out {out} --split test", "no split 'test'"),
+        ("evaluate --model {pickled} --data {pairs} --out {out}", "Pickled weights"),
+        ("describe {missing} --model {start}", "missing"),
+        ("describe {pairs}/*.jpg --model {start}", "matches no file"),
+        ("describe {pairs} --model {start} --out {out}.xls", ".jsonl or .csv"),
+        ("describe --model {start}", "photos"),
+        ("paint", "paint"),
+    ],
+)
+def test_what_cannot_be_used_ends_with_code_2_and_a_message(
+    arguments, message, broken, pairs_folder, capfd
+):
+    filled = [part.format(**broken, pairs=pairs_folder) for part in arguments.split()]
+    try:
+        code = cli.main(filled)
+    except SystemExit as ended:  # the parser's own errors
+        code = ended.code
+    assert code == 2
+    shown = capfd.readouterr().err
+    assert message in shown
+    assert "Traceback" not in shown
+
+
+def test_an_error_of_the_user_shows_no_traceback_in_a_real_process(broken, pairs_folder):
+    done = hazardscribe("train", "--data", pairs_folder, "--start", broken["missing"])
+    assert done.returncode == 2
+    assert b"no such model folder" in done.stderr
+    assert b"Traceback" not in done.stderr
+    assert done.stdout == b""
+
+
+def test_chinese_survives_a_console_that_knows_only_ascii(start, photos, tmp_path):
+    out = tmp_path / "描述.jsonl"
+    done = hazardscribe(
+        *("describe", photos[0], "--model", start, "--max_new_tokens", "4", "--out", out),
+        PYTHONIOENCODING="ascii",
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.decode("ascii").startswith(photos[0])
+    help_text = hazardscribe("--help", PYTHONIOENCODING="ascii")
+    assert help_text.returncode == 0
+    assert "隐患".encode("ascii", "backslashreplace") in help_text.stdout
+    missing = hazardscribe("describe", "照片.jpg", "--model", start, PYTHONIOENCODING="ascii")
+    assert missing.returncode == 2
+    assert "照片".encode("ascii", "backslashreplace") in missing.stderr
+
+
+def test_a_bad_photo_is_named_and_the_rest_described(start, photos, tmp_path, capsys):
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"")
+    code = cli.main(
+        ["describe", photos[0], str(bad), photos[1], "--model", str(start), "--max_new_tokens=4"]
+    )
+    shown = capsys.readouterr()
+    assert code == 0
+    assert [line.split("\t")[0] for line in shown.out.splitlines()] == photos[:2]
+    assert "bad.png" in shown.err
+    assert "2 described, 1 could not be read" in shown.err
+
+
+def test_divergence_has_its_own_code(monkeypatch, capsys):
+    def diverge(*args, **kwargs):
+        raise TrainingDivergedError("the loss is not a finite number at step 3")
+
+    monkeypatch.setattr(verbs, "train", diverge)
+    assert cli.main(["train", "--data", "pairs", "--start", "x"]) == cli.DIVERGED == 4
+    assert "not a finite number at step 3" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stopped_run_says_how_to_go_on(number, monkeypatch, capsys, tmp_path):
+    def stop(data, recipe, out, *, resume, progress):
+        return Run(out, out / "model", "interrupted", {}, int(number), [])
+
+    monkeypatch.setattr(verbs, "train", stop)
+    code = cli.main(["train", "--data", "pairs", "--start", "x", "--out", str(tmp_path)])
+    assert code == 128 + number
+    assert f"--resume --out {tmp_path}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "resume"),
+    [
+        (["--resume"], True),
+        (["--resume", "true"], True),
+        (["--resume", "false"], False),
+        ([], False),
+    ],
+)
+def test_resume_is_a_switch(given, resume, monkeypatch):
+    seen = {}
+
+    def remember(data, recipe, out, *, resume, progress):
+        seen["resume"] = resume
+        return Run(out, out / "model", "finished", {}, None, [])
+
+    monkeypatch.setattr(verbs, "train", remember)
+    assert cli.main(["train", "--data", "pairs", *given, "--start", "x"]) == 0
+    assert seen["resume"] is resume
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_whole_way(language, pairs_folder, photos, tmp_path, capsys):
+    target = "{description}" if language == "zh" else "{description_en}"
+    tower = tiny.save_tower("siglip", tmp_path / "tower")
+    llm = tiny.save_language_model("qwen2", tmp_path / "llm")
+    start, run, report = tmp_path / "start", tmp_path / "run", tmp_path / "report"
+    common = ["--data", str(pairs_folder)]
+    assert cli.main(["init", "--out", str(start), "--vision", str(tower), "--llm", str(llm)]) == 0
+    paths = [*common, "--start", str(start), "--out", str(run)]
+    options = ["--target", target, "--steps=2", "--batch_size=4", "--max_text_tokens=12"]
+    assert cli.main(["train", *paths, *options]) == 0
+    assert f"model: {run / 'model'}" in capsys.readouterr().out
+    card = json.loads((run / "model" / "hazardscribe.json").read_text())
+    assert (card["language"], card["target"]) == (language, target)
+    assert (run / "loss.png").stat().st_size > 1000
+
+    model = ["--model", str(run / "model")]
+    assert cli.main(["evaluate", *model, *common, "--out", str(report)]) == 0
+    shown = capsys.readouterr().out
+    assert "most_frequent" in shown
+    assert "nearest" in shown
+    metrics = json.loads((report / "metrics.json").read_text())
+    assert "cider_d" in json.dumps(metrics)
+    page = (report / "report.html").read_text(encoding="utf-8")
+    assert "data:image" in page
+    assert tiny.TEXTS[language][5] in page or tiny.TEXTS[language][4] in page
+
+    table = tmp_path / "out.csv"
+    found = ["--out", str(table), "--alternatives=1", "--max_new_tokens=8"]
+    assert cli.main(["describe", str(pairs_folder), *model, *found]) == 0
+    assert len(capsys.readouterr().out.splitlines()) >= 12
+    assert len(table.read_text(encoding="utf-8-sig").splitlines()) >= 13
+
+
+def test_a_small_model_from_nothing_but_pairs(pairs_folder, tmp_path, capsys):
+    out = tmp_path / "start"
+    assert cli.main(["init", "--out", str(out), "--data", str(pairs_folder)]) == 0
+    assert json.loads((out / "hazardscribe.json").read_text())["tower"] == "scratch"
+    assert json.loads((out / "config.json").read_text())["model_type"] == "fast_vlm"
+    assert f"model: {out}" in capsys.readouterr().out

@@ -1,0 +1,127 @@
+"""Files and folders are whole or not there, also when the power goes in the middle."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+from hazardscribe.errors import InputError, PhotoError
+from hazardscribe.files import cache_folder, new_folder, recover_folder, write_json
+
+
+class PowerCutError(BaseException):
+    """Nothing of ours catches it."""
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "weights").write_text("old")
+    return folder
+
+
+def test_a_folder_takes_the_place_of_the_former_one(target):
+    with new_folder(target) as partial:
+        (partial / "sub").mkdir()
+        (partial / "sub" / "weights").write_text("new")
+        assert (target / "weights").read_text() == "old"
+    assert [path.name for path in target.iterdir()] == ["sub"]
+    assert [path.name for path in target.parent.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyError("x")])
+def test_an_error_leaves_the_former_folder(error, target):
+    expected = InputError if isinstance(error, OSError) else KeyError
+    with pytest.raises(expected), new_folder(target) as partial:  # noqa: PT012
+        (partial / "weights").write_text("half")
+        raise error
+    assert (target / "weights").read_text() == "old"
+    assert [path.name for path in target.parent.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize("survived", [0, 1], ids=["before both", "between both"])
+def test_a_cut_at_the_renames_loses_nothing(survived, target, monkeypatch):
+    former, done = Path.rename, []
+
+    def rename(self, to):
+        if len(done) == survived:
+            raise PowerCutError
+        done.append(to)
+        return former(self, to)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", rename)
+        # After a real cut nothing is tidied up either.
+        patch.setattr("hazardscribe.files.shutil.rmtree", lambda *_, **__: None)
+        with pytest.raises(PowerCutError), new_folder(target) as partial:
+            (partial / "weights").write_text("new")
+    assert target.exists() == (survived == 0)
+    recover_folder(target)
+    assert (target / "weights").read_text() == "old"
+    with new_folder(target) as partial:
+        (partial / "weights").write_text("new")
+    assert (target / "weights").read_text() == "new"
+    assert [path.name for path in target.parent.iterdir()] == ["model"]
+
+
+def test_a_rename_that_fails_puts_the_former_folder_back(target, monkeypatch):
+    former = Path.rename
+
+    def rename(self, to):
+        if self.name.endswith(".partial"):
+            raise OSError(5, "Input/output error")
+        return former(self, to)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", rename)
+        with pytest.raises(InputError, match="is unchanged"), new_folder(target) as partial:
+            (partial / "weights").write_text("new")
+    assert (target / "weights").read_text() == "old"
+
+
+def test_a_read_only_folder_is_an_input_error(tmp_path, monkeypatch):
+    def refuse(self, *args, **kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    # Root, as in a container, may write to a read-only folder: the refusal is made up.
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    entered = []
+    with (
+        pytest.raises(InputError, match="could not be written: Permission denied"),
+        new_folder(tmp_path / "model"),
+    ):
+        entered.append(True)
+    assert not entered
+
+
+def test_a_file_in_the_way_is_an_input_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="could not be written"), new_folder(tmp_path / "file/x"):
+        pass
+
+
+def test_json_is_readable_and_written_whole(tmp_path, monkeypatch):
+    path = tmp_path / "run.json"
+    write_json(path, {"描述": "未戴安全帽"})
+    assert "未戴安全帽" in path.read_text(encoding="utf-8")
+    monkeypatch.setattr("hazardscribe.files._flush", lambda _: (_ for _ in ()).throw(PowerCutError))
+    with pytest.raises(PowerCutError):
+        write_json(path, {})
+    assert "未戴安全帽" in path.read_text(encoding="utf-8")
+
+
+def test_the_cache_lies_where_the_environment_says(monkeypatch, tmp_path):
+    monkeypatch.setenv("HAZARDSCRIBE_CACHE", str(tmp_path))
+    assert cache_folder("pixels") == tmp_path / "pixels"
+    monkeypatch.delenv("HAZARDSCRIBE_CACHE")
+    assert cache_folder("pixels") == Path.home() / ".cache" / "hazardscribe" / "pixels"
+
+
+def test_a_photo_error_survives_the_way_between_processes():
+    error = pickle.loads(pickle.dumps(PhotoError("damaged", "a.jpg: is cut off")))
+    assert isinstance(error, PhotoError)
+    assert error.reason == "damaged"
+    assert str(error) == "a.jpg: is cut off"

@@ -1,0 +1,123 @@
+"""Augmentation that keeps text and photo true to each other, and the order of the batches."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+from hazardscribe.pairs.pixel_cache import PixelCache
+from hazardscribe.training.augment import augment, mirrored_text
+from hazardscribe.training.batches import BucketSampler, PairDataset
+from hazardscribe.training.recipe import Augmentation
+
+ALL = Augmentation(mirror=0.5, brightness=0.3, crop=0.3)
+
+
+@pytest.mark.parametrize(
+    ("text", "mirrored"),
+    [
+        ("左侧工人未戴安全帽", "右侧工人未戴安全帽"),
+        ("左边和右边各有一人", "右边和左边各有一人"),
+        ("A worker on the left", "A worker on the right"),
+        (
+            "Left-hand guard missing, right one is there",
+            "Right-hand guard missing, left one is there",
+        ),
+        ("消防通道被堵塞", "消防通道被堵塞"),
+        ("the ladder is upright and brightly lit", "the ladder is upright and brightly lit"),
+    ],
+)
+def test_left_and_right_change_places(text, mirrored):
+    assert mirrored_text(text) == mirrored
+    assert mirrored_text(mirrored) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the east gate is blocked",
+        "turn the valve clockwise",
+        "阀门应顺时针关闭",
+        "北侧围挡缺失",
+        "约三米左右的坑未防护",
+        "vehicles have the right of way",
+    ],
+)
+def test_what_mirroring_would_falsify_is_left_alone(text):
+    assert mirrored_text(text) is None
+    photo = np.arange(27, dtype=np.uint8).reshape(3, 3, 3)
+    same, kept = augment(photo, text, Augmentation(mirror=1.0), random.Random(0))
+    assert kept == text
+    assert np.array_equal(same, photo)
+
+
+def test_a_mirrored_photo_goes_with_the_mirrored_text():
+    photo = np.arange(36, dtype=np.uint8).reshape(3, 4, 3)
+    turned, text = augment(photo, "左侧有明火", Augmentation(mirror=1.0), random.Random(0))
+    assert np.array_equal(turned, photo[:, ::-1])
+    assert text == "右侧有明火"
+
+
+def test_nothing_changes_by_default():
+    photo = np.random.default_rng(0).integers(0, 256, (9, 7, 3), dtype=np.uint8)
+    same, text = augment(photo, "左侧", Augmentation(), random.Random(0))
+    assert same is photo
+    assert text == "左侧"
+
+
+def test_crops_and_light_stay_within_their_bounds():
+    photo = np.full((100, 80, 3), 128, dtype=np.uint8)
+    for seed in range(50):
+        cropped, _ = augment(photo, "", Augmentation(crop=0.2), random.Random(seed))
+        assert cropped.shape[0] >= 80
+        assert cropped.shape[1] >= 64
+        relit, _ = augment(photo, "", Augmentation(brightness=0.2), random.Random(seed))
+        assert relit.dtype == np.uint8
+        assert abs(int(relit[0, 0, 0]) - 128) <= 26
+
+
+def test_chance_depends_on_seed_epoch_and_row_alone(photos, tmp_path):
+    cache = PixelCache.build(photos, tmp_path, bound=64)
+
+    def dataset(seed):
+        return PairDataset(photos, ["左侧"] * len(photos), cache, ALL, seed)
+
+    first, again, other = dataset(1), dataset(1), dataset(2)
+    _ = first[3, 0]  # what was asked for before plays no part
+    for key in [(0, 0), (5, 1), (5, 2)]:
+        a, b = first[key], again[key]
+        assert np.array_equal(a.photo, b.photo)
+        assert a.text == b.text
+    by_epoch = [first[5, epoch].photo.tobytes() for epoch in range(4)]
+    assert len(set(by_epoch)) == 4
+    assert any(first[row, 0].photo.tobytes() != other[row, 0].photo.tobytes() for row in range(4))
+
+
+@pytest.mark.parametrize("pool", [1, 8])
+def test_every_pair_comes_once_an_epoch_in_a_repeatable_order(pool):
+    lengths = [(7 * i) % 23 for i in range(50)]
+    orders = []
+    for _ in range(2):
+        sampler = BucketSampler(lengths, 8, seed=3, pool=pool)
+        orders.append([])
+        for epoch in (0, 1):
+            sampler.set_epoch(epoch)
+            orders[-1].append(list(sampler))
+    assert orders[0] == orders[1]
+    for epoch, order in enumerate(orders[0]):
+        assert sorted(row for row, _ in order) == list(range(50))
+        assert {of for _, of in order} == {epoch}
+    assert [row for row, _ in orders[0][0]] != [row for row, _ in orders[0][1]]
+
+
+def test_pooled_batches_hold_like_lengths():
+    lengths = [(7 * i) % 100 for i in range(96)]
+
+    def spread(pool):
+        rows = [lengths[row] for row, _ in BucketSampler(lengths, 8, seed=0, pool=pool)]
+        batches = [rows[i : i + 8] for i in range(0, len(rows), 8)]
+        return np.mean([max(batch) - min(batch) for batch in batches])
+
+    assert spread(12) < 0.2 * spread(1)

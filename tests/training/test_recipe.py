@@ -1,0 +1,145 @@
+"""The recipe is one thing, written as YAML, as options or as a Python call."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from hazardscribe.cli import build_parser
+from hazardscribe.errors import InputError
+from hazardscribe.training.recipe import Alignment, Augmentation, Lora, Part, Recipe
+
+RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
+
+# Every field away from its default.
+OTHER = Recipe(
+    start="my/vlm",
+    language="en",
+    target="{description_en}",
+    prompt="What is wrong?",
+    tower=Part("lora", 1e-5, "bfloat16"),
+    projector=Part("freeze", 2e-5, "bfloat16"),
+    llm=Part("freeze", 3e-5, "bfloat16"),
+    lora=Lora(8, 16, 0.1),
+    alignment=Alignment(0.5, "sigmoid", "my/encoder", "query: ", "cls", 1.0, 2, 1e-4, 0.5),
+    augmentation=Augmentation(0.5, 0.1, 0.2),
+    image_size=256,
+    image_bound=512,
+    tower_norm="moving",
+    steps=100,
+    epochs=1.5,
+    batch_size=2,
+    accumulation=8,
+    bucket=4,
+    warmup=0.1,
+    schedule="linear",
+    weight_decay=0.1,
+    max_grad_norm=0.0,
+    max_text_tokens=64,
+    evaluate_every=10,
+    evaluate_photos=7,
+    best_by="element_f1",
+    patience=3,
+    save_every=5,
+    keep=1,
+    activation_checkpointing=True,
+    workers=2,
+    seed=1,
+    report_to=["tensorboard"],
+)
+
+
+def parse(*arguments: str) -> Recipe:
+    """The recipe that `hazardscribe train ARGUMENTS` runs."""
+    parser = build_parser()
+    parsed = parser.parse_args(["train", "--data", "pairs", *arguments])
+    options = vars(parser.instantiate_classes(parsed)["train"])
+    return Recipe(**{field.name: options[field.name] for field in fields(Recipe)})
+
+
+def dump(values: dict, path: Path) -> Path:
+    with path.open("w", encoding="utf-8") as stream:
+        YAML().dump(values, stream)
+    return path
+
+
+def test_nothing_is_lost_between_yaml_recipe_and_dictionary(tmp_path):
+    for field in fields(Recipe):
+        assert getattr(OTHER, field.name) != getattr(Recipe(), field.name), field.name
+    path = dump(OTHER.to_dict(), tmp_path / "recipe.yaml")
+    assert Recipe.load(path) == OTHER
+    assert Recipe.from_dict(OTHER.to_dict()) == OTHER
+    assert parse("--config", str(path)) == OTHER
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_the_shipped_recipes_load(path):
+    assert Recipe.load(path) == parse("--config", str(path))
+
+
+@pytest.mark.parametrize(
+    ("values", "key"),
+    [
+        ({"batchsize": 3}, "batchsize"),
+        ({"tower": {"learning_rat": 1e-4}}, "learning_rat"),
+        ({"alignment": {"form": "clip"}}, "form"),
+        ({"steps": "many"}, "steps"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"augmentation": {"crop": 0.9}}, "augmentation.crop"),
+        ({"tower": {"learning_rate": 5}}, "tower.learning_rate"),
+        ({"projector": {"tune": "lora"}}, "projector.tune"),
+        ({"alignment": {"weight": 0.0, "first_share": 0.5}}, "alignment.first_share"),
+    ],
+)
+def test_a_wrong_key_is_named(values, key, tmp_path):
+    with pytest.raises(InputError, match=key):
+        Recipe.from_dict(values)
+    with pytest.raises(InputError, match=key):
+        Recipe.load(dump(values, tmp_path / "recipe.yaml"))
+
+
+def test_at_least_one_part_must_learn():
+    frozen = Part(tune="freeze")
+    with pytest.raises(InputError, match="nothing would be trained"):
+        Recipe(tower=frozen, projector=frozen, llm=frozen)
+
+
+@pytest.mark.parametrize("content", [None, "a: [", "- 1\n- 2\n"])
+def test_what_is_no_recipe_is_refused(content, tmp_path):
+    path = tmp_path / "recipe.yaml"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(InputError, match=r"recipe\.yaml"):
+        Recipe.load(path)
+
+
+def test_options_override_the_recipe_file(tmp_path):
+    path = dump(OTHER.to_dict(), tmp_path / "recipe.yaml")
+    recipe = parse("--config", str(path), "--seed", "7", "--llm.tune", "full")
+    assert recipe.seed == 7
+    assert recipe.llm == Part("full", 3e-5, "bfloat16")
+    assert recipe.tower == OTHER.tower
+
+
+def test_false_means_false():
+    assert parse("--activation_checkpointing", "false").activation_checkpointing is False
+    assert parse("--activation_checkpointing", "true").activation_checkpointing is True
+
+
+def test_the_printed_recipe_is_commented_and_can_be_read_back(tmp_path):
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), pytest.raises(SystemExit) as ended:
+        build_parser().parse_args(
+            ["train", "--data", "pairs", "--start", "my/vlm", "--print_config=comments"]
+        )
+    assert ended.value.code == 0
+    text = printed.getvalue()
+    assert "# optimizer steps" in text.lower()
+    path = tmp_path / "recipe.yaml"
+    path.write_text(text, encoding="utf-8")
+    assert parse("--config", str(path)) == Recipe(start="my/vlm")

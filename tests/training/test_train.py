@@ -1,0 +1,261 @@
+"""What a run divides by, supervises, warns of and refuses."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+
+import tiny
+from hazardscribe.errors import InputError, TrainingDivergedError
+from hazardscribe.model.checkpoint import load_checkpoint
+from hazardscribe.model.prompting import IGNORED, Prompter
+from hazardscribe.objectives.alignment import INITIAL_SCALE
+from hazardscribe.pairs.read import read_pairs
+from hazardscribe.training import trainer as training_loop
+from hazardscribe.training.recipe import Alignment, Part, Recipe
+from hazardscribe.training.run import last_checkpoint
+from hazardscribe.training.train import train
+
+TEXTS = tiny.TEXTS["zh"]
+
+
+@pytest.fixture
+def recipe(start) -> Recipe:
+    return Recipe(start=str(start), steps=2, batch_size=4, max_text_tokens=12)
+
+
+def gradients_of_first_step(monkeypatch, pairs, recipe, out) -> dict[str, torch.Tensor]:
+    """Gradients as the optimizer sees them."""
+    seen: dict[str, torch.Tensor] = {}
+
+    def look(self, model, grad_norm=None):
+        seen.update({n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None})
+        return torch.tensor(1.0)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training_loop.DescriptionTrainer, "_get_grad_norm", look)
+        train(pairs, replace(recipe, steps=1, max_grad_norm=0.0), out)
+    return seen
+
+
+def test_accumulated_batches_weigh_like_one(monkeypatch, pairs, recipe, tmp_path):
+    whole = gradients_of_first_step(monkeypatch, pairs, recipe, tmp_path / "whole")
+    parts = gradients_of_first_step(
+        monkeypatch, pairs, replace(recipe, batch_size=1, accumulation=4), tmp_path / "parts"
+    )
+    assert whole.keys() == parts.keys()
+    assert any(name.startswith("head.") for name in whole)
+    for name, gradient in whole.items():
+        torch.testing.assert_close(parts[name], gradient, rtol=1e-4, atol=1e-6, msg=name)
+
+
+def test_the_logged_losses_are_means_a_token_and_a_photo(pairs, recipe, tmp_path):
+    train(pairs, replace(recipe, steps=1), tmp_path / "run")
+    history = json.loads((tmp_path / "run" / "run.json").read_text())["history"]
+    [entry] = [entry for entry in history if "caption_loss" in entry]
+    # An untrained model knows nothing: log of the vocabulary a token; six texts a photo.
+    assert entry["caption_loss"] == pytest.approx(np.log(260), rel=0.15)
+    assert 0 < entry["alignment_loss"] < 2 * INITIAL_SCALE + np.log(6)
+    total = entry["caption_loss"] + recipe.alignment.weight * entry["alignment_loss"]
+    assert entry["loss"] == pytest.approx(total, rel=1e-5)
+
+
+@pytest.mark.parametrize("pad_is_end", [False, True], ids=["own pad", "pad == end"])
+def test_description_and_end_token_alone_are_supervised(pad_is_end, start):
+    loaded = load_checkpoint(start)
+    if pad_is_end:
+        loaded.processor.tokenizer.pad_token = loaded.processor.tokenizer.eos_token
+    prompter = Prompter(loaded.processor, loaded.vlm, "描述隐患")
+    photos = [np.zeros((40, 40, 3), dtype=np.uint8)] * 2
+    batch = prompter.training_batch(photos, ["短", "更长的一句"], 64)
+    tokenizer = loaded.processor.tokenizer
+    for row, text in enumerate(["短", "更长的一句"]):
+        labels = batch["labels"][row]
+        target = [*tokenizer.encode(text, add_special_tokens=False), prompter.end_id]
+        assert labels[labels != IGNORED].tolist() == target
+        # Shifted: the label at a position is the next input, and the last needs no answer.
+        positions = (labels != IGNORED).nonzero().flatten()
+        assert batch["input_ids"][row][positions + 1].tolist() == target
+        assert int(batch["attention_mask"][row].sum()) == int(positions[-1]) + 2
+        image = loaded.vlm.config.image_token_id
+        assert not (labels == image).any()
+
+
+def test_a_long_description_is_cut_and_the_prompt_never(start):
+    loaded = load_checkpoint(start)
+    prompter = Prompter(loaded.processor, loaded.vlm, "描述隐患")
+    photo = np.zeros((40, 40, 3), dtype=np.uint8)
+    long, short = (
+        prompter.training_batch([photo], ["很长的描述" * 50], 8),
+        prompter.inputs([photo])["input_ids"][0],
+    )
+    assert long["input_ids"].shape[1] == len(short) + 8
+    assert torch.equal(long["input_ids"][0][: len(short)], short)
+    supervised = long["labels"][0][long["labels"][0] != IGNORED]
+    assert len(supervised) == 8
+    assert supervised[-1] == prompter.end_id
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_loss_that_is_no_number_stops_the_run_and_harms_nothing(
+    value, monkeypatch, pairs, recipe, tmp_path
+):
+    former = training_loop.TrainingModule.forward
+
+    def forward(self, batch, caption=True):
+        losses = former(self, batch, caption)
+        if (last_checkpoint(tmp_path / "run" / "checkpoints") or tmp_path).name == "checkpoint-2":
+            losses["caption"] = losses["caption"] * value
+        return losses
+
+    kept = {}
+    saving = training_loop.DescriptionTrainer._save_checkpoint
+
+    def save(self, model, trial):
+        saving(self, model, trial)
+        for folder in (tmp_path / "run" / "model", last_checkpoint(self._folder)):
+            kept[folder] = (folder / "model.safetensors").read_bytes()
+
+    monkeypatch.setattr(training_loop.TrainingModule, "forward", forward)
+    monkeypatch.setattr(training_loop.DescriptionTrainer, "_save_checkpoint", save)
+    recipe = replace(recipe, steps=4, save_every=1, evaluate_every=1, keep=4)
+    with pytest.raises(TrainingDivergedError, match=r"loss is not a finite number at step 3"):
+        train(pairs, recipe, tmp_path / "run")
+    assert len(kept) >= 2
+    for folder, weights in kept.items():
+        assert (folder / "model.safetensors").read_bytes() == weights
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "diverged"
+
+
+@pytest.mark.parametrize("max_grad_norm", [0.0, 1.0])
+def test_a_gradient_that_is_no_number_stops_the_run(
+    max_grad_norm, monkeypatch, pairs, recipe, tmp_path
+):
+    former = training_loop.TrainingModule.forward
+
+    def forward(self, batch, caption=True):
+        losses = former(self, batch, caption)
+        losses["caption"].register_hook(lambda gradient: gradient * float("nan"))
+        return losses
+
+    monkeypatch.setattr(training_loop.TrainingModule, "forward", forward)
+    recipe = replace(recipe, max_grad_norm=max_grad_norm)
+    with pytest.raises(TrainingDivergedError, match="gradient is not a finite number at step 1"):
+        train(pairs, recipe, tmp_path / "run")
+
+
+def test_a_model_that_says_the_same_of_every_photo_is_reported(
+    monkeypatch, pairs_folder, recipe, tmp_path
+):
+    import shutil
+
+    from hazardscribe.describing.generate import Generated
+
+    folder = shutil.copytree(pairs_folder, tmp_path / "pairs")
+    table = (folder / "pairs.csv").read_text(encoding="utf-8").splitlines()
+    lines = [*table[:3], *(line.rpartition(",")[0] + ",dev" for line in table[3:])]
+    (folder / "pairs.csv").write_text("\n".join(lines), encoding="utf-8")
+
+    def parrot(vlm, prompter, photos, decoding, *, compute):
+        return [Generated(["一名工人未佩戴安全帽"], [0.9])] * len(photos)
+
+    monkeypatch.setattr("hazardscribe.training.train.generate", parrot)
+    run = train(read_pairs(folder), recipe, tmp_path / "run")
+    assert any("same" in warning or "distinct" in warning for warning in run.warnings), run.warnings
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["warnings"] == run.warnings
+    assert run.metrics["distinct_share"] == pytest.approx(1 / 10)
+
+
+def test_the_best_weights_are_kept_not_the_last(monkeypatch, pairs, recipe, tmp_path):
+    from hazardscribe.training import train as training
+
+    scores = iter([0.1, 0.9, 0.5, 0.4])
+
+    def dev_scores(self):
+        return {"cider_d": next(scores), "distinct_share": 1.0}
+
+    monkeypatch.setattr(training._Session, "dev_scores", dev_scores)
+    recipe = replace(recipe, steps=6, evaluate_every=1, patience=2, keep=4)
+    run = train(pairs, recipe, tmp_path / "run")
+    assert run.status == "stopped_early"
+    assert run.metrics["cider_d"] == 0.9
+    assert run.metrics["step"] == 2
+    kept = load_checkpoint(run.model).vlm.state_dict()
+    second, fourth = (
+        safetensors.torch.load_file(run.folder / f"checkpoints/checkpoint-{n}/model.safetensors")
+        for n in (2, 4)
+    )
+    name = "model.language_model.embed_tokens.weight"
+    assert torch.equal(kept[name], second[f"vlm.{name}"])
+    assert not torch.equal(kept[name], fourth[f"vlm.{name}"])
+
+
+def test_the_alignment_may_go_first(monkeypatch, pairs, recipe, tmp_path):
+    seen = []
+    former = training_loop.TrainingModule.forward
+
+    def forward(self, batch, caption=True):
+        if self.training:
+            seen.append(caption)
+        return former(self, batch, caption)
+
+    monkeypatch.setattr(training_loop.TrainingModule, "forward", forward)
+    options = Alignment(first_share=1 / 3)
+    run = train(pairs, replace(recipe, steps=3, alignment=options), tmp_path / "run")
+    assert run.status == "finished"
+    assert seen == [False, True, True]
+
+
+@pytest.mark.parametrize("form", ["in_batch", "sigmoid", "token"])
+def test_every_form_of_the_alignment_trains(form, pairs, recipe, tmp_path):
+    run = train(pairs, replace(recipe, alignment=Alignment(form=form)), tmp_path / "run")
+    history = json.loads((run.folder / "run.json").read_text())["history"]
+    assert all(entry["alignment_loss"] > 0 for entry in history if "alignment_loss" in entry)
+
+
+def test_activations_may_be_recomputed_to_the_same_gradient(monkeypatch, pairs, recipe, tmp_path):
+    plain = gradients_of_first_step(monkeypatch, pairs, recipe, tmp_path / "plain")
+    again = gradients_of_first_step(
+        monkeypatch, pairs, replace(recipe, activation_checkpointing=True), tmp_path / "again"
+    )
+    for name, gradient in plain.items():
+        torch.testing.assert_close(again[name], gradient, rtol=1e-4, atol=1e-6, msg=name)
+
+
+def test_what_cannot_be_trained_is_refused(pairs, recipe, tmp_path):
+    with pytest.raises(InputError, match="start is empty"):
+        train(pairs, Recipe(), tmp_path / "a")
+    with pytest.raises(InputError, match="no such model folder"):
+        train(pairs, replace(recipe, start=str(tmp_path / "missing")), tmp_path / "b")
+    with pytest.raises(InputError, match="no column 'location'"):
+        train(pairs, replace(recipe, target="{location}"), tmp_path / "c")
+    with pytest.raises(InputError, match="keeps its own input size"):
+        train(pairs, replace(recipe, image_size=64), tmp_path / "d")
+    # A refused run leaves no folder behind that would refuse the next.
+    for name in "abcd":
+        assert not (tmp_path / name / "run.json").exists()
+
+
+def test_a_cropping_start_checkpoint_is_warned_of(start, pairs, recipe, tmp_path):
+    import shutil
+
+    folder = shutil.copytree(start, tmp_path / "cropping")
+    path = folder / "processor_config.json"
+    settings = json.loads(path.read_text())
+    settings["image_processor"] |= {"do_center_crop": True, "do_pad": False}
+    path.write_text(json.dumps(settings))
+    run = train(pairs, replace(recipe, start=str(folder), steps=1), tmp_path / "run")
+    assert any("crops the edges" in warning for warning in run.warnings)
+
+
+def test_a_frozen_language_model_stays_as_it_was(start, pairs, recipe, tmp_path):
+    run = train(pairs, replace(recipe, llm=Part(tune="freeze")), tmp_path / "run")
+    before, after = (load_checkpoint(folder).vlm for folder in (start, run.model))
+    for name, tensor in before.state_dict().items():
+        if "language_model" in name or "lm_head" in name:
+            assert torch.equal(after.state_dict()[name], tensor), name
