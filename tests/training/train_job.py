@@ -1,19 +1,16 @@
 """A training run in a process of its own, which its test may kill at a chosen step.
 
-python train_job.py PAIRS OUT RECIPE [--resume] [--die SIGNAL STEP] [--die-saving STEP]
+python train_job.py PAIRS OUT RECIPE [--die SIGNAL STEP] [--die-saving STEP]
 """
 
 import os
 import signal
 import sys
-from pathlib import Path
 
 import torch
 
-from hazardscribe.pairs.read import read_pairs
+from hazardscribe.cli import main
 from hazardscribe.training import trainer as training_loop
-from hazardscribe.training.recipe import Recipe
-from hazardscribe.training.train import train
 
 
 def die_at_step(number: int, step: int) -> None:
@@ -48,5 +45,4 @@ if __name__ == "__main__":
         die_at_step(int(options[at + 1]), int(options[at + 2]))
     if "--die-saving" in options:
         die_while_saving(int(options[options.index("--die-saving") + 1]))
-    run = train(read_pairs(pairs), Recipe.load(recipe), Path(out), resume="--resume" in options)
-    print(run.status)
+    sys.exit(main(["train", "--config", recipe, "--data", pairs, "--out", out]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -74,6 +75,28 @@ class EvaluateWhenDue(TrainerCallback):
         elif state.global_step <= self._first_steps:
             control.should_evaluate = False
         return control
+
+
+class EvaluateMissed(TrainerCallback):
+    """A signal may have called off an evaluation that was due: the resumed run makes up for it.
+
+    Args:
+        first_steps: steps that are never evaluated. evaluate: evaluates and keeps the best weights.
+    """
+
+    def __init__(self, first_steps: int, evaluate: Callable[[], object]) -> None:
+        self._first_steps, self._evaluate = first_steps, evaluate
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Evaluate before the first step of a resumed run, if need be."""
+        step = state.global_step
+        due = step > self._first_steps and (step % args.eval_steps == 0 or step >= state.max_steps)
+        done = any(
+            entry["step"] == step and any(name.startswith("eval_") for name in entry)
+            for entry in state.log_history
+        )
+        if due and not done:
+            self._evaluate()
 
 
 class Progress(TrainerCallback):

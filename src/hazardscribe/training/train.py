@@ -33,7 +33,12 @@ from hazardscribe.objectives.alignment import AlignmentHead
 from hazardscribe.pairs.pixel_cache import PixelCache
 from hazardscribe.pairs.targets import detect_language, target_texts
 from hazardscribe.training.batches import Collator, PairDataset
-from hazardscribe.training.callbacks import EvaluateWhenDue, Progress, StopOnSignal
+from hazardscribe.training.callbacks import (
+    EvaluateMissed,
+    EvaluateWhenDue,
+    Progress,
+    StopOnSignal,
+)
 from hazardscribe.training.module import TrainingModule
 from hazardscribe.training.recipe import Recipe
 from hazardscribe.training.run import Run, plot_losses, prepare_folder, versions, write_run
@@ -260,6 +265,7 @@ class _Session:
             keep_best=self.keep_best,
             callbacks=[stop, EvaluateWhenDue(first_steps(recipe, steps))],
         )
+        trainer.add_callback(EvaluateMissed(trainer.first_steps, trainer.evaluate_and_keep))
         trainer.remove_callback(PrinterCallback)
         trainer.remove_callback(ProgressCallback)
         if self.progress:

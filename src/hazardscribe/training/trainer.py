@@ -155,6 +155,10 @@ class DescriptionTrainer(Trainer):
         )
         return scores
 
+    def evaluate_and_keep(self) -> None:
+        """Evaluate outside the loop's own rhythm, and keep the weights if they are the best."""
+        self._determine_best_metric(self.evaluate(), None)
+
     def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
         is_best: bool = super()._determine_best_metric(metrics, trial)
         if is_best and self.args.should_save:
