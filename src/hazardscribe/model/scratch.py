@@ -64,12 +64,19 @@ def scratch_language_model(
         texts: the training descriptions.
         width: embedding width. layers: number of transformer layers.
     """
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-    # Byte-level, so that no character of a later ledger is unknown.
+    # Byte-level, so that no character of a later ledger is unknown. Chinese characters stand alone:
+    # without spaces, merges would join place, object and defect into one token that no other
+    # sentence shares.
     core = Tokenizer(models.BPE())
-    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex("[\u3400-\u9fff]"), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
+    )
     core.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=2000,
