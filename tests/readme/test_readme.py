@@ -1,0 +1,107 @@
+"""The README's commands, run as they are written, in a fresh folder with small stand-ins.
+
+`make demo` and `make test` are what `.ci/run` and the demo test run; everything else is here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
+
+pytestmark = pytest.mark.extended
+
+
+def blocks(readme: str, language: str) -> list[str]:
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    return [body for name, body in BLOCK.findall(text) if name == language]
+
+
+def commands(readme: str) -> list[str]:
+    lines = [
+        line.split("  #")[0].strip() for body in blocks(readme, "bash") for line in body.split("\n")
+    ]
+    return [line for line in lines if line.startswith("hazardscribe ")]
+
+
+def save_small_parts(models: Path) -> None:
+    """A tiny SigLIP and a tiny Llama where the README has downloaded models."""
+    from transformers import SiglipVisionConfig, SiglipVisionModel
+
+    from hazardscribe.model.scratch import scratch_language_model
+
+    vision = SiglipVisionConfig(
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        image_size=32,
+        patch_size=16,
+    )
+    SiglipVisionModel(vision).save_pretrained(models / "siglip2-base-patch16-224")
+    small = scratch_language_model(["现场一名工人未佩戴安全帽"], width=48, layers=1)
+    small.model.save_pretrained(models / "Qwen3-0.6B")
+    small.tokenizer.save_pretrained(models / "Qwen3-0.6B")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from hazardscribe.pairs.scenes import render_scenes
+
+    folder = tmp_path_factory.mktemp("readme")
+    shutil.copytree(ROOT / "recipes", folder / "recipes")
+    render_scenes(folder / "pairs", train=24, dev=6, validation=6, width=128, height=96)
+    (folder / "new-photos").mkdir()
+    photos = sorted((folder / "pairs" / "photos").iterdir())
+    shutil.copyfile(photos[0], folder / "new-photos" / "a.jpg")
+    shutil.copyfile(photos[1], folder / "photo.jpg")
+    save_small_parts(folder / "models")
+    return folder
+
+
+def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "HF_HUB_OFFLINE": "1",
+        "PYTHONUTF8": "1",
+    }
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=900
+    )
+
+
+def test_both_readmes_give_the_same_commands() -> None:
+    assert commands("README.md") == commands("README.zh-CN.md")
+    assert blocks("README.md", "python") == blocks("README.zh-CN.md", "python")
+
+
+def test_commands_run_one_after_the_other(folder: Path) -> None:
+    for command in commands("README.md"):
+        if command == "hazardscribe demo":
+            continue  # minutes long; has a test of its own
+        done = run(command.split(), folder)
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    assert (folder / "runs/mine/report/report.html").is_file()
+    assert (
+        (folder / "described.csv").read_text(encoding="utf-8-sig").startswith("photo,description")
+    )
+
+
+def test_python_example_runs(folder: Path) -> None:
+    [example] = blocks("README.md", "python")
+    if not (folder / "start").exists():
+        init = next(c for c in commands("README.md") if c.startswith("hazardscribe init"))
+        assert run(init.split(), folder).returncode == 0
+    # A folder that the command line has not trained in.
+    example = example.replace("runs/mine", "runs/python").replace("epochs=5", "epochs=1")
+    done = run([sys.executable, "-c", example], folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
