@@ -122,3 +122,17 @@ def test_a_checkpoint_without_end_token_in_its_generation_config_still_ends(
     photo = rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)
     [made] = generate(loaded.vlm, prompter, [photo], Decoding(max_new_tokens=4))
     assert 0 <= made.confidences[0] <= 1
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_the_nearest_photo_is_found_by_the_tower_before_training(family, family_folder, photos):
+    from hazardscribe.describing.evaluate import _TowerFeatures
+
+    describer = Describer(family_folder(family))
+    features = _TowerFeatures(str(family_folder(family)), describer)(photos[:3])
+    assert features.shape[0] == 3
+    assert np.isfinite(features).all()
+    # A photo is nearest to itself, whatever stands beside it in the batch.
+    alone = _TowerFeatures(str(family_folder(family)), describer)(photos[1:2])
+    assert np.abs(features - alone).sum(1).argmin() == 1
+    np.testing.assert_allclose(features[1], alone[0], rtol=1e-3, atol=1e-4)

@@ -9,6 +9,7 @@ RUN/loss.png        the losses and the dev score
 from __future__ import annotations
 
 import json
+import os
 import platform
 from dataclasses import dataclass
 from importlib import metadata
@@ -97,14 +98,23 @@ def prepare_folder(folder: Path, recipe: Recipe, data_hash: str, resume: bool) -
     return checkpoint
 
 
+def processes() -> tuple[int, int]:
+    """Rank of this process and number of all, as `torchrun` and `accelerate launch` state them."""
+    return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+
+
 def write_run(folder: Path, record: dict[str, Any]) -> None:
-    """Write `run.json`, whole or not at all."""
+    """Write `run.json`, whole or not at all; of several processes the first does."""
+    if processes()[0] != 0:
+        return
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / RUN_FILE, record)
 
 
 def plot_losses(history: list[dict[str, Any]], path: Path, score: str) -> None:
     """Draw the losses over the steps, and the dev score under them, as a PNG."""
+    if processes()[0] != 0:
+        return
     import matplotlib
     from matplotlib.figure import Figure
 

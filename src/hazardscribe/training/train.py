@@ -41,7 +41,14 @@ from hazardscribe.training.callbacks import (
 )
 from hazardscribe.training.module import TrainingModule
 from hazardscribe.training.recipe import Recipe
-from hazardscribe.training.run import Run, plot_losses, prepare_folder, versions, write_run
+from hazardscribe.training.run import (
+    Run,
+    plot_losses,
+    prepare_folder,
+    processes,
+    versions,
+    write_run,
+)
 from hazardscribe.training.text_bank import TextBank
 from hazardscribe.training.trainer import DescriptionTrainer, first_steps, training_arguments
 from hazardscribe.training.tuning import (
@@ -251,7 +258,7 @@ class _Session:
         probe = {name: value.to(device) for name, value in probe.items()}
         freeze_unreached(self.module, find_unreached(self.module, probe))
 
-        per_step = recipe.batch_size * recipe.accumulation
+        per_step = recipe.batch_size * recipe.accumulation * processes()[1]
         steps = recipe.steps or max(1, round(recipe.epochs * len(train_rows) / per_step))
         trainer = DescriptionTrainer(
             model=self.module,

@@ -180,6 +180,9 @@ class DescriptionTrainer(Trainer):
             super()._save_checkpoint(model, trial)
             self.accelerator.wait_for_everyone()
             if final is not None:
+                # The Trainer noted the temporary folder, which a resumed run would miss.
+                self.state.best_model_checkpoint = None
+                self.state.save_to_json(str(folder / target.name / "trainer_state.json"))
                 for path in (folder / target.name).iterdir():
                     path.rename(final / path.name)
         if self.args.should_save:
@@ -275,6 +278,8 @@ def training_arguments(recipe: Recipe, folder: Path, steps: int) -> Any:
         report_to=recipe.report_to or "none",
         dataloader_num_workers=recipe.workers,
         dataloader_pin_memory=torch.cuda.is_available(),
+        # Without this, several processes on CPUs would each train a model of their own.
+        use_cpu=not torch.cuda.is_available(),
         remove_unused_columns=False,
         label_names=[],
         seed=recipe.seed,
