@@ -138,6 +138,7 @@ def write_table() -> None:
         "| run | " + " | ".join(COLUMNS) + " | minutes, threads |",
         "|---" * (len(COLUMNS) + 2) + "|",
     ]
+    notes = []
     for name in VARIANTS:
         folder = RESULTS / name
         if not (folder / "record.json").exists():
@@ -151,6 +152,9 @@ def write_table() -> None:
             scores = metrics["baselines"][baseline]
             cells = [cell(scores[column]) if scores else "-" for column in COLUMNS]
             lines.append(f"| {name}: {baseline.replace('_', ' ')} | {' | '.join(cells)} | |")
+        if "note" in record:
+            notes.append(f"{record['title']}: {record['note']}")
+    lines += ["", *notes]
     (RESULTS / "README.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
