@@ -17,7 +17,7 @@ _BOS, _EOS, _PAD, _IMAGE = "<bos>", "<eos>", "<pad>", "<image>"
 
 def scratch_tower(
     image_size: int | None = None,
-    width: int = 24,
+    width: int = 32,
     depths: Sequence[int] = (1, 1, 1, 1),
     seed: int = 0,
 ) -> Tower:
