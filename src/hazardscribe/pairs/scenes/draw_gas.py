@@ -73,16 +73,16 @@ def hose(brush: Brush, rng: random.Random, colour: Rgb, count: int, hazard: bool
         if hazard:
             _crack(along, rng)
         else:
-            along.rect(-0.04, -0.1, 0.04, 0.1, _STEEL)
+            along.rect(-0.06, -0.13, 0.06, 0.13, _STEEL)
 
 
 def _crack(along: Brush, rng: random.Random) -> None:
     """A burst across the hose: torn dark rubber, pale braid inside, frayed ends outside."""
     star = []
     for i in range(14):
-        reach = (0.2 if i % 2 else 0.1) * rng.uniform(0.85, 1.15)
+        reach = (0.25 if i % 2 else 0.14) * rng.uniform(0.85, 1.15)
         angle = i * math.tau / 14
         star.append((reach * 0.75 * math.cos(angle), reach * math.sin(angle)))
     along.polygon(star, (22, 18, 16), 0)
-    zigzag = [(-0.05 + 0.05 * (i % 2) * 2, -0.1 + 0.05 * i) for i in range(5)]
-    along.line(zigzag, (226, 206, 160), 0.04)
+    zigzag = [(-0.06 + 0.06 * (i % 2) * 2, -0.12 + 0.06 * i) for i in range(5)]
+    along.line(zigzag, (226, 206, 160), 0.06)
