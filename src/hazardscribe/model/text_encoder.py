@@ -12,7 +12,7 @@ import torch
 
 from hazardscribe.errors import InputError
 from hazardscribe.model.folders import LOADING, UNLOADABLE, WEIGHTS, refuse_unusable
-from hazardscribe.model.sequences import TextEncoder, pool_sequence
+from hazardscribe.model.sequences import TextEncoder, pool_sequence, second_sequence
 
 LSA = "lsa"
 LSA_DIM = 128
@@ -109,7 +109,7 @@ def embed(
 ) -> torch.Tensor:
     """Pooled unit vectors `(len(texts), D)` of many texts, encoded in batches."""
     parts = [
-        pool_sequence(*encoder.encode(list(texts[i : i + batch])), pooling)
+        pool_sequence(*second_sequence(encoder, list(texts[i : i + batch])), pooling)
         for i in range(0, len(texts), batch)
     ]
     return torch.cat(parts)

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from hazardscribe.model.sequences import pool_sequence, second_sequence
-from hazardscribe.model.text_encoder import HubEncoder, LsaEncoder
+from hazardscribe.model.sequences import second_sequence
+from hazardscribe.model.text_encoder import HubEncoder, LsaEncoder, embed
 
 _ENCODE_BATCH = 64
 
@@ -79,7 +79,7 @@ def _pooled(
 ) -> torch.Tensor:
     """Unit vectors `(C, D)`, taken from the cache where it has them."""
     if cache is None or isinstance(encoder, LsaEncoder):  # fitted on this corpus: nothing to reuse
-        return _encode(texts, encoder, pooling)
+        return embed(encoder, texts, pooling)
     cache.parent.mkdir(parents=True, exist_ok=True)
     prefix = f"{encoder.identity}/{pooling}/"
     keys = [hashlib.sha256((prefix + text).encode()).hexdigest() for text in texts]
@@ -92,7 +92,7 @@ def _pooled(
                 found[key] = torch.from_numpy(np.frombuffer(row[0], dtype="<f4").copy())
         missing = [i for i, key in enumerate(keys) if key not in found]
         if missing:
-            fresh = _encode([texts[i] for i in missing], encoder, pooling)
+            fresh = embed(encoder, [texts[i] for i in missing], pooling)
             for i, vector in zip(missing, fresh, strict=True):
                 found[keys[i]] = vector
                 store.execute(
@@ -100,14 +100,6 @@ def _pooled(
                     (keys[i], vector.numpy().astype("<f4").tobytes()),
                 )
     return torch.stack([found[key] for key in keys])
-
-
-def _encode(texts: list[str], encoder: LsaEncoder | HubEncoder, pooling: str) -> torch.Tensor:
-    parts = [
-        pool_sequence(*second_sequence(encoder, texts[i : i + _ENCODE_BATCH]), pooling)
-        for i in range(0, len(texts), _ENCODE_BATCH)
-    ]
-    return torch.cat(parts)
 
 
 def _tokens(
