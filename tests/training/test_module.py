@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import tiny
-from hazardscribe.model.checkpoint import load_checkpoint
+from hazardscribe.model.checkpoint import load_checkpoint, save_checkpoint
 from hazardscribe.model.parts import part_of
 from hazardscribe.model.prompting import Prompter
 from hazardscribe.model.text_encoder import LsaEncoder
@@ -21,6 +21,7 @@ from hazardscribe.training.tuning import (
     apply_tuning,
     find_unreached,
     freeze_unreached,
+    lay_out_convolutions,
     merged_state,
 )
 
@@ -174,3 +175,45 @@ def test_each_part_has_its_learning_rate_and_vectors_do_not_decay(family_folder)
         assert group["weight_decay"] == (0.1 if group["params"][0].ndim >= 2 else 0.0)
     grouped = {id(p) for group in groups for p in group["params"]}
     assert grouped == {id(p) for p in module.parameters() if p.requires_grad}
+
+
+def test_channels_last_changes_the_layout_and_not_the_model(family_folder, tmp_path):
+    module, batch = module_and_batch(family_folder("fast_vlm"))
+    stored = {name: value.clone() for name, value in module.vlm.state_dict().items()}
+    with torch.no_grad():
+        before = module.eval()(batch)["caption"]
+        lay_out_convolutions(module.vlm)
+        after = module(batch)["caption"]
+    kernels = [p for p in module.vlm.parameters() if p.ndim == 4 and p.shape[1] > 1]
+    assert any(not kernel.is_contiguous() for kernel in kernels)
+    torch.testing.assert_close(after, before)
+    # safetensors stores contiguous tensors only
+    loaded = load_checkpoint(family_folder("fast_vlm"))
+    save_checkpoint(tmp_path / "model", module.vlm, loaded.processor)
+    again = load_checkpoint(tmp_path / "model").vlm.state_dict()
+    assert all(torch.equal(again[name], value) for name, value in stored.items())
+
+
+def test_the_patch_embedding_of_a_vision_transformer_keeps_its_layout(family_folder):
+    module, _ = module_and_batch(family_folder("llava"))
+    lay_out_convolutions(module.vlm)
+    assert all(parameter.is_contiguous() for parameter in module.vlm.parameters())
+
+
+def test_word_dropout_hides_the_description_alone_and_only_in_training(family_folder):
+    recipe = replace(RECIPE, word_dropout=0.5)
+    module, batch = module_and_batch(family_folder("llava"), recipe)
+    seen: list[torch.Tensor] = []
+    module.vlm.register_forward_pre_hook(
+        lambda _, args, kwargs: seen.append(kwargs["input_ids"]), with_kwargs=True
+    )
+    with torch.no_grad():
+        module.train()(batch)
+        module.eval()(batch)
+    ids, supervised = batch["input_ids"], batch["labels"] != -100
+    description = torch.zeros_like(supervised)
+    description[:, 1:] = supervised[:, :-1]
+    hidden = seen[0] != ids
+    assert 0.2 < hidden[description].float().mean() < 0.8
+    assert not hidden[~description].any()
+    assert torch.equal(seen[1], ids)

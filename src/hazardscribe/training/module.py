@@ -47,6 +47,11 @@ class TrainingModule(nn.Module):
         self.share_above = share_above if share_above < 1 else None
         self._tower = modules_of(vlm, "tower")
         self._fixed_tower = recipe.tower.tune == "freeze"
+        self._word_dropout = recipe.word_dropout
+        text_config = vlm.config.get_text_config()
+        blanks = (text_config.pad_token_id, text_config.eos_token_id)
+        # what stands for a hidden token: any id that means nothing of its own
+        self._blank_id = next((i for i in blanks if isinstance(i, int)), 0)
         self._fixed_norm = recipe.tower_norm == "fixed" or self._fixed_tower
 
     def train(self, mode: bool = True) -> TrainingModule:
@@ -90,6 +95,8 @@ class TrainingModule(nn.Module):
         text_inputs = {
             name: value for name, value in inputs.items() if not name.startswith("pixel_")
         }
+        if self.training and self._word_dropout:
+            text_inputs["input_ids"] = self._hide_words(text_inputs["input_ids"], supervised)
         with self._autocast(self.llm_precision):
             logits = self.vlm(
                 **text_inputs,
@@ -98,6 +105,16 @@ class TrainingModule(nn.Module):
                 use_cache=False,
             ).logits
         return caption_nll(logits, labels[supervised])
+
+    def _hide_words(self, ids: torch.Tensor, supervised: torch.Tensor) -> torch.Tensor:
+        """Word dropout (Bowman et al. 2016, "Generating Sentences from a Continuous Space", 4.2).
+
+        Only tokens of the description are hidden, each the label of the position before it.
+        """
+        own = torch.zeros_like(supervised)
+        own[:, 1:] = supervised[:, :-1]
+        chosen = torch.rand(ids.shape, device=ids.device) < self._word_dropout
+        return ids.masked_fill(own & chosen, self._blank_id)
 
     def _alignment(self, sequence: FirstSequence, bank_indices: torch.Tensor) -> torch.Tensor:
         assert self.head is not None

@@ -108,6 +108,9 @@ class Recipe:
         lora: adapters for the parts tuned by `lora`.
         alignment: the second objective.
         augmentation: changes to the training photos.
+        word_dropout: share of the description's tokens that are hidden from the language model while
+            it predicts the next ones (they stay to be predicted), so that it looks at the photo
+            more than at its own words before. Helps where several hazards share a description.
         image_size: side of the model's square input in pixels; default: the checkpoint's own. Only
             for models whose tower takes any size (convolutional, DINOv2).
         image_bound: longest side to which photos are decoded and kept; default: twice the model's
@@ -148,6 +151,7 @@ class Recipe:
     lora: Lora = field(default_factory=Lora)
     alignment: Alignment = field(default_factory=Alignment)
     augmentation: Augmentation = field(default_factory=Augmentation)
+    word_dropout: float = 0.0
     image_size: int | None = None
     image_bound: int | None = None
     tower_norm: Literal["fixed", "moving"] = "fixed"
@@ -202,6 +206,7 @@ class Recipe:
             self.augmentation.crop,
             "a share of the side, 0 to 0.5",
         )
+        _check(0 <= self.word_dropout < 1, "word_dropout", self.word_dropout, "0 to below 1")
         for name in ("tower", "projector", "llm"):
             rate = getattr(self, name).learning_rate
             _check(0 < rate < 1, f"{name}.learning_rate", rate, "between 0 and 1")

@@ -55,6 +55,7 @@ from hazardscribe.training.tuning import (
     apply_tuning,
     find_unreached,
     freeze_unreached,
+    lay_out_convolutions,
     merged_state,
 )
 
@@ -165,6 +166,7 @@ class _Session:
         self._keep_decodable(rows, texts)
         self.prompter = Prompter(self.processor, self.vlm, prompt)
         apply_tuning(self.vlm, recipe)
+        lay_out_convolutions(self.vlm)
         self.module = self._module()
         self._set_activation_checkpointing()
 

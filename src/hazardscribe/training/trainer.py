@@ -207,7 +207,9 @@ class DescriptionTrainer(Trainer):
             return
         folder = Path(output_dir) if output_dir else self._folder
         folder.mkdir(parents=True, exist_ok=True)
-        safetensors.torch.save_file(trained_tensors(self.model), folder / WEIGHTS)
+        trained = trained_tensors(self.model)
+        contiguous = {name: tensor.contiguous() for name, tensor in trained.items()}
+        safetensors.torch.save_file(contiguous, folder / WEIGHTS)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         stored = safetensors.torch.load_file(Path(resume_from_checkpoint) / WEIGHTS)

@@ -76,32 +76,32 @@ def compose(rng: random.Random, *, unseen: bool) -> tuple[Item, ...]:
             kinds += rng.sample(tuple(KINDS), total - 2)
         else:
             kinds = rng.sample(tuple(KINDS), total)
-        if _fits(kinds, places, hazards, novelty):
+        if _fits(kinds, hazards, novelty):
             break
     items = (
         Item(
-            kind, place, _colour(rng, kind, novelty), rng.randint(1, KINDS[kind].most), i < hazards
+            kind,
+            place,
+            _colour(rng, kind, place, novelty),
+            rng.randint(1, KINDS[kind].most),
+            i < hazards,
         )
         for i, (kind, place) in enumerate(zip(kinds, places, strict=True))
     )
     return tuple(sorted(items, key=lambda item: PLACES.index(item.place)))
 
 
-def _fits(kinds: list[str], places: list[str], hazards: int, novelty: str) -> bool:
+def _fits(kinds: list[str], hazards: int, novelty: str) -> bool:
     """Whether a draw keeps the novelty's rules; the first `hazards` kinds are the hazards."""
-    out = held_out()
     if len(set(kinds)) < len(kinds):
         return False
-    withheld = {out.places[kind] == place for kind, place in zip(kinds, places, strict=True)}
-    if withheld != {novelty == "place"}:
-        return False
     together = itertools.combinations(kinds[:hazards], 2)
-    return novelty != "none" or not any(frozenset(pair) in out.pairs for pair in together)
+    return novelty != "none" or not any(frozenset(pair) in held_out().pairs for pair in together)
 
 
-def _colour(rng: random.Random, kind: str, novelty: str) -> str:
-    withheld = held_out().colours[kind]
-    if novelty == "colour":
+def _colour(rng: random.Random, kind: str, place: str, novelty: str) -> str:
+    withheld = held_out().looks[kind, place]
+    if novelty == "look":
         return withheld
     return rng.choice([name for name in COLOURS if name != withheld])
 
@@ -111,15 +111,15 @@ def _novelty(rng: random.Random, hazards: int) -> str:
     usual = _usual_share() if hazards == 0 else _PAIR_SHARE if hazards > 1 else 0.0
     if rng.random() < usual:
         return "pair" if hazards else "none"
-    return rng.choice(("place", "colour"))
+    return "look"
 
 
 @cache
 def _usual_share() -> float:
-    """Share of unseen safe scenes in usual places and colours.
+    """Share of unseen safe scenes in usual looks.
 
-    Chosen so that safe twins stand in usual places and colours as often as hazards do, which is
-    in the scenes whose novelty is a pair.
+    Chosen so that safe twins have usual looks as often as hazards do, which is in the scenes whose
+    novelty is a pair.
     """
     hazards = hazards_usual = safe = safe_usual = safe_alone = 0.0
     for total, share in _OBJECTS.items():

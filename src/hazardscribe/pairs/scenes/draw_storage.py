@@ -18,7 +18,7 @@ def stack(brush: Brush, rng: random.Random, colour: Rgb, count: int, hazard: boo
     tall = 1.12 / layers
     half = rng.uniform(0.3, 0.34)
     y = 0.15
-    shift, turn = (-0.14, 0.0) if hazard else (0.0, 0.0)
+    shift, turn = (-0.18, 0.0) if hazard else (0.0, 0.0)
     for i in range(layers):
         x = shift if hazard else rng.uniform(-0.015, 0.015)
         crate = brush.at(x, y, degrees=-turn)
@@ -28,8 +28,8 @@ def stack(brush: Brush, rng: random.Random, colour: Rgb, count: int, hazard: boo
         crate.rect(-half + 0.06, tall * 0.68, -half + 0.24, tall * 0.86, (238, 234, 222), 0)
         y += tall
         if hazard:
-            shift += 0.36 / layers * (0.7 + 0.4 * i)
-            turn += rng.uniform(5.0, 8.0)
+            shift += 0.44 / layers * (0.7 + 0.4 * i)
+            turn += rng.uniform(6.0, 9.0)
             y -= 0.012 * i
 
 

@@ -1,15 +1,14 @@
 """Combinations that training never shows, so that dev and validation ask for more than recall.
 
-Three sorts, fixed by the catalogue's order and the same for every seed:
+Two sorts, fixed by the catalogue's order and the same for every seed:
 
-- place: each kind's object never stands at one of the three places,
-- colour: each kind's object never has one of the six colours,
+- look: each kind's object has one colour that it never shows at a side and another that it never
+  shows in the middle; each colour and each place of it is seen, this colour at this place is not,
 - pair: two kinds are never hazards in one scene.
 
-Place and colour are withheld from the object whatever its state; otherwise a hazard and its safe
-twin would differ in where they stand, and the place alone would give the state away. For the same
-reason the pairs are cycles among kinds which share their withheld place: within such a pair, both
-remaining places are equally likely for either kind.
+Looks are withheld from the object whatever its state; otherwise a hazard and its safe twin would
+differ in colour, and the colour would give the state away. Both sides lack the same colour, so
+that a mirrored training photo shows no withheld look either.
 """
 
 from collections.abc import Mapping
@@ -24,13 +23,11 @@ class HeldOut:
     """Combinations withheld from training.
 
     Attributes:
-        places: kind -> the place its object never has in training.
-        colours: kind -> the colour its object never has in training.
+        looks: (kind, place) -> the colour its object never has there in training.
         pairs: sets of two kinds that are never hazards together in training.
     """
 
-    places: Mapping[str, str]
-    colours: Mapping[str, str]
+    looks: Mapping[tuple[str, str], str]
     pairs: frozenset[frozenset[str]]
 
 
@@ -38,13 +35,19 @@ class HeldOut:
 def held_out() -> HeldOut:
     """The withheld combinations."""
     kinds, colours = tuple(KINDS), tuple(COLOURS)
-    places = {kind: PLACES[i % 3] for i, kind in enumerate(kinds)}
-    pairs = set()
-    for place in PLACES:
-        group = [kind for kind in kinds if places[kind] == place]
-        pairs |= {frozenset((a, b)) for a, b in zip(group, group[1:] + group[:1], strict=True)}
+    looks = {}
+    for i, kind in enumerate(kinds):
+        side = 2 * i + i // 3
+        for place in PLACES:
+            at = side + 3 if place == "middle" else side
+            looks[kind, place] = colours[at % len(colours)]
+    # Three cycles: every kind is withheld together with two others.
+    cycles = [kinds[start::3] for start in range(3)]
     return HeldOut(
-        places=places,
-        colours={kind: colours[(2 * i + i // 3) % 6] for i, kind in enumerate(kinds)},
-        pairs=frozenset(pairs),
+        looks=looks,
+        pairs=frozenset(
+            frozenset(pair)
+            for cycle in cycles
+            for pair in zip(cycle, cycle[1:] + cycle[:1], strict=True)
+        ),
     )
