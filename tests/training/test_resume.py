@@ -25,7 +25,7 @@ JOB = Path(__file__).with_name("train_job.py")
 
 @pytest.fixture(scope="module")
 def recipe(start) -> Recipe:
-    """Eight photos, two steps an epoch; chance in the adapters, in the photos and in the order."""
+    """Eight photos, two steps an epoch; chance in adapters, photos, words and order."""
     return Recipe(
         start=str(start),
         steps=6,
@@ -38,6 +38,7 @@ def recipe(start) -> Recipe:
         llm=Part(tune="lora", learning_rate=1e-2),
         lora=Lora(rank=2, dropout=0.3),
         augmentation=Augmentation(mirror=0.5, brightness=0.3, crop=0.2),
+        word_dropout=0.3,
     )
 
 

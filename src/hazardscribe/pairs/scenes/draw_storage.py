@@ -24,8 +24,9 @@ def stack(brush: Brush, rng: random.Random, colour: Rgb, count: int, hazard: boo
         crate = brush.at(x, y, degrees=-turn)
         tint = jitter(colour, rng, 8)
         crate.rect(-half, 0, half, tall, tint, 0.03)
-        crate.rect(-half + 0.05, tall * 0.38, half - 0.05, tall * 0.55, shade(tint, 0.65), 0)
-        crate.rect(-half + 0.06, tall * 0.68, -half + 0.24, tall * 0.86, (238, 234, 222), 0)
+        crate.rect(-half + 0.05, tall * 0.26, half - 0.05, tall * 0.43, shade(tint, 0.65), 0)
+        # a pale rim shows which way each crate lies, whatever its colour
+        crate.rect(-half - 0.02, tall * 0.74, half + 0.02, tall, (238, 234, 222))
         y += tall
         if hazard:
             shift += 0.44 / layers * (0.7 + 0.4 * i)
