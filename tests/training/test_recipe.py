@@ -28,6 +28,7 @@ OTHER = Recipe(
     lora=Lora(8, 16, 0.1),
     alignment=Alignment(0.5, "sigmoid", "my/encoder", "query: ", "cls", 1.0, 2, 1e-4, 0.5),
     augmentation=Augmentation(0.5, 0.1, 0.2),
+    word_dropout=0.1,
     image_size=256,
     image_bound=512,
     tower_norm="moving",

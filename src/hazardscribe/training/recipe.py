@@ -108,9 +108,10 @@ class Recipe:
         lora: adapters for the parts tuned by `lora`.
         alignment: the second objective.
         augmentation: changes to the training photos.
-        word_dropout: share of the description's tokens that are hidden from the language model while
-            it predicts the next ones (they stay to be predicted), so that it looks at the photo
-            more than at its own words before. Helps where several hazards share a description.
+        word_dropout: share of the description's tokens that are hidden from the language model
+            while it predicts the next ones (they stay to be predicted), so that it looks at the
+            photo more than at its own words before. Helps where a description names several
+            hazards.
         image_size: side of the model's square input in pixels; default: the checkpoint's own. Only
             for models whose tower takes any size (convolutional, DINOv2).
         image_bound: longest side to which photos are decoded and kept; default: twice the model's
