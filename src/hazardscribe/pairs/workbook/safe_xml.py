@@ -15,7 +15,7 @@ from xml.parsers import expat
 
 MAX_DEPTH = 256
 _CHUNK = 1 << 16
-_MAX_TOKEN = 16 << 20  # bytes of one tag with its attributes
+_MAX_TOKEN = 1 << 20  # bytes of one tag; expat before 2.6 scans it again with every chunk
 _MAX_NODES = 2_000_000  # below one child of the root
 _MAX_PIECES = 50_000  # of up to 8 KiB; a cell holds 32,767 characters
 
