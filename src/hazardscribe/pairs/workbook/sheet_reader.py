@@ -136,7 +136,8 @@ class _Reader:
         return self.found
 
     def _build(self) -> Parser:
-        kinds, columns_of, done = _KINDS, {}, self.done
+        kinds, done = _KINDS, self.done
+        columns_of: dict[str, int] = {}
         depth = row = column = phonetic = 0
         cells: list[str] = []
         hidden = False
