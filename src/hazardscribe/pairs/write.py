@@ -65,6 +65,7 @@ def copy_photo(photo: Path, target: Path, folder: str = "photos") -> str:
     """Put the photo under its digest, if it is not there; its path relative to the target."""
     name = f"{folder}/{photo_name(photo)}"
     copy = target / name
+    copy.parent.mkdir(parents=True, exist_ok=True)
     if not copy.is_file() or copy.stat().st_size != photo.stat().st_size:
         write_whole(copy, lambda path: shutil.copyfile(photo, path))
     return name

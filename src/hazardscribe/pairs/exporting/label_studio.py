@@ -5,7 +5,8 @@ it exports afterwards is read back by `label_studio_results`. Written is a folde
 
     tasks.json          to be imported into a project
     label_config.xml    the project's labelling interface
-    photos/             each photo once, under the digest of its bytes
+    photos/             each photo once, under the digest of its bytes, and a JPEG to look at of
+                        each TIFF, which browsers do not show
     README.txt          how to serve the photos from one's own machine
 
 Photos are named by address; the default one is that of Label Studio's local file serving, so
@@ -27,6 +28,7 @@ from xml.sax.saxutils import quoteattr
 
 from hazardscribe.errors import InputError
 from hazardscribe.files import write_whole
+from hazardscribe.pairs.exporting.pictures import upright_copy
 from hazardscribe.pairs.records import FIRST_COLUMNS, Pairs
 from hazardscribe.pairs.tables import cell_text
 from hazardscribe.pairs.write import copy_photo, photo_name
@@ -194,7 +196,7 @@ def _write(tasks: list[_Task], out: Path, language: str, photo_url: str, *, by: 
     for task in tasks:
         if task.photo not in names:
             names[task.photo] = f"photos/{photo_name(task.photo)}"
-    # A path within a query or a path: slashes stay, all else is quoted.
+    views = {name: view_name(name) for name in names.values() if view_name(name) != name}
     listed = [_task(task, names[task.photo], photo_url, by) for task in tasks]
     texts = {
         "label_config.xml": label_config(language),
@@ -205,11 +207,15 @@ def _write(tasks: list[_Task], out: Path, language: str, photo_url: str, *, by: 
     try:
         if out.suffix.lower() == ".zip":
             out.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(out, lambda draft: _zip(draft, names, texts))
+            write_whole(out, lambda draft: _zip(draft, names, views, texts))
         else:
             (out / "photos").mkdir(parents=True, exist_ok=True)
-            for photo in names:
+            for photo, name in names.items():
                 copy_photo(photo, out)
+                if name in views:
+                    write_whole(
+                        out / views[name], partial(Path.write_bytes, data=upright_copy(photo))
+                    )
             for name, text in texts.items():
                 content = text.encode("utf-8")
                 write_whole(out / name, partial(Path.write_bytes, data=content))
@@ -224,7 +230,8 @@ def _write(tasks: list[_Task], out: Path, language: str, photo_url: str, *, by: 
 def _task(task: _Task, name: str, photo_url: str, by: str) -> dict[str, Any]:
     texts = [cell_text(text) for text in task.texts]
     data = {
-        "image": photo_url + quote(name),
+        # A path within a query or a path: slashes stay, all else is quoted.
+        "image": photo_url + quote(view_name(name)),
         "photo": name,
         BEFORE: texts[0],
         "split": task.split,
@@ -255,11 +262,20 @@ def _choice(hazard: str) -> str | None:
     return YES if said in _YES else NO if said in _NO else None
 
 
-def _zip(draft: Path, names: Mapping[Path, str], texts: Mapping[str, str]) -> None:
+def view_name(name: str) -> str:
+    """The file to look at in a browser: the photo, or a JPEG beside it."""
+    return f"{name[:-4]}_view.jpg" if name.endswith(".tif") else name
+
+
+def _zip(
+    draft: Path, names: Mapping[Path, str], views: Mapping[str, str], texts: Mapping[str, str]
+) -> None:
     with zipfile.ZipFile(draft, "w") as archive:
         for name, photo in sorted({name: photo for photo, name in names.items()}.items()):
             with photo.open("rb") as source, archive.open(_entry(name), "w") as target:
                 shutil.copyfileobj(source, target)
+            if name in views:
+                archive.writestr(_entry(views[name]), upright_copy(photo))
         for name, text in texts.items():
             archive.writestr(_entry(name, zipfile.ZIP_DEFLATED), text.encode("utf-8"))
 

@@ -60,7 +60,7 @@ def picture_of(photo: Path, spare: Path) -> Picture:
         from xlsxwriter.image import Image  # type: ignore[import-untyped]
 
         shown = spare
-        spare.write_bytes(_copy(photo))
+        spare.write_bytes(upright_copy(photo))
         image = Image(str(spare))
     natural = (image.width * 96.0 / image.x_dpi, image.height * 96.0 / image.y_dpi)
     return Picture(image, natural, shown is photo, shown.stat().st_size)
@@ -83,7 +83,8 @@ def _as_it_is(photo: Path, header: PhotoHeader) -> Any:
     return image if found == header.size and image.image_type.lower() in _SHOWN.values() else None
 
 
-def _copy(photo: Path) -> bytes:
+def upright_copy(photo: Path) -> bytes:
+    """A JPEG of the photo as it should be seen: upright, RGB, its longest side `COPY_BOUND`."""
     buffer = io.BytesIO()
     load_photo(photo, bound=COPY_BOUND).save(buffer, "JPEG", quality=88, optimize=True)
     return buffer.getvalue()

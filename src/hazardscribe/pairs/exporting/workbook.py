@@ -22,7 +22,7 @@ from typing import Any, Literal
 
 from hazardscribe.errors import InputError
 from hazardscribe.files import draft_of, publish
-from hazardscribe.pairs.exporting.layout import row_height
+from hazardscribe.pairs.exporting.layout import LINE_HEIGHT, line_count, row_height
 from hazardscribe.pairs.exporting.pictures import Picture, fit, picture_of
 from hazardscribe.pairs.write import copy_photo, photo_name
 
@@ -127,8 +127,10 @@ class LedgerWriter:
             self._header = add(edge | {"bold": True, "bg_color": "#E8EEF4", "align": "center"})
             self._formats = {
                 "text": add(edge | {"num_format": "@"}),
-                "number": add(edge),
-                "share": add(edge | {"num_format": "0%"}),
+                # What is cut off must at least begin where reading begins.
+                "long": add(edge | {"num_format": "@", "valign": "top"}),
+                "number": add(edge | {"align": "center"}),
+                "share": add(edge | {"num_format": "0%", "align": "center"}),
             }
             self._new_sheet()
 
@@ -175,7 +177,8 @@ class LedgerWriter:
         self._sheet.set_row_pixels(self._row, height)
         for at, (cell, text, column) in enumerate(zip(cells, texts, self._columns, strict=True)):
             if text or cell is None or isinstance(cell, str):
-                self._write_text(self._row, at, text)
+                cut = line_count(text, column.width) * LINE_HEIGHT > height
+                self._write_text(self._row, at, text, self._formats["long" if cut else "text"])
             else:
                 style = self._formats["share" if column.kind == "share" else "number"]
                 self._sheet.write_number(self._row, at, cell, style)
@@ -202,8 +205,7 @@ class LedgerWriter:
         # xlsxwriter keeps the place in the image itself.
         self._sheet.insert_image(self._row, self._photo_at, copy.copy(picture.image), options)
 
-    def _write_text(self, row: int, at: int, text: str) -> None:
-        style = self._formats["text"]
+    def _write_text(self, row: int, at: int, text: str, style: Any) -> None:
         if not text:
             self._sheet.write_blank(row, at, None, style)
         elif text.startswith("<r>") and text.endswith("</r>"):

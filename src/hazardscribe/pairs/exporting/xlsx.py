@@ -4,7 +4,7 @@ Pairs: the header names are such that importing the workbook maps them back, and
 the pairs goes along, so that an export read again holds the same records: photos byte for byte,
 descriptions, splits, where each row came from, and all other columns. Not kept: characters that
 XML cannot hold, and the kind of line end within a cell. Where the picture in the cell is a copy
-(see `pictures`), `照片原件` / `original_photo` names the photo's own file in the folder that is
+(see `pictures`), `照片原件` / `Original file` names the photo's own file in the folder that is
 written beside the workbook.
 
 Descriptions by the model stand under `AI描述` / `AI description`, which import never takes for
@@ -25,8 +25,11 @@ from hazardscribe.pairs.exporting.workbook import PHOTO_WIDTH, Column, LedgerWri
 from hazardscribe.pairs.records import FIRST_COLUMNS, Pairs
 from hazardscribe.pairs.tables import cell_text
 
-ORIGINAL_COLUMNS = ("照片原件", "original_photo")
-"""Headers of the column that names the photo's own file where the picture is a copy of it."""
+ORIGINAL_COLUMNS = ("照片原件", "Original file")
+"""Headers of the column that names the photo's own file where the picture is a copy of it.
+
+Import takes that file in place of the picture. No name that could be taken for a photo column.
+"""
 
 AI_COLUMNS = ("AI描述", "AI description")
 """Headers of descriptions that the model wrote."""
@@ -121,7 +124,7 @@ def write_ledger(pairs: Pairs, out: str | Path, *, language: str) -> Path:
         main = name == "description"
         width = column_width(headers[name], texts, widest=WIDEST if main else 30)
         columns.append(Column(headers[name], "main" if main else "text", width))
-    columns.append(Column(words.original, "original", column_width(words.original, [])))
+    columns.append(Column(words.original, "original", 24))
     with LedgerWriter(Path(out), columns, title=words.sheet, contents="pairs") as ledger:
         for photo, *cells in zip(*values, strict=True):
             ledger.add([None, *cells, None], Path(str(photo)))
