@@ -16,7 +16,7 @@ from hazardscribe import cli, verbs
 from hazardscribe.errors import TrainingDivergedError
 from hazardscribe.training.run import Run
 
-VERBS = ("demo", "init", "train", "evaluate", "describe")
+VERBS = ("demo", "init", "train", "evaluate", "describe", "export")
 
 
 def hazardscribe(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[bytes]:
@@ -90,7 +90,7 @@ def broken(tmp_path, start) -> dict[str, Path]:
         ("evaluate --model {pickled} --data {pairs} --out {out}", "Pickled weights"),
         ("describe {missing} --model {start}", "missing"),
         ("describe {pairs}/*.jpg --model {start}", "matches no file"),
-        ("describe {pairs} --model {start} --out {out}.xls", ".jsonl or .csv"),
+        ("describe {pairs} --model {start} --out {out}.xls", ".jsonl, .csv or .xlsx"),
         ("describe --model {start}", "photos"),
         ("paint", "paint"),
     ],

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hazardscribe.errors import InputError, PhotoError
     from hazardscribe.pairs.read import Pairs, read_pairs
     from hazardscribe.training.recipe import Recipe
-    from hazardscribe.verbs import describe, init, train
+    from hazardscribe.verbs import describe, export, init, train
 
 __version__ = "0.1.0"
 
@@ -35,6 +35,7 @@ _HOMES = {
     "Recipe": "hazardscribe.training.recipe",
     "describe": "hazardscribe.verbs",
     "evaluate": "hazardscribe.describing.evaluate",
+    "export": "hazardscribe.verbs",
     "init": "hazardscribe.verbs",
     "read_pairs": "hazardscribe.pairs.read",
     "train": "hazardscribe.verbs",
@@ -50,6 +51,7 @@ __all__ = [
     "__version__",
     "describe",
     "evaluate",
+    "export",
     "init",
     "read_pairs",
     "train",

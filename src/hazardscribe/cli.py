@@ -54,6 +54,9 @@ def build_parser() -> Any:
     sub = add("describe", "Describe photos, folders or patterns")
     sub.add_argument("photos", nargs="+", help="photos, folders or patterns")
     sub.add_function_arguments(verbs.describe, skip={"photos"})
+    sub = add("export", "Write pairs as a ledger (xlsx), for Label Studio, or as a pairs folder")
+    sub.add_argument("pairs", type=Path, help="pairs, or a .jsonl that describe wrote")
+    sub.add_function_arguments(verbs.export, skip={"pairs", "progress"})
     return parser
 
 
@@ -136,12 +139,20 @@ def _describe(options: dict[str, Any]) -> int:
     return OK if described else UNUSABLE
 
 
+def _export(options: dict[str, Any]) -> int:
+    from hazardscribe import verbs
+
+    print(f"{options['to']}: {verbs.export(**options, progress=True)}")
+    return OK
+
+
 _VERBS: dict[str, Callable[[dict[str, Any]], int]] = {
     "demo": _demo,
     "init": _init,
     "train": _train,
     "evaluate": _evaluate,
     "describe": _describe,
+    "export": _export,
 }
 
 _SHOWN = ("hazard_f1", "balanced_accuracy", "false_alarm_rate", "element_f1", "cider_d", "bleu_4")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -59,14 +59,32 @@ def recover_folder(target: Path) -> None:
         previous.rename(target)
 
 
+def draft_of(path: Path) -> Path:
+    """Where a file is written before it is renamed into place."""
+    return path.with_name(f".{path.name}.partial")
+
+
+def publish(draft: Path, path: Path) -> None:
+    """Flush a finished draft to disk and rename it into place."""
+    _flush(draft)
+    draft.replace(path)
+
+
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Write beside the path, flush to disk, then rename: all of the file or nothing."""
+    draft = draft_of(path)
+    try:
+        write(draft)
+        publish(draft, path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+
+
 def write_json(path: Path, data: Any) -> None:
     """Write JSON (UTF-8, readable Chinese) whole or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(
-        json.dumps(data, ensure_ascii=False, indent=2, default=str) + "\n", encoding="utf-8"
-    )
-    _flush(partial)
-    partial.replace(path)
+    text = json.dumps(data, ensure_ascii=False, indent=2, default=str) + "\n"
+    write_whole(path, lambda draft: draft.write_text(text, encoding="utf-8"))
 
 
 def cache_folder(*parts: str) -> Path:
@@ -78,7 +96,8 @@ def cache_folder(*parts: str) -> Path:
 def _flush(path: Path) -> None:
     if os.name == "nt" and path.is_dir():  # Windows cannot open a folder
         return
-    descriptor = os.open(path, os.O_RDONLY)
+    # Windows flushes only what is open for writing.
+    descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

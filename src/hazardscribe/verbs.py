@@ -187,7 +187,7 @@ def describe(
     Args:
         photos: photos, folders or patterns.
         model: model folder.
-        out: `.jsonl` or `.csv` file to write as well.
+        out: `.jsonl`, `.csv` or `.xlsx` (with the photos) file to write as well.
         beams: breadth of the search for the most likely text; 1 is greedy.
         alternatives: further descriptions a photo.
         batch_size: photos at a time.
@@ -215,4 +215,55 @@ def describe(
         record(photo, description)
         for photo, description in zip(found, describer.stream(found), strict=True)
     )
-    return records if out is None else write_records(records, Path(out))
+    if out is None:
+        return records
+    language = describer.card.language
+    return write_records(records, Path(out), language=language, alternatives=alternatives > 0)
+
+
+def export(
+    pairs: Any,
+    to: Literal["xlsx", "label-studio", "pairs"],
+    out: Path,
+    split: str | None = None,
+    language: Literal["auto", "zh", "en"] = "auto",
+    photos: Path | None = None,
+    photo_url: str | None = None,
+    progress: bool = False,
+) -> Path:
+    """Write pairs as a ledger with pictures, as tasks for Label Studio, or as a pairs folder.
+
+    A `.jsonl` that `describe` wrote goes to xlsx and Label Studio too, for review.
+
+    Args:
+        pairs: pairs from `read_pairs`, or a path of pairs or of a described `.jsonl`.
+        to: `xlsx`, `label-studio` (tasks in which people correct the texts) or `pairs`.
+        out: the .xlsx file; for label-studio a folder or a .zip file; for pairs a folder.
+        split: only this split: train, dev or validation.
+        language: of headers and labelling interface; auto: that of the descriptions.
+        photos: folder of the photos, where it is not the table's.
+        photo_url: for label-studio: what stands before each photo's path in its address; default:
+            Label Studio's local file serving.
+        progress: show a progress bar while photos are checked.
+
+    Returns:
+        What was written.
+
+    Raises:
+        InputError: if the source cannot be read or the target cannot be written.
+    """
+    from hazardscribe.pairs.exporting.export import export_pairs, export_records
+    from hazardscribe.pairs.read import Pairs, read_pairs
+
+    out = Path(out)
+    if not isinstance(pairs, Pairs):
+        from hazardscribe.describing.sources import is_described, read_records
+
+        source = Path(pairs)
+        if is_described(source):
+            if split is not None:
+                raise InputError(f"--split {split}: {source} holds descriptions, which have none")
+            records = read_records(source, photos)
+            return export_records(records, to, out, language=language, photo_url=photo_url)
+        pairs = read_pairs(source, photos=photos, progress=progress)
+    return export_pairs(pairs, to, out, split=split, language=language, photo_url=photo_url)

@@ -171,7 +171,7 @@ def test_what_was_described_before_a_crash_is_in_the_file(tmp_path):
 
 
 def test_an_unknown_ending_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"must be \.jsonl or \.csv"):
+    with pytest.raises(InputError, match=r"must be \.jsonl, \.csv or \.xlsx"):
         list(write_records(iter(RECORDS), tmp_path / "out.xls"))
 
 

@@ -7,10 +7,12 @@ import glob
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hazardscribe.describing.describer import Description
 from hazardscribe.errors import InputError
+
+if TYPE_CHECKING:
+    from hazardscribe.describing.describer import Description
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".mpo"}
 _COLUMNS = ("photo", "description", "confidence", "alternatives", "error")
@@ -62,17 +64,30 @@ def record(photo: str, description: Description) -> dict[str, Any]:
     }
 
 
-def write_records(records: Iterable[dict[str, Any]], out: Path) -> Iterator[dict[str, Any]]:
-    """Write records to `.jsonl` or `.csv` as they come, and hand them on.
+def write_records(
+    records: Iterable[dict[str, Any]], out: Path, *, language: str = "zh", alternatives: bool = True
+) -> Iterator[dict[str, Any]]:
+    """Write records to `.jsonl`, `.csv` or `.xlsx` as they come, and hand them on.
 
-    CSV is UTF-8 with a byte-order mark, so that Excel shows Chinese.
+    CSV is UTF-8 with a byte-order mark, so that Excel shows Chinese. A workbook holds the photos
+    too and appears when the records end, also when they end early: with Ctrl-C, what was described
+    until then is in it.
+
+    Args:
+        records: as `record` makes them.
+        out: the file.
+        language: `zh` or `en`, of a workbook's header.
+        alternatives: whether a workbook has a column for further descriptions.
 
     Raises:
-        InputError: if the ending is neither, or the file cannot be written.
+        InputError: if the ending is none of these, or the file cannot be written.
     """
     kind = out.suffix.lower()
-    if kind not in (".jsonl", ".csv"):
-        raise InputError(f"--out {out}: the ending must be .jsonl or .csv")
+    if kind not in (".jsonl", ".csv", ".xlsx"):
+        raise InputError(f"--out {out}: the ending must be .jsonl, .csv or .xlsx")
+    if kind == ".xlsx":
+        yield from _write_ledger(records, out, language, alternatives)
+        return
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with out.open("w", encoding="utf-8-sig" if kind == ".csv" else "utf-8", newline="") as file:
@@ -88,6 +103,85 @@ def write_records(records: Iterable[dict[str, Any]], out: Path) -> Iterator[dict
                 yield row
     except OSError as error:
         raise InputError(f"--out {out}: could not be written: {error.strerror}") from error
+
+
+def _write_ledger(
+    records: Iterable[dict[str, Any]], out: Path, language: str, alternatives: bool
+) -> Iterator[dict[str, Any]]:
+    from hazardscribe.pairs.exporting.xlsx import DescribedLedger
+
+    ledger = DescribedLedger(out, language=language, alternatives=alternatives)
+    try:
+        for row in records:
+            ledger.add(row)
+            yield row
+    finally:
+        ledger.close()
+
+
+def is_described(path: Path) -> bool:
+    """Whether a file is a `.jsonl` that `write_records` made: what the model said, not pairs."""
+    if path.suffix.lower() != ".jsonl":
+        return False
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            first = json.loads(file.readline())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(first, dict) and set(_COLUMNS) <= set(first)
+
+
+def read_records(path: Path, photos: Path | None = None) -> list[dict[str, Any]]:
+    """Records from a `.jsonl` of `write_records`, with photos that exist now.
+
+    Photos are looked for as they were named, then from the file's folder and in `photos`. One that
+    is not there gets the error `missing`.
+
+    Raises:
+        InputError: if a line is no such record, or the file cannot be read.
+    """
+    from hazardscribe.pairs.finder import PhotoFinder
+
+    finder = PhotoFinder(path.parent, photos)
+    records = []
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); check the file") from error
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise InputError(
+                f"{path}: line {number} is not JSON ({error}); describe the photos again"
+            ) from error
+        problem = _problem(row)
+        if problem:
+            raise InputError(f"{path}: line {number}: {problem}; describe the photos again")
+        if row["error"] is None and not Path(row["photo"]).is_file():
+            found = finder.find(row["photo"])
+            if isinstance(found, str):
+                row["photo"] = found
+            else:
+                row["error"] = f"missing: {row['photo']} {found[1]}"
+        records.append(row)
+    return records
+
+
+def _problem(row: Any) -> str | None:
+    if not isinstance(row, dict) or not set(_COLUMNS) <= set(row):
+        return f"is not a record of {', '.join(_COLUMNS)}"
+    kinds = {
+        "photo": str,
+        "description": str | None,
+        "confidence": int | float | None,
+        "alternatives": list | None,
+        "error": str | None,
+    }
+    wrong = [name for name, kind in kinds.items() if not isinstance(row[name], kind)]
+    return f"{wrong[0]} has the wrong type" if wrong else None
 
 
 def _cells(row: dict[str, Any]) -> dict[str, Any]:

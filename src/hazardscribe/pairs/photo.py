@@ -123,6 +123,39 @@ def load_photo(
             ) from error
 
 
+@dataclass(frozen=True, slots=True)
+class PhotoHeader:
+    """What a photo's header says.
+
+    Attributes:
+        kind: `JPEG`, `MPO` (a JPEG with further pictures behind it), `PNG`, `WEBP`, `BMP`, `GIF`
+            or `TIFF`.
+        size: width and height in pixels, as stored.
+        mode: PIL's name of the pixel format: `RGB`, `L`, `CMYK` ...
+        orientation: EXIF orientation, 1 (upright) to 8.
+    """
+
+    kind: str
+    size: tuple[int, int]
+    mode: str
+    orientation: int
+
+
+def photo_header(
+    source: str | Path | bytes, *, limits: PhotoLimits = DEFAULT_LIMITS
+) -> PhotoHeader:
+    """Read a photo's header without unpacking its pixels.
+
+    Raises:
+        PhotoError: the file is missing, no photo, or beyond the limits.
+    """
+    name = _name(source)
+    with _open_bytes(source, name, limits) as stream:
+        image = _open_header(stream, name, limits)
+        _check_shape(image.size, name, limits)
+        return PhotoHeader(image.format or "", image.size, image.mode, _orientation(image))
+
+
 def photo_digest(source: str | Path | bytes) -> str:
     """SHA-256 of the file's bytes in hex, read in blocks.
 

@@ -62,9 +62,9 @@ def read_pairs(
     """Read pairs from a table, a dataset folder or a folder of photos with a table.
 
     Args:
-        source: .csv, .tsv, .jsonl or .parquet file; a Hugging Face dataset folder; or a folder
-            with `pairs.parquet`, `pairs.csv`, `metadata.csv` or `metadata.jsonl`, also one each
-            in `train/`, `dev/`, `validation/`.
+        source: .csv, .tsv, .jsonl or .parquet file; a .json export of Label Studio; a Hugging
+            Face dataset folder; or a folder with `pairs.parquet`, `pairs.csv`, `metadata.csv` or
+            `metadata.jsonl`, also one each in `train/`, `dev/`, `validation/`.
         columns: names of the `photo`, `description` and `split` columns, where they have no
             usual name.
         photos: folder of the photos, where it is not the table's.

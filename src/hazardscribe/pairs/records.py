@@ -31,7 +31,8 @@ class Rejected:
         row: source row below the header, from 1; None where the whole file is meant.
         photo: the photo as the row names it, "" where the row itself is the reason.
         reason: code for counting: `blank`, `bad_row`, `empty_description`, `no_photo_named`,
-            `photo_missing`, `photo_url`, `photo_unreadable`, `bad_split`.
+            `photo_missing`, `photo_url`, `photo_unreadable`, `bad_split`; from Label Studio also
+            `not_annotated` and `skipped`.
         detail: for people.
     """
 

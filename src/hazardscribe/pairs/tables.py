@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
 
 SUPPORTED = (
-    "a .csv, .tsv, .jsonl or .parquet file, a Hugging Face dataset folder (save_to_disk), or a "
-    "folder of photos with pairs.parquet, pairs.csv, metadata.csv or metadata.jsonl, also in "
-    "sub-folders train/, dev/ and validation/"
+    "a .csv, .tsv, .jsonl or .parquet file, a .json export of Label Studio, a Hugging Face "
+    "dataset folder (save_to_disk), or a folder of photos with pairs.parquet, pairs.csv, "
+    "metadata.csv or metadata.jsonl, also in sub-folders train/, dev/ and validation/"
 )
 PAIRS_KEY = b"hazardscribe.pairs"
 """Schema metadata of the Parquet files that `write_pairs` makes: their splits stand as they are."""
@@ -99,6 +99,10 @@ def _read_file(path: Path, label: str, chosen: Mapping[str, str]) -> Table:
             return _read_parquet(path, label, chosen)
         if suffix in (".jsonl", ".ndjson"):
             return _read_jsonl(path, label, chosen)
+        if suffix == ".json":
+            from hazardscribe.pairs.exporting.label_studio_results import read_results
+
+            return read_results(path, label)
         if suffix in (".csv", ".tsv", ".txt"):
             return _read_csv(path, label, chosen)
     except OSError as error:

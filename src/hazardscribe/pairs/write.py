@@ -8,12 +8,11 @@ last, so a folder with `pairs.parquet` is whole.
 from __future__ import annotations
 
 import csv
-import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 from hazardscribe.errors import InputError
+from hazardscribe.files import write_whole
 from hazardscribe.pairs.photo import photo_digest, photo_suffix
 from hazardscribe.pairs.records import FIRST_COLUMNS, Pairs, Rejected
 from hazardscribe.pairs.tables import PAIRS_KEY
@@ -40,9 +39,9 @@ def write_pairs(pairs: Pairs, folder: str | Path) -> Path:
         places: dict[str, str] = {}
         for photo in pairs.frame["photo"]:
             if photo not in places:
-                places[photo] = _copy_photo(Path(photo), target)
-        _whole(target / "rejected.csv", lambda path: _write_rejected(path, pairs.rejected))
-        _whole(target / "pairs.parquet", lambda path: _write_table(path, pairs, places))
+                places[photo] = copy_photo(Path(photo), target)
+        write_whole(target / "rejected.csv", lambda path: _write_rejected(path, pairs.rejected))
+        write_whole(target / "pairs.parquet", lambda path: _write_table(path, pairs, places))
     except OSError as error:
         raise InputError(
             f"{target}: the pairs cannot be written here ({error.strerror or error}); free space "
@@ -51,14 +50,24 @@ def write_pairs(pairs: Pairs, folder: str | Path) -> Path:
     return target
 
 
-def _copy_photo(photo: Path, target: Path) -> str:
-    """Put the photo under its digest, if it is not there; its path relative to the target."""
+def photo_name(photo: Path) -> str:
+    """What a copy of the photo is called: by the digest of its bytes, so equal photos are one.
+
+    Raises:
+        PhotoError: the photo cannot be read.
+    """
     digest = photo_digest(photo)
     with photo.open("rb") as stream:
-        name = f"photos/{digest[:24]}{photo_suffix(stream.read(1024))}"
+        return f"{digest[:24]}{photo_suffix(stream.read(1024))}"
+
+
+def copy_photo(photo: Path, target: Path, folder: str = "photos") -> str:
+    """Put the photo under its digest, if it is not there; its path relative to the target."""
+    name = f"{folder}/{photo_name(photo)}"
     copy = target / name
+    copy.parent.mkdir(parents=True, exist_ok=True)
     if not copy.is_file() or copy.stat().st_size != photo.stat().st_size:
-        _whole(copy, lambda path: shutil.copyfile(photo, path))
+        write_whole(copy, lambda path: shutil.copyfile(photo, path))
     return name
 
 
@@ -92,16 +101,3 @@ def _write_rejected(path: Path, rejected: list[Rejected]) -> None:
 def _plain(text: str) -> str:
     """Text that a spreadsheet does not take for a formula."""
     return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def _whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Write beside the path, flush to disk, then rename: all of the file or nothing."""
-    draft = path.with_name(f".{path.name}.partial")
-    try:
-        write(draft)
-        with draft.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise

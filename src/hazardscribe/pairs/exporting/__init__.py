@@ -1,0 +1,1 @@
+"""Pairs and descriptions out: ledgers for Excel, tasks for Label Studio."""

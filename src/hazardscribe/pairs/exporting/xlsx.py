@@ -1,0 +1,182 @@
+"""Which columns an exported ledger has, and what they are called.
+
+Pairs: the header names are such that importing the workbook maps them back, and every column of
+the pairs goes along, so that an export read again holds the same records: photos byte for byte,
+descriptions, splits, where each row came from, and all other columns. Not kept: characters that
+XML cannot hold, and the kind of line end within a cell. Where the picture in the cell is a copy
+(see `pictures`), `照片原件` / `Original file` names the photo's own file in the folder that is
+written beside the workbook.
+
+Descriptions by the model stand under `AI描述` / `AI description`, which import never takes for
+the description: what the program itself wrote becomes truth only when a person says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hazardscribe.errors import InputError, PhotoError
+from hazardscribe.pairs.columns import usual_columns
+from hazardscribe.pairs.exporting.layout import WIDEST, column_width
+from hazardscribe.pairs.exporting.workbook import PHOTO_WIDTH, Column, LedgerWriter
+from hazardscribe.pairs.records import FIRST_COLUMNS, Pairs
+from hazardscribe.pairs.tables import cell_text
+
+ORIGINAL_COLUMNS = ("照片原件", "Original file")
+"""Headers of the column that names the photo's own file where the picture is a copy of it.
+
+Import takes that file in place of the picture. No name that could be taken for a photo column.
+"""
+
+AI_COLUMNS = ("AI描述", "AI description")
+"""Headers of descriptions that the model wrote."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    photo: str
+    description: str
+    split: str
+    original: str
+    sheet: str
+    described_photo: str
+    file: str
+    ai: str
+    confidence: str
+    alternatives: str
+    error: str
+
+
+_WORDS = {
+    "zh": _Words(
+        photo="隐患照片",
+        description="隐患描述",
+        split="划分",
+        original=ORIGINAL_COLUMNS[0],
+        sheet="隐患台账",
+        described_photo="照片",
+        file="文件名",
+        ai=AI_COLUMNS[0],
+        confidence="置信度",
+        alternatives="其他可能的描述",
+        error="未能识别的原因",
+    ),
+    "en": _Words(
+        photo="Hazard photo",
+        description="Hazard description",
+        split="Split",
+        original=ORIGINAL_COLUMNS[1],
+        sheet="Hazards",
+        described_photo="Photo",
+        file="File",
+        ai=AI_COLUMNS[1],
+        confidence="Confidence",
+        alternatives="Alternatives",
+        error="Error",
+    ),
+}
+
+
+def write_ledger(pairs: Pairs, out: str | Path, *, language: str) -> Path:
+    """Write pairs as a workbook, one row a pair.
+
+    Args:
+        pairs: what to write.
+        out: the .xlsx file.
+        language: `zh` or `en`, of the header.
+
+    Returns:
+        The file.
+
+    Raises:
+        InputError: the workbook cannot be written, or a text or the pictures are beyond what
+            Excel holds.
+        PhotoError: a photo has gone or broken since the pairs were read.
+    """
+    words = _WORDS[language]
+    frame = pairs.frame
+    others = [str(name) for name in frame if name not in FIRST_COLUMNS]
+    order = ["photo", "description", *others, *FIRST_COLUMNS[2:]]
+    headers = dict(zip(order, order, strict=True))
+    for role, name in zip(
+        FIRST_COLUMNS[:3], (words.photo, words.description, words.split), strict=True
+    ):
+        # Another column that could be meant would leave the importer in doubt; the names of the
+        # pairs format itself go before all others.
+        headers[role] = role if usual_columns(others, role) else name
+    if words.original in others:
+        raise InputError(
+            f"{out}: the pairs have a column {words.original!r}, which the workbook needs for "
+            "itself; rename it"
+        )
+    columns = []
+    values = []
+    for name in order:
+        cells = [value if isinstance(value, int) else cell_text(value) for value in frame[name]]
+        values.append(cells)
+        if name == "photo":
+            columns.append(Column(headers[name], "photo", PHOTO_WIDTH))
+            continue
+        texts = (str(cell) for cell in cells)
+        main = name == "description"
+        width = column_width(headers[name], texts, widest=WIDEST if main else 30)
+        columns.append(Column(headers[name], "main" if main else "text", width))
+    columns.append(Column(words.original, "original", 24))
+    with LedgerWriter(Path(out), columns, title=words.sheet, contents="pairs") as ledger:
+        for photo, *cells in zip(*values, strict=True):
+            ledger.add([None, *cells, None], Path(str(photo)))
+    return Path(out)
+
+
+class DescribedLedger:
+    """A workbook of photos and what the model says of them, written as they come.
+
+    Columns: the photo, its file name, the description, how sure the model is, other descriptions
+    (when `alternatives`), and why a photo could not be used.
+    """
+
+    def __init__(self, out: Path, *, language: str, alternatives: bool = True) -> None:
+        """Begin the workbook; see `LedgerWriter` for what may be wrong."""
+        words = _WORDS[language]
+        self._alternatives = alternatives
+        columns = [
+            Column(words.described_photo, "photo", PHOTO_WIDTH),
+            Column(words.file, "text", 22),
+            Column(words.ai, "main", 44),
+            Column(words.confidence, "share", column_width(words.confidence, [])),
+            *([Column(words.alternatives, "text", 40)] if alternatives else []),
+            Column(words.error, "text", 30),
+        ]
+        self._ledger = LedgerWriter(out, columns, title=words.sheet, contents="described")
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """Add one record of `describe`: photo, description, confidence, alternatives, error."""
+        photo = str(record.get("photo") or "")
+        error = str(record.get("error") or "")
+        confidence = record.get("confidence")
+        cells = [
+            None,
+            Path(photo.replace("\\", "/")).name,
+            str(record.get("description") or ""),
+            float(confidence) if isinstance(confidence, int | float) else None,
+            *(["\n".join(map(str, record.get("alternatives") or []))] * self._alternatives),
+            error,
+        ]
+        try:
+            self._ledger.add(cells, None if error else Path(photo))
+        except PhotoError as gone:  # it was there when it was described
+            self._ledger.add([*cells[:-1], f"{gone.reason}: {gone}"])
+
+    def close(self) -> None:
+        """Put the workbook in place; without a row, leave what was there before."""
+        if self._ledger.rows:
+            self._ledger.close()
+        else:
+            self._ledger.discard()
+
+    def discard(self) -> None:
+        """Leave no workbook."""
+        self._ledger.discard()

@@ -1,0 +1,335 @@
+"""To Label Studio and back: what people confirmed comes home, and nothing else."""
+
+from __future__ import annotations
+
+import copy
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+from xml.etree import ElementTree
+
+import pytest
+from export_files import photo
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from hazardscribe.errors import InputError
+from hazardscribe.pairs.exporting.label_studio import (
+    HAZARD,
+    TEXT,
+    label_config,
+    write_predictions,
+    write_tasks,
+)
+from hazardscribe.pairs.exporting.label_studio_results import read_label_studio
+from hazardscribe.pairs.read import Pairs, clean_text, is_empty, read_pairs
+
+MakePairs = Callable[..., Pairs]
+Task = dict[str, Any]
+
+
+@pytest.fixture
+def pairs(tmp_path: Path, make_pairs: MakePairs) -> Pairs:
+    rows = []
+    for i in range(4):
+        photo(tmp_path / f"照 片{i}.jpg", i)
+        row = {
+            "photo": f"照 片{i}.jpg",
+            "description": f"描述{i}",
+            "split": ("train", "validation")[i % 2],
+            "检查地点": f"{i}号楼",
+            "hazard": str(i % 2),
+            "image": "another column",
+        }
+        rows.append(row)
+    return make_pairs(rows)
+
+
+def tasks_of(folder: Path) -> list[Task]:
+    tasks: list[Task] = json.loads((folder / "tasks.json").read_text(encoding="utf-8"))
+    return tasks
+
+
+def annotation(
+    text: str | list[str] | None, when: str = "2026-01-01T00:00:00.000000Z", **more: Any
+) -> Task:
+    result = []
+    if text is not None:
+        value = {"text": [text] if isinstance(text, str) else text}
+        result.append({"from_name": TEXT, "to_name": "photo", "type": "textarea", "value": value})
+    if (choice := more.pop("choice", None)) is not None:
+        value = {"choices": [choice]}
+        result.append({"from_name": HAZARD, "to_name": "photo", "type": "choices", "value": value})
+    return {"was_cancelled": False, "result": result, "updated_at": when} | more
+
+
+def accept(task: Task) -> Task:
+    """What Label Studio exports once somebody pressed Submit and changed nothing."""
+    done = copy.deepcopy(task)
+    result = [one | {"origin": "prediction"} for one in task["predictions"][0]["result"]]
+    done["annotations"] = [annotation(None) | {"result": result}]
+    return done | {"id": 7, "drafts": [], "meta": {}, "total_annotations": 1}
+
+
+def save(path: Path, tasks: Any) -> Path:
+    path.write_text(json.dumps(tasks, ensure_ascii=False), encoding="utf-8")
+    return path
+
+
+def test_what_was_accepted_comes_back_as_it_was(pairs: Pairs, tmp_path: Path) -> None:
+    folder = write_tasks(pairs, tmp_path / "review", language="zh")
+    done = save(tmp_path / "project-1.json", [accept(task) for task in tasks_of(folder)])
+    again = read_label_studio(done, photos=folder)
+    same = [name for name in pairs.frame if name != "photo"]
+    assert again.frame[same].to_dict("list") == pairs.frame[same].to_dict("list")
+    assert list(again.frame["description_before"]) == list(pairs.frame["description"])
+    for old, new in zip(pairs.frame["photo"], again.frame["photo"], strict=True):
+        assert Path(old).read_bytes() == Path(new).read_bytes()
+    assert again.rejected == []
+
+
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    texts=st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1, max_size=5),
+    other=st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
+)
+@example(texts=["\u2028未戴", "\x00a", "</View>"], other='"\\\u0085')
+def test_any_text_comes_back(
+    tmp_path_factory: pytest.TempPathFactory, texts: list[str], other: str
+) -> None:
+    folder = tmp_path_factory.mktemp("texts")
+    photo(folder / "a.jpg")
+    lines = [{"photo": "a.jpg", "description": "描述", "split": "train", "备注": other}]
+    (folder / "p.jsonl").write_text(json.dumps(lines[0]), encoding="utf-8")
+    pairs = read_pairs(folder / "p.jsonl", check_photos=False)
+    pairs.frame = pairs.frame.loc[[0] * len(texts)].reset_index(drop=True)
+    review = write_tasks(pairs, folder / "review", language="en")
+    tasks = [
+        task | {"annotations": [annotation(text)]}
+        for task, text in zip(tasks_of(review), texts, strict=True)
+    ]
+    kept = [clean_text(text) for text in texts if not is_empty(clean_text(text))]
+    done = save(review / "done.json", tasks)
+    if not kept:
+        with pytest.raises(InputError, match="none of"):
+            read_label_studio(done, check_photos=False)
+        return
+    again = read_label_studio(done, check_photos=False)
+    assert list(again.frame["description"]) == kept
+    assert set(again.frame["备注"]) == {other}
+    assert again.rows_read == len(texts)
+    assert [one.reason for one in again.rejected] == ["empty_description"] * (
+        len(texts) - len(kept)
+    )
+
+
+def test_of_several_annotations_the_newest_that_was_not_skipped(
+    pairs: Pairs, tmp_path: Path
+) -> None:
+    folder = write_tasks(pairs, tmp_path / "review", language="zh")
+    tasks = tasks_of(folder)
+    tasks[0]["annotations"] = [
+        annotation("旧的", "2026-01-01T00:00:00Z"),
+        annotation("新的", "2026-01-02T08:00:00.5+08:00", choice="no"),
+        annotation("跳过的", "2026-01-03T00:00:00Z", was_cancelled=True),
+        annotation("较旧的", "2026-01-02T00:00:00Z"),
+    ]
+    tasks[1]["annotations"] = [annotation("x", was_cancelled=True)]
+    tasks[2]["annotations"] = []
+    tasks[3]["annotations"] = [annotation("无")]
+    again = read_label_studio(save(tmp_path / "p.json", tasks), photos=folder)
+    assert list(again.frame["description"]) == ["新的"]
+    assert list(again.frame["hazard"]) == ["0"]
+    assert list(again.frame["description_before"]) == ["描述0"]
+    reasons = [(one.row, one.reason) for one in again.rejected]
+    assert reasons == [(2, "skipped"), (3, "not_annotated"), (4, "empty_description")]
+    assert (again.rows_read, again.rows_imported) == (4, 1)
+
+
+def test_predictions_alone_never_become_pairs(pairs: Pairs, tmp_path: Path) -> None:
+    folder = write_tasks(pairs, tmp_path / "review", language="zh")
+    with pytest.raises(InputError, match="not_annotated 4"):
+        read_pairs(folder / "tasks.json")
+
+
+def test_a_choice_overrides_the_hazard_column_and_none_leaves_it(
+    pairs: Pairs, tmp_path: Path
+) -> None:
+    folder = write_tasks(pairs, tmp_path / "review", language="zh")
+    tasks = tasks_of(folder)
+    choices = ["yes", "无隐患", None, "?"]
+    for task, choice in zip(tasks, choices, strict=True):
+        task["annotations"] = [annotation("文", choice=choice)]
+    again = read_label_studio(save(tmp_path / "p.json", tasks), photos=folder)
+    assert list(again.frame["hazard"]) == ["1", "0", "0", "1"]
+
+
+def test_the_folder_is_all_that_label_studio_needs(pairs: Pairs, tmp_path: Path) -> None:
+    folder = tmp_path / "review"
+    folder.mkdir()
+    (folder / "project-1.json").write_text("somebody's work")
+    write_tasks(pairs, folder, language="zh")
+    assert (folder / "project-1.json").read_text() == "somebody's work"
+    data = tasks_of(folder)[0]["data"]
+    assert data["image"] == f"/data/local-files/?d={data['photo']}"
+    assert (folder / data["photo"]).is_file()
+    for language in ("zh", "en"):
+        view = ElementTree.fromstring(label_config(language))
+        controls = {node.get("name"): node for node in view if node.get("toName")}
+        assert set(controls) == {TEXT, HAZARD}
+        [image] = view.findall("Image")
+        assert image.get("value") == "$image"
+        assert {node.get("toName") for node in controls.values()} == {image.get("name")}
+    results = tasks_of(folder)[1]["predictions"][0]["result"]
+    assert [(one["from_name"], one["type"], one["value"]) for one in results] == [
+        (TEXT, "textarea", {"text": ["描述1"]}),
+        (HAZARD, "choices", {"choices": ["yes"]}),
+    ]
+    assert "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT" in (folder / "README.txt").read_text("utf-8")
+
+
+def test_a_zip_holds_the_same_and_is_the_same_each_time(pairs: Pairs, tmp_path: Path) -> None:
+    folder = write_tasks(pairs, tmp_path / "review", language="zh", photo_url="http://x/我 的/")
+    first = write_tasks(pairs, tmp_path / "a.zip", language="zh", photo_url="http://x/我 的/")
+    with zipfile.ZipFile(first) as archive:
+        inside = {name: archive.read(name) for name in archive.namelist()}
+    files = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
+    assert inside == {name: path.read_bytes() for name, path in files.items()}
+    second = write_tasks(pairs, tmp_path / "b.zip", language="zh", photo_url="http://x/我 的/")
+    assert first.read_bytes() == second.read_bytes()
+    assert tasks_of(folder)[0]["data"]["image"].startswith("http://x/我 的/photos/")
+
+
+def test_what_browsers_do_not_show_has_a_copy_to_look_at(
+    tmp_path: Path, make_pairs: MakePairs
+) -> None:
+    photo(tmp_path / "a.tif")
+    pairs = make_pairs([{"photo": "a.tif", "description": "描述"}])
+    folder = write_tasks(pairs, tmp_path / "review", language="zh")
+    [task] = tasks_of(folder)
+    shown = folder / task["data"]["image"].removeprefix("/data/local-files/?d=")
+    assert Image.open(shown).format == "JPEG"
+    done = save(folder / "done.json", [accept(task)])
+    [back] = read_label_studio(done).frame["photo"]
+    assert Path(back).read_bytes() == (tmp_path / "a.tif").read_bytes()
+
+
+def test_predictions_of_a_model(tmp_path: Path) -> None:
+    photo(tmp_path / "a.jpg")
+    good = {
+        "photo": str(tmp_path / "a.jpg"),
+        "description": "未戴安全帽",
+        "confidence": 0.8,
+        "alternatives": ["未穿反光衣"],
+        "error": None,
+    }
+    bad = good | {"photo": "gone.jpg", "description": "", "error": "missing: gone.jpg"}
+    folder = write_predictions([good, bad], tmp_path / "review", language="zh")
+    [task] = tasks_of(folder)
+    first, second = task["predictions"]
+    assert (first["score"], first["result"][0]["value"]) == (0.8, {"text": ["未戴安全帽"]})
+    assert second["result"][0]["value"] == {"text": ["未穿反光衣"]}
+    task["annotations"] = [annotation("两人未戴安全帽")]
+    again = read_label_studio(save(folder / "done.json", [task]))
+    [line] = again.frame[["description", "description_before"]].to_dict("records")
+    assert line == {"description": "两人未戴安全帽", "description_before": "未戴安全帽"}
+    with pytest.raises(InputError, match="nothing to review"):
+        write_predictions([bad], tmp_path / "other", language="zh")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/data/local-files/?d=" + quote("site/照 片+1.jpg"),
+        "/data/upload/3/" + quote("0a1b2c3d-照 片+1.jpg"),
+        "照 片+1.jpg",
+    ],
+)
+def test_tasks_of_another_make(tmp_path: Path, address: str) -> None:
+    photo(tmp_path / "site" / "照 片+1.jpg")
+    note = annotation(["文一", "文二"])
+    note["result"][0]["from_name"] = "caption"
+    task = {"data": {"picture": address, "地点": 3}, "annotations": [note]}
+    again = read_pairs(save(tmp_path / "p.json", [task]), photos=tmp_path / "site")
+    assert list(again.frame["description"]) == ["文一 文二"]
+    assert list(again.frame["地点"]) == ["3"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
+        ("[]", "is not a Label Studio export"),
+        ('{"a": 1}', "is not a Label Studio export"),
+        ('[{"photo": "a.jpg", "description": "x"}]', r"must end in \.jsonl"),
+        ('[{"image": "a.jpg", "annotation_id": 1}]', "JSON-MIN"),
+        ('[{"data": {"image": "a.jpg"}, "annotations": 3}]', "not_annotated 1"),
+        ('[{"data": {"image": "a.jpg"}, "annotations": [{"result": 3}]}]', "empty_description 1"),
+        ('[1, {"data": {}, "annotations": [{"result": []}]}]', "bad_row 1"),
+    ],
+)
+def test_what_is_no_export_is_told(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "p.json").write_text(content)
+    with pytest.raises(InputError, match=message):
+        read_pairs(tmp_path / "p.json")
+
+
+_KEYS = ["data", "image", "photo", "row", "split", "annotations", "result", "value", "text", "type"]
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(_KEYS),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    data=json_values,
+    annotations=json_values,
+    result=st.lists(json_values, max_size=3),
+    kind=st.sampled_from(["textarea", "choices"]),
+    value=json_values,
+)
+def test_odd_exports_end_in_our_own_errors(
+    tmp_path_factory: pytest.TempPathFactory,
+    data: Any,
+    annotations: Any,
+    result: list[Any],
+    kind: str,
+    value: Any,
+) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    result = [*result, {"type": kind, "from_name": HAZARD, "value": value}]
+    tasks = [
+        {"data": data, "annotations": annotations},
+        {
+            "data": {"image": "x.jpg"} | (data if isinstance(data, dict) else {}),
+            "annotations": [{"result": result}],
+        },
+    ]
+    with pytest.raises(InputError):
+        read_pairs(save(folder / "odd.json", tasks), check_photos=False)
+
+
+def test_a_place_that_cannot_be_written(pairs: Pairs, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for name in ("review", "review.zip"):
+        with pytest.raises(InputError, match="cannot be written here"):
+            write_tasks(pairs, tmp_path / "file" / name, language="zh")
