@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hazardscribe.errors import InputError
@@ -51,6 +51,17 @@ def write_pairs(pairs: Pairs, folder: str | Path) -> Path:
     return target
 
 
+def write_rejected(folder: Path, rejected: Sequence[Rejected]) -> Path:
+    """Write what was left out, with reasons, as `rejected.csv`; the folder must exist.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    path = folder / "rejected.csv"
+    _whole(path, lambda draft: _write_rejected(draft, rejected))
+    return path
+
+
 def _copy_photo(photo: Path, target: Path) -> str:
     """Put the photo under its digest, if it is not there; its path relative to the target."""
     digest = photo_digest(photo)
@@ -77,7 +88,7 @@ def _write_table(path: Path, pairs: Pairs, places: dict[str, str]) -> None:
     pq.write_table(pa.Table.from_arrays(arrays, schema=schema), path, compression="zstd")
 
 
-def _write_rejected(path: Path, rejected: list[Rejected]) -> None:
+def _write_rejected(path: Path, rejected: Sequence[Rejected]) -> None:
     # With a byte-order mark, which Excel needs to see that this is UTF-8.
     with path.open("w", encoding="utf-8-sig", newline="") as stream:
         writer = csv.writer(stream)
