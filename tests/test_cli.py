@@ -66,7 +66,14 @@ def broken(tmp_path, start) -> dict[str, Path]:
     unknown.write_text("learning_rte: 3\n")
     frozen = tmp_path / "wrong.yaml"
     frozen.write_text("batch_size: 0\n")
-    paths = {"pickled": pickled, "foreign": foreign, "unknown": unknown, "wrong": frozen}
+    (tmp_path / "gbk.yaml").write_bytes("prompt: 描述隐患\n".encode("gbk"))
+    (tmp_path / "near.yaml").write_text("epoch: 3\n")
+    (tmp_path / "near2.yaml").write_text("seed: many\n")
+    (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8\xff\xe0 a photo")
+    (tmp_path / "ledger.csv").write_text("photo,description\n")
+    more = {name: tmp_path / f"{name}.yaml" for name in ("gbk", "near", "near2")}
+    more |= {"photo": tmp_path / "photo.jpg", "table": tmp_path / "ledger.csv"}
+    paths = more | {"pickled": pickled, "foreign": foreign, "unknown": unknown, "wrong": frozen}
     return paths | {"missing": tmp_path / "missing", "start": start, "out": tmp_path / "out"}
 
 
@@ -80,19 +87,48 @@ def broken(tmp_path, start) -> dict[str, Path]:
         ("train --data {pairs} --out {out}", "start is empty"),
         ("train --data {pairs} --config {unknown}", "learning_rte"),
         ("train --data {pairs} --config {wrong}", "batch_size"),
-        ("train --data {pairs} --config {missing}", "missing"),
+        ("train --data {pairs} --config {missing}", "there is no such file"),
+        ("train --data {pairs} --config {gbk}", "is not UTF-8 text; save it as UTF-8"),
+        ("train --data {pairs} --config {photo}", "is not UTF-8 text"),
+        ("train --data {pairs} --config {unknown} --epoch 3", "Did you mean --epochs?"),
+        ("train --data {pairs} --config {near}", "near.yaml: there is no key 'epoch'. Did you"),
+        ("train --data {pairs} --config {near2}", "near2.yaml: seed is 'many'; it must be a whole"),
+        ("train --data {pairs} --llm.tune ful", "--llm.tune is 'ful'; it must be one of full, lo"),
+        ("train --data {pairs} --image_size big", "it must be a whole number or null"),
+        ("train --start {start}", "--data must be given"),
+        ("train --data {missing} --out {table} --start {start}", "is a file, not a folder"),
+        ("train --data {missing} --out {table}/run --start {start}", "cannot be written"),
+        ("train --data {missing} --start models/nope", "models/nope: no such folder, and no such"),
+        ("train --data {missing} --out {out}", "start is empty"),
+        ("train --data {missing} --start {start} --report_to nope", "'nope'"),
+        (
+            "train --data {missing} --start {start} --alignment.text_encoder models/nope",
+            "models/nope: no such folder",
+        ),
         ("train --data {pairs} --steps many", "steps"),
         ("train --data {pairs} --start {start} --out {out} --resume", "no training run to resume"),
         ("init --out {start}", "already exists"),
         ("init --out {out}", "--data"),
         ("init --out {out} --vision {start} --llm {missing}", "cannot be composed"),
         ("evaluate --model {start} --data {pairs} --out {out} --split test", "no split 'test'"),
+        ("init --out {table}/start --data {pairs}", "cannot be written"),
+        ("init --out {out} --vision models/nope --llm {start}", "models/nope: no such folder"),
+        ("init --out {out} --data {pairs} --vision {start}/nope", "no such model folder"),
+        ("evaluate --model {missing} --data {missing} --out {table}", "is a file, not a folder"),
+        ("evaluate --model {missing} --data {missing} --out {out} --rules {missing}", "rule file"),
+        ("evaluate --model {start} --data {missing} --out {out} --batch_size 0", "at least 1"),
+        ("describe {pairs} --model {missing} --out {table}", "was not written by `describe`"),
+        ("describe {pairs} --model {missing} --out {table}/a.csv", "cannot be written"),
+        ("describe {pairs} --model {start} --batch_size 0", "--batch_size 0: must be at least 1"),
+        ("describe {pairs} --model {start} --device gpu", "--device gpu: is no device"),
+        ("describe {pairs} --model {start} --device cuda:77", "--device cuda:77:"),
         ("evaluate --model {pickled} --data {pairs} --out {out}", "Pickled weights"),
         ("describe {missing} --model {start}", "missing"),
         ("describe {pairs}/*.jpg --model {start}", "matches no file"),
         ("describe {pairs} --model {start} --out {out}.xls", ".jsonl, .csv or .xlsx"),
-        ("describe --model {start}", "photos"),
+        ("describe --model {start}", "PHOTOS must be given"),
         ("paint", "paint"),
+        ("evalute", "Did you mean evaluate?"),
     ],
 )
 def test_what_cannot_be_used_ends_with_code_2_and_a_message(
@@ -107,6 +143,9 @@ def test_what_cannot_be_used_ends_with_code_2_and_a_message(
     shown = capfd.readouterr().err
     assert message in shown
     assert "Traceback" not in shown
+    assert len(shown.splitlines()) <= 6
+    assert broken["table"].read_text() == "photo,description\n"
+    assert not broken["out"].exists()
 
 
 def test_an_error_of_the_user_shows_no_traceback_in_a_real_process(broken, pairs_folder):
@@ -143,7 +182,46 @@ def test_a_bad_photo_is_named_and_the_rest_described(start, photos, tmp_path, ca
     assert code == 0
     assert [line.split("\t")[0] for line in shown.out.splitlines()] == photos[:2]
     assert "bad.png" in shown.err
-    assert "2 described, 1 could not be read" in shown.err
+    assert "1 of 3 photos could not be read; the lines above say why" in shown.err
+    assert shown.err.count("bad.png") == 1
+
+
+def test_describing_nothing_at_all_is_an_error(start, tmp_path, capsys):
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / name).write_bytes(b"no photo")
+    out = tmp_path / "out.csv"
+    for _ in range(2):  # its own file may be written over
+        assert cli.main(["describe", str(tmp_path), "--model", str(start), "--out", str(out)]) == 2
+        assert "2 of 2 photos could not be read; their rows say why" in capsys.readouterr().err
+
+
+def test_a_file_error_that_nobody_foresaw_is_a_sentence(monkeypatch, capsys):
+    def fail(*args, **kwargs):
+        raise PermissionError(13, "Permission denied", "/locked/away")
+
+    monkeypatch.setattr(verbs, "init", fail)
+    assert cli.main(["init", "--out", "x"]) == 2
+    assert "/locked/away: Permission denied" in capsys.readouterr().err
+
+
+def test_lost_rows_are_told_and_listed_in_the_run_folder(
+    pairs_folder, start, tmp_path, capfd, caplog
+):
+    table = (pairs_folder / "pairs.csv").read_text(encoding="utf-8").replace("photo,", "pic,")
+    table = table.replace("description,d", "said,d")
+    rows = "".join(f"gone{i}.png,x,y,train\n" for i in range(13))
+    (tmp_path / "ledger.csv").write_text(table + rows, encoding="utf-8")
+    arguments = ["train", "--data", str(tmp_path / "ledger.csv"), "--out", str(tmp_path / "run")]
+    arguments += ["--start", str(start), "--photos", str(pairs_folder)]
+    arguments += ["--columns.photo", "pic", "--columns.description", "said"]
+    assert cli.main([*arguments, "--steps=1", "--batch_size=2", "--max_text_tokens=8"]) == 0
+    told = caplog.text + capfd.readouterr().err
+    assert "MORE THAN HALF OF THE ROWS ARE LOST: 13 of 25" in told
+    assert "left out: photo_missing 13" in told
+    assert "row 15: gone2.png: no such file" in told
+    assert "gone3.png" not in told
+    listed = (tmp_path / "run" / "rejected.csv").read_text(encoding="utf-8-sig")
+    assert len(listed.splitlines()) == 14
 
 
 def test_divergence_has_its_own_code(monkeypatch, capsys):
@@ -163,7 +241,7 @@ def test_a_stopped_run_says_how_to_go_on(number, monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(verbs, "train", stop)
     code = cli.main(["train", "--data", "pairs", "--start", "x", "--out", str(tmp_path)])
     assert code == 128 + number
-    assert f"--resume --out {tmp_path}" in capsys.readouterr().err
+    assert "the same command with --resume added" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hazardscribe.errors import InputError, PhotoError
-from hazardscribe.files import cache_folder, new_folder, recover_folder, write_json
+from hazardscribe.files import cache_folder, check_writable, new_folder, recover_folder, write_json
 
 
 class PowerCutError(BaseException):
@@ -125,3 +125,24 @@ def test_a_photo_error_survives_the_way_between_processes():
     assert isinstance(error, PhotoError)
     assert error.reason == "damaged"
     assert str(error) == "a.jpg: is cut off"
+
+
+def test_whether_a_folder_can_be_written_is_told_and_nothing_is_left(tmp_path):
+    check_writable(tmp_path / "a" / "b")
+    check_writable(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(InputError, match=r"--out .*file: is a file"):
+        check_writable(tmp_path / "file")
+    with pytest.raises(InputError, match="cannot be written"):
+        check_writable(tmp_path / "file" / "below")
+
+
+def test_advice_fits_the_error(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with (
+        pytest.raises(InputError, match="Check the path") as refused,
+        new_folder(tmp_path / "file" / "below"),
+    ):
+        pass
+    assert "space" not in str(refused.value)

@@ -25,17 +25,16 @@ Learns from your own hazard photos and descriptions to write the description for
 
 def build_parser() -> Any:
     """The parser of all verbs; loads neither torch nor transformers."""
-    from jsonargparse import ArgumentParser
-
     from hazardscribe import verbs
+    from hazardscribe.arguments import Parser
     from hazardscribe.demo import demo
     from hazardscribe.training.recipe import Recipe
 
-    parser = ArgumentParser(prog="hazardscribe", description=_DESCRIPTION, version=__version__)
+    parser = Parser(prog="hazardscribe", description=_DESCRIPTION, version=__version__)
     subcommands = parser.add_subcommands(dest="verb")
 
     def add(name: str, summary: str) -> Any:
-        sub = ArgumentParser(description=summary)
+        sub = Parser(description=summary)
         subcommands.add_subcommand(name, sub, help=summary)
         return sub
 
@@ -47,6 +46,9 @@ def build_parser() -> Any:
     sub.add_argument("--config", action="config", help="recipe in YAML; options override it")
     sub.add_argument("--data", type=Path, required=True, help="the pairs: a folder or a table")
     sub.add_argument("--out", type=Path, default=Path("runs/train"), help="run folder")
+    sub.add_argument("--photos", type=Path, help="folder of the photos, if not the table's")
+    columns = "names of the photo, description and split columns: --columns.photo NAME"
+    sub.add_argument("--columns", type=dict[str, str], help=columns)
     sub.add_argument("--resume", type=bool, default=False, help="go on from the last checkpoint")
     sub.add_class_arguments(Recipe, None)
     sub = add("evaluate", "Describe a split, score it beside baselines, write a report")
@@ -65,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
     _safe_console()
     parser = build_parser()
     parsed = parser.parse_args(_flags(sys.argv[1:] if arguments is None else arguments))
-    options = vars(parser.instantiate_classes(parsed)[parsed.verb])
+    options = vars(parser.instantiate(parsed)[parsed.verb])
     options.pop("config", None)
     logging.basicConfig(format="%(levelname)s %(message)s", level=logging.WARNING)
     logging.getLogger("hazardscribe").setLevel(logging.INFO)
@@ -81,6 +83,15 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # `hazardscribe describe ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
+    except OSError as error:  # the last net: a disk, a folder, a permission
+        logging.getLogger(__name__).debug("the file error in full", exc_info=True)
+        where = f"{error.filename}: " if error.filename else ""
+        print(
+            f"hazardscribe {parsed.verb}: {where}{error.strerror or error}. "
+            "Check the path, its permissions and the free space.",
+            file=sys.stderr,
+        )
+        return UNUSABLE
 
 
 def _demo(options: dict[str, Any]) -> int:
@@ -104,9 +115,11 @@ def _train(options: dict[str, Any]) -> int:
     from hazardscribe.training.recipe import Recipe
 
     data, out, resume = (options.pop(name) for name in ("data", "out", "resume"))
-    run = verbs.train(data, Recipe(**options), out, resume=resume, progress=True)
+    where = {name: options.pop(name) for name in ("photos", "columns")}
+    where = {name: value for name, value in where.items() if value is not None}
+    run = verbs.train(data, Recipe(**options), out, resume=resume, progress=True, **where)
     if run.signal is not None:
-        print(f"stopped; go on with --resume --out {out}", file=sys.stderr)
+        print("stopped; the same command with --resume added goes on", file=sys.stderr)
         return 128 + int(run.signal)
     for name, value in run.metrics.items():
         print(f"dev {name}: {value:.4g}")
@@ -135,7 +148,9 @@ def _describe(options: dict[str, Any]) -> int:
             failed += 1
             print(f"{record['photo']}: {record['error']}", file=sys.stderr, flush=True)
     if failed:
-        print(f"{described} described, {failed} could not be read", file=sys.stderr)
+        photos = f"{described + failed} photo{'s' if described + failed > 1 else ''}"
+        where = "their rows" if options["out"] else "the lines above"
+        print(f"{failed} of {photos} could not be read; {where} say why", file=sys.stderr)
     return OK if described else UNUSABLE
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -42,14 +44,46 @@ def new_folder(target: Path) -> Iterator[Path]:
         _flush(target.parent)
         shutil.rmtree(previous, ignore_errors=True)
     except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        remedy = "Free some space or name" if full else "Check the path, or name"
         raise InputError(
             f"{target}: could not be written: {error.strerror or error}. "
-            "What was there before is unchanged. Free some space or name another folder."
+            f"What was there before is unchanged. {remedy} another folder."
         ) from error
     finally:  # after success nothing of this is left
         shutil.rmtree(partial, ignore_errors=True)
         with suppress(OSError):
             recover_folder(target)
+
+
+def check_writable(folder: Path, option: str = "--out") -> None:
+    """Make sure, before long work, that a folder can be made and written; leaves nothing behind.
+
+    Args:
+        folder: where results will go. option: what the user named it with, for the message.
+
+    Raises:
+        InputError: if it is a file, or cannot be made or written.
+    """
+    made: list[Path] = []
+    try:
+        for part in reversed([folder, *folder.parents]):
+            if not part.exists():
+                part.mkdir()
+                made.append(part)
+        if not folder.is_dir():
+            raise InputError(f"{option} {folder}: is a file, not a folder. Name another folder.")
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"{option} {folder}: cannot be written ({error.strerror or error}). Check the path, or "
+            "name another folder."
+        ) from error
+    finally:
+        for part in reversed(made):
+            with suppress(OSError):
+                part.rmdir()
 
 
 def recover_folder(target: Path) -> None:

@@ -26,6 +26,8 @@ def init(
     chat: Literal["auto", "plain"] = "auto",
     target: str = "{description}",
     seed: int = 0,
+    photos: Path | None = None,
+    columns: dict[str, str] | None = None,
 ) -> Path:
     """Compose a model to start training from: a visual tower and a language model.
 
@@ -41,6 +43,9 @@ def init(
             (fewer tokens, so faster; for training the language model in full).
         target: which columns make up the text, for `--llm scratch`.
         seed: of the new weights.
+        photos: folder of the pairs' photos, where it is not the table's.
+        columns: names of the pairs' `photo`, `description` and `split` columns, where they have
+            no usual name: `--columns.photo NAME`.
 
     Returns:
         The model folder.
@@ -51,6 +56,7 @@ def init(
     import torch
 
     from hazardscribe import __version__
+    from hazardscribe.files import check_writable
     from hazardscribe.model.checkpoint import DEFAULT_PROMPT, Card, save_checkpoint
     from hazardscribe.model.compose import compose, load_language_model, load_tower
     from hazardscribe.model.scratch import scratch_language_model, scratch_tower
@@ -60,10 +66,12 @@ def init(
     out = Path(out)
     if out.exists():
         raise InputError(f"--out {out}: already exists. Name a new folder, or delete this one.")
+    check_writable(out)
     language = None
     texts: list[str] = []
     if data is not None:
-        texts = target_texts(read_pairs(data, check_photos=False)["train"], target)
+        pairs = read_pairs(data, photos=photos, columns=columns, check_photos=False)
+        texts = target_texts(pairs["train"], target)
         language = detect_language(texts)
     if llm == SCRATCH and not texts:
         raise InputError(
@@ -97,20 +105,30 @@ def train(
     out: Path = Path("runs/train"),
     resume: bool = False,
     progress: bool = False,
+    photos: Path | None = None,
+    columns: dict[str, str] | None = None,
 ) -> Any:
     """Train encoder and language model on pairs; see `hazardscribe.training.train.train`.
 
     Args:
         data: pairs from `read_pairs`, or their path. recipe: see `Recipe`. out: the run folder.
         resume: go on from the folder's last checkpoint. progress: show a progress bar.
+        photos, columns: for `read_pairs`, where `data` is a path.
 
     Returns:
         A `Run`: folder, model folder, status, metrics on dev, warnings.
     """
+    from hazardscribe.pairs.left_out import tell_left_out
     from hazardscribe.pairs.read import Pairs, read_pairs
+    from hazardscribe.training.checks import check_run
     from hazardscribe.training.train import train as run_training
 
-    pairs = data if isinstance(data, Pairs) else read_pairs(data, progress=progress)
+    if isinstance(data, Pairs):
+        pairs = data
+    else:
+        check_run(recipe, Path(out), resume)  # before the photos are read
+        pairs = read_pairs(data, photos=photos, columns=columns, progress=progress)
+        tell_left_out(pairs)
     return run_training(pairs, recipe, out, resume=resume, progress=progress)
 
 
@@ -127,13 +145,15 @@ def evaluate_model(
     beams: int = 1,
     seed: int = 0,
     progress: bool = False,
+    photos: Path | None = None,
+    columns: dict[str, str] | None = None,
 ) -> Any:
     """Describe a split and write `metrics.json` and a self-contained `report.html`.
 
     Args:
         model: model folder.
         data: the pairs.
-        out: folder for the report.
+        out: folder for the report; an earlier report in it is written over.
         split: which rows to describe.
         rules: file of hazard rules; default: those of the model's language.
         text_encoder: for `text_similarity`: `lsa` or a model folder.
@@ -143,6 +163,9 @@ def evaluate_model(
         beams: breadth of the search for the most likely text; 1 is greedy.
         seed: of bootstrap and shuffle test.
         progress: show a progress bar.
+        photos: folder of the photos, where it is not the table's.
+        columns: names of the `photo`, `description` and `split` columns, where they have no usual
+            name: `--columns.photo NAME`.
 
     Returns:
         An `Evaluation`.
@@ -150,12 +173,23 @@ def evaluate_model(
     from hazardscribe.describing.describer import Describer
     from hazardscribe.describing.evaluate import evaluate as evaluate_rows
     from hazardscribe.evaluation.report import write_report
+    from hazardscribe.evaluation.rules import Rules
+    from hazardscribe.files import check_writable
+    from hazardscribe.model.folders import refuse_unusable
+    from hazardscribe.pairs.left_out import tell_left_out
     from hazardscribe.pairs.read import read_pairs
     from hazardscribe.training.run import run_of
 
     out = Path(out)
-    pairs = read_pairs(data, progress=progress)
+    # What is quickly told comes before what takes long: folder, rules, models, then photos.
+    check_writable(out)
+    if rules is not None:
+        Rules.load(rules)
+    if text_encoder != "lsa":
+        refuse_unusable(text_encoder)
     describer = Describer(model, batch_size=batch_size, precision=precision, beams=beams)
+    pairs = read_pairs(data, photos=photos, columns=columns, progress=progress)
+    tell_left_out(pairs)
     evaluation = evaluate_rows(
         describer,
         pairs[split],
@@ -187,7 +221,8 @@ def describe(
     Args:
         photos: photos, folders or patterns.
         model: model folder.
-        out: `.jsonl`, `.csv` or `.xlsx` (with the photos) file to write as well.
+        out: `.jsonl`, `.csv` or `.xlsx` (with the photos) file to write as well; only an earlier
+            one of `describe` is written over.
         beams: breadth of the search for the most likely text; 1 is greedy.
         alternatives: further descriptions a photo.
         batch_size: photos at a time.
@@ -199,8 +234,10 @@ def describe(
         An iterator of records: photo, description, confidence, alternatives, error.
     """
     from hazardscribe.describing.describer import Describer
-    from hazardscribe.describing.sources import find_photos, record, write_records
+    from hazardscribe.describing.sources import check_out, find_photos, record, write_records
 
+    if out is not None:
+        check_out(Path(out))
     found = find_photos([photos] if isinstance(photos, str | Path) else photos)
     describer = Describer(
         model,

@@ -148,7 +148,7 @@ def test_records_as_lines_of_json(tmp_path):
     assert list(write_records(iter(RECORDS), path)) == RECORDS
     assert [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] == RECORDS
     assert RECORDS[0]["confidence"] == 0.8123
-    assert RECORDS[1]["error"] == "missing: =b.jpg: no such file"
+    assert RECORDS[1]["error"] == "missing: no such file"
 
 
 def test_records_as_a_table_that_excel_reads_and_does_not_run(tmp_path):
@@ -161,6 +161,32 @@ def test_records_as_a_table_that_excel_reads_and_does_not_run(tmp_path):
     assert rows[0]["alternatives"] == "'=HYPERLINK()"
     assert rows[1]["photo"] == "'=b.jpg"
     assert rows[1]["confidence"] == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("pairs.csv", "photo,description\na.jpg,text\n"),
+        ("pairs.jsonl", '{"photo": "a.jpg", "description": "text"}\n'),
+        ("notes.csv", "\xff"),
+    ],
+)
+def test_a_file_of_the_user_is_never_written_over(name, content, start, photos, tmp_path):
+    path = tmp_path / name
+    path.write_text(content, encoding="latin-1")
+    with pytest.raises(InputError, match="not written by `describe`"):
+        describe(photos[0], start, out=path)
+    with pytest.raises(InputError, match="not written by `describe`"):
+        list(write_records(iter(RECORDS), path))
+    assert path.read_text(encoding="latin-1") == content
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])
+def test_an_earlier_result_may_be_written_over(name, tmp_path):
+    path = tmp_path / name
+    path.write_bytes(b"")
+    for _ in range(2):
+        assert list(write_records(iter(RECORDS), path)) == RECORDS
 
 
 def test_what_was_described_before_a_crash_is_in_the_file(tmp_path):

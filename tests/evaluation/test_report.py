@@ -7,6 +7,7 @@ import json
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -75,7 +76,8 @@ def write(cases, folder, language="zh", **options) -> tuple[Page, str]:
 def test_page_in_chinese(cases, photos, tmp_path):
     page, text = write(cases, tmp_path / "new" / "out", title="评估 <1>", photo_root=photos)
     assert page.all("html")[0]["lang"] == "zh-CN"
-    assert "在 4 张有隐患的照片中，模型在 3 张上指出了隐患（75%），漏报 1 张。" in page.text
+    assert "在 4 张有隐患的照片中，模型在 3 张上说有隐患（75%），漏报 1 张" in page.text
+    assert "；类别已知的 4 张中，说对类别的 3 张。" in page.text
     assert "在 4 张无隐患的照片中，误报 1 张（25%）。" in page.text
     assert "评估 <1>" in page.text
     assert "未指出: 未穿反光衣" in page.text
@@ -100,8 +102,27 @@ def test_page_in_english(tmp_path):
     ]
     page, _ = write(cases, tmp_path, language="en")
     assert page.all("html")[0]["lang"] == "en"
-    assert "Of 1 photos with a hazard" in page.text
+    assert "Of 1 photo with a hazard, the model said there was some hazard in 1" in page.text
     assert "Also written" in page.text
+
+
+def test_a_model_that_does_not_look_is_told_of_first(cases, tmp_path):
+    same = [
+        Case(case.photo, case.references, "配电箱门敞开", case.hazard)
+        for case in cases
+        if case.hazard
+    ]
+    alike = {"embed": lambda texts: np.ones((len(texts), 1), dtype=np.float32)}
+    result = evaluation(same, **alike)
+    page = write_report(result, tmp_path / "bad", title="T").read_text(encoding="utf-8")
+    assert page.index('class="beware"') < page.index('class="lead"')
+    assert "类别已知的 4 张中，说对类别的 0 张" in page
+    [row] = re.findall(r'<td title="text_similarity">.*?</tr>', page, re.DOTALL)
+    assert '<td class="model">1.000' in row
+    assert "<b>1.000</b>" in row  # the baseline's
+    Page(page)
+    looking = write_report(evaluation(cases), tmp_path / "good", title="T").read_text("utf-8")
+    assert looking.index('class="lead"') < looking.index('class="beware"')
 
 
 def test_page_needs_nothing_from_outside(cases, photos, tmp_path):
@@ -162,7 +183,7 @@ def test_only_the_worst_are_shown(cases, tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_named(cases, tmp_path):
     (tmp_path / "file").write_text("x")
-    with pytest.raises(InputError, match=r"file.*give a folder"):
+    with pytest.raises(InputError, match=r"file.*Name another folder"):
         write(cases, tmp_path / "file")
 
 

@@ -319,3 +319,31 @@ def test_the_input_size_of_a_flexible_tower_can_be_changed(tmp_path):
 def _photos(*shapes: tuple[int, int]) -> list[np.ndarray]:
     rng = np.random.default_rng(0)
     return [rng.integers(0, 256, (*shape, 3), dtype=np.uint8) for shape in shapes]
+
+
+def test_a_text_encoder_is_no_language_model(tmp_path):
+    import transformers
+
+    tokenizer = tiny.make_tokenizer("<|im_start|>")
+    small = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = transformers.BertConfig(**small, intermediate_size=16, vocab_size=len(tokenizer))
+    transformers.BertModel(config).save_pretrained(tmp_path / "bert")
+    tokenizer.save_pretrained(tmp_path / "bert")
+    with pytest.raises(InputError, match="type 'bert' is not a causal language model"):
+        load_language_model(str(tmp_path / "bert"))
+    tower = tiny.save_tower("siglip", tmp_path / "tower")
+    with pytest.raises(InputError, match="not a causal language model") as refused:
+        load_language_model(str(tower))
+    assert len(str(refused.value)) < 400
+
+
+def test_a_missing_package_is_named_with_its_remedy(monkeypatch, tmp_path):
+    import transformers
+
+    def fail(*args, **kwargs):
+        raise ImportError("TimmWrapperModel requires the timm library but it was not found")
+
+    tower = tiny.save_tower("siglip", tmp_path / "tower")
+    monkeypatch.setattr(transformers.AutoModel, "from_pretrained", fail)
+    with pytest.raises(InputError, match=r'timm, which is not installed: pip install "\.\[timm\]"'):
+        load_tower(str(tower))

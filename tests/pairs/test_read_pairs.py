@@ -144,7 +144,7 @@ class TestKinds:
         assert list(pairs.frame["row_number"]) == [1]
         assert list(pairs.frame["序号"]) == ["1"]
 
-    @pytest.mark.parametrize("name", ["a.xlsx", "a.xls", "a.zip", "A.XLSX"])
+    @pytest.mark.parametrize("name", ["a.xlsx", "a.xls", "a.zip", "A.XLSX", "a.csv"])
     def test_excel_says_what_works_today(self, folder: Path, name: str) -> None:
         (folder / name).write_bytes(b"PK\x03\x04")
         for source in (folder / name, folder):
@@ -224,6 +224,7 @@ class TestAccount:
         broken = next(one for one in pairs.rejected if one.reason == "photo_unreadable")
         assert broken.photo == "photos/broken.jpg"
         assert broken.detail.startswith("damaged: ")
+        assert str(folder) not in broken.detail  # the row names the photo already
         assert broken.file == "pairs.csv"
 
     def test_inner_line_breaks_become_spaces(self, folder: Path) -> None:

@@ -59,7 +59,7 @@ def parse(*arguments: str) -> Recipe:
     """The recipe that `hazardscribe train ARGUMENTS` runs."""
     parser = build_parser()
     parsed = parser.parse_args(["train", "--data", "pairs", *arguments])
-    options = vars(parser.instantiate_classes(parsed)["train"])
+    options = vars(parser.instantiate(parsed)["train"])
     return Recipe(**{field.name: options[field.name] for field in fields(Recipe)})
 
 
@@ -89,7 +89,8 @@ def test_the_shipped_recipes_load(path):
         ({"batchsize": 3}, "batchsize"),
         ({"tower": {"learning_rat": 1e-4}}, "learning_rat"),
         ({"alignment": {"form": "clip"}}, "form"),
-        ({"steps": "many"}, "steps"),
+        ({"steps": "many"}, "steps is 'many'; it must be a whole number"),
+        ({"epoch": 3}, "there is no key 'epoch'. Did you mean epochs?"),
         ({"batch_size": 0}, "batch_size"),
         ({"augmentation": {"crop": 0.9}}, "augmentation.crop"),
         ({"tower": {"learning_rate": 5}}, "tower.learning_rate"),
@@ -125,6 +126,26 @@ def test_options_override_the_recipe_file(tmp_path):
     assert recipe.seed == 7
     assert recipe.llm == Part("full", 3e-5, "bfloat16")
     assert recipe.tower == OTHER.tower
+
+
+def test_the_hints_of_the_cpu_recipe_may_be_uncommented(tmp_path):
+    text = next(path for path in RECIPES if path.stem == "cpu").read_text(encoding="utf-8")
+    text = text.replace("  text_encoder: lsa\n", "")
+    for key in ("text_encoder", "prefix"):
+        assert f"  # {key}:" in text
+        text = text.replace(f"  # {key}:", f"  {key}:")
+    (tmp_path / "recipe.yaml").write_text(text, encoding="utf-8")
+    alignment = Recipe.load(tmp_path / "recipe.yaml").alignment
+    assert (alignment.text_encoder, alignment.prefix) == (
+        "models/multilingual-e5-small",
+        "query: ",
+    )
+
+
+@pytest.mark.parametrize("given", ["tensorboard,wandb", "[tensorboard, wandb]"])
+def test_loggers_may_be_given_with_or_without_brackets(given):
+    assert parse("--report_to", given).report_to == ["tensorboard", "wandb"]
+    assert parse("--report_to", "tensorboard").report_to == ["tensorboard"]
 
 
 def test_false_means_false():

@@ -127,7 +127,7 @@ def test_a_terminated_run_saves_its_step_and_can_be_resumed(
     # An evaluation was due at step 4; the signal calls it off, and the resumed run makes up for it.
     stopped = job(tmp_path / "run", "--die", str(int(signal.SIGTERM)), "4")
     assert stopped.returncode == 128 + signal.SIGTERM, stopped.stderr
-    assert "go on with --resume" in stopped.stderr
+    assert "the same command with --resume" in stopped.stderr
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "interrupted"
     checkpoint = last_checkpoint(tmp_path / "run" / "checkpoints")
     assert checkpoint is not None

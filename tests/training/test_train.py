@@ -232,12 +232,15 @@ def test_what_cannot_be_trained_is_refused(pairs, recipe, tmp_path):
         train(pairs, Recipe(), tmp_path / "a")
     with pytest.raises(InputError, match="no such model folder"):
         train(pairs, replace(recipe, start=str(tmp_path / "missing")), tmp_path / "b")
-    with pytest.raises(InputError, match="no column 'location'"):
+    with pytest.raises(InputError, match="no column 'location'") as refused:
         train(pairs, replace(recipe, target="{location}"), tmp_path / "c")
+    assert "row_file" not in str(refused.value)
+    with pytest.raises(InputError, match="report_to: swanlab is not installed"):
+        train(pairs, replace(recipe, report_to=["swanlab"]), tmp_path / "e")
     with pytest.raises(InputError, match="keeps its own input size"):
         train(pairs, replace(recipe, image_size=64), tmp_path / "d")
     # A refused run leaves no folder behind that would refuse the next.
-    for name in "abcd":
+    for name in "abcde":
         assert not (tmp_path / name / "run.json").exists()
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from hazardscribe.describing.generate import Decoding, Generated, generate
-from hazardscribe.errors import PhotoError
+from hazardscribe.errors import InputError, PhotoError
 from hazardscribe.model.checkpoint import Card, load_checkpoint
 from hazardscribe.model.prompting import Prompter, model_side
 from hazardscribe.pairs.photo import load_photo
@@ -48,7 +48,7 @@ class Describer:
         precision: `float32`, or `bfloat16` products.
 
     Raises:
-        InputError: if the model cannot be loaded.
+        InputError: if the model cannot be loaded, or an option is out of its range.
     """
 
     def __init__(
@@ -62,7 +62,15 @@ class Describer:
         max_new_tokens: int = 96,
         precision: str = "float32",
     ) -> None:
-        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        for name, value, least in (
+            ("batch_size", batch_size, 1),
+            ("beams", beams, 1),
+            ("alternatives", alternatives, 0),
+            ("max_new_tokens", max_new_tokens, 1),
+        ):
+            if value < least:
+                raise InputError(f"--{name} {value}: must be at least {least}.")
+        device = usable_device(device)
         loaded = load_checkpoint(model, device=device)
         self.folder, self.card, self.device = loaded.folder, loaded.card, device
         self.vlm, self.processor = loaded.vlm, loaded.processor
@@ -137,6 +145,35 @@ class Describer:
                     Description(of_photo.texts[0], of_photo.texts[1:], of_photo.confidences[0])
                 )
         return results
+
+
+def usable_device(device: str | None) -> str:
+    """The device as named, or by default a GPU where there is one.
+
+    Raises:
+        InputError: if there is no such device on this machine.
+    """
+    if device is None:
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        kind = torch.device(device).type
+    except RuntimeError as error:
+        raise InputError(
+            f"--device {device}: is no device; write `cpu`, `cuda` or `cuda:1`."
+        ) from error
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise InputError(
+            f"--device {device}: no usable NVIDIA GPU is here (no GPU, no driver, or PyTorch's CPU "
+            "build). Leave --device out to use the processor."
+        )
+    try:
+        torch.empty(1, device=device).cpu()
+    except (RuntimeError, NotImplementedError, AssertionError) as error:
+        raise InputError(
+            f"--device {device}: this machine has no such device. Leave --device out, or write "
+            "`cpu`."
+        ) from error
+    return device
 
 
 def image_bound(card: Card, processor: Any) -> int:

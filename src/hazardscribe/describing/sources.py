@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hazardscribe.errors import InputError
+from hazardscribe.files import check_writable
 
 if TYPE_CHECKING:
     from hazardscribe.describing.describer import Description
@@ -60,8 +61,52 @@ def record(photo: str, description: Description) -> dict[str, Any]:
         "description": description.text,
         "confidence": round(description.confidence, 4) if error is None else None,
         "alternatives": description.alternatives,
-        "error": None if error is None else f"{error.reason}: {error}",
+        # The photo stands beside it: once is enough.
+        "error": None
+        if error is None
+        else f"{error.reason}: {str(error).removeprefix(f'{photo}: ')}",
     }
+
+
+def check_out(out: Path) -> None:
+    """Refuse, before any work, a file that descriptions must not or cannot be written to.
+
+    What an earlier `describe` wrote may be written over; any other file may not, nor a workbook,
+    in which people go on working.
+
+    Raises:
+        InputError: if the ending is none of .jsonl, .csv and .xlsx, the file is somebody else's, or
+            its folder cannot be written.
+    """
+    if out.suffix.lower() not in (".jsonl", ".csv", ".xlsx"):
+        raise InputError(f"--out {out}: the ending must be .jsonl, .csv or .xlsx")
+    if out.is_dir():
+        raise InputError(f"--out {out}: is a folder; name a file in it")
+    if out.exists() and not _is_ours(out):
+        raise InputError(
+            f"--out {out}: already exists and was not written by `describe`; it is left as it is. "
+            "Name another file."
+        )
+    check_writable(out.parent)
+
+
+def _is_ours(out: Path) -> bool:
+    """Whether a file begins as `write_records` begins one; an empty one has nothing to lose."""
+    try:
+        with out.open("rb") as file:
+            raw = file.readline(1 << 20)
+        first = raw.decode("utf-8-sig").strip()
+    except (OSError, UnicodeDecodeError):
+        return False
+    if not raw:
+        return True
+    if out.suffix.lower() == ".csv":
+        return first == ",".join(_COLUMNS)
+    try:
+        record = json.loads(first)
+    except ValueError:
+        return False
+    return isinstance(record, dict) and tuple(record) == _COLUMNS
 
 
 def write_records(
@@ -80,11 +125,10 @@ def write_records(
         alternatives: whether a workbook has a column for further descriptions.
 
     Raises:
-        InputError: if the ending is none of these, or the file cannot be written.
+        InputError: see `check_out`; or if the file cannot be written.
     """
+    check_out(out)
     kind = out.suffix.lower()
-    if kind not in (".jsonl", ".csv", ".xlsx"):
-        raise InputError(f"--out {out}: the ending must be .jsonl, .csv or .xlsx")
     if kind == ".xlsx":
         yield from _write_ledger(records, out, language, alternatives)
         return

@@ -43,6 +43,12 @@ def reason_in(language: str, reason: str) -> str:
     return _ZH.get(reason, reason) if language == "zh" else reason
 
 
+def shuffle_failed(metrics: Mapping[str, Score]) -> bool:
+    """Whether the descriptions fit other photos about as well as their own."""
+    drop = metrics["shuffle_drop"]
+    return drop.value is not None and (drop.low if drop.low is not None else drop.value) <= 0
+
+
 def notices(
     predictions: Sequence[str],
     metrics: Mapping[str, Score],
@@ -54,8 +60,8 @@ def notices(
     found = []
     if collapsed := collapse_warning(predictions, language):
         found.append(collapsed)
-    drop = metrics["shuffle_drop"]
-    if drop.value is not None and (drop.low if drop.low is not None else drop.value) <= 0:
+    if shuffle_failed(metrics):
+        drop = metrics["shuffle_drop"]
         found.append(
             f"打乱检验未通过：把描述换到别的照片上，得分没有明显下降（CIDEr-D 下降 {drop}）。"
             "没有证据表明模型依据了照片内容。"
@@ -83,6 +89,7 @@ def notices(
         found.append(
             f"只有 {len(predictions)} 张照片：得分仅供粗略参考。"
             if zh
-            else f"Only {len(predictions)} photos: these scores are rough."
+            else f"Only {len(predictions)} photo{'s' if len(predictions) > 1 else ''}: "
+            "these scores are rough."
         )
     return found

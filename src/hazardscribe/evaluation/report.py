@@ -20,7 +20,7 @@ from typing import Any
 
 from hazardscribe.errors import InputError
 from hazardscribe.evaluation.baselines import BASELINES
-from hazardscribe.evaluation.notices import notices, reason_in
+from hazardscribe.evaluation.notices import notices, reason_in, shuffle_failed
 from hazardscribe.evaluation.plots import element_plot, score_plot
 from hazardscribe.evaluation.report_words import COUNTS, METRICS, WORDS, summary
 from hazardscribe.evaluation.result import CaseScore, Evaluation, Score
@@ -82,7 +82,8 @@ def write_report(
         page.write_text(html, encoding="utf-8")
     except OSError as error:
         raise InputError(
-            f"the report cannot be written to {folder} ({error}): give a folder that can be"
+            f"--out {folder}: the report cannot be written here ({error.strerror or error}). "
+            "Name another folder."
         ) from error
     return page
 
@@ -115,6 +116,7 @@ def render(
             evaluation.baselines,
             language,
         ),
+        beware_first=shuffle_failed(evaluation.metrics),
         baselines=baselines,
         rows=list(_rows(evaluation, baselines)),
         labels={name: score.label for name, score in evaluation.elements.items()},
@@ -134,6 +136,8 @@ def render(
 def _rows(evaluation: Evaluation, baselines: Sequence[str]) -> Any:
     """The headline table: label, direction, cells of model and baselines, reason for a null."""
     language = evaluation.language
+    # Likeness of meaning is high for any sentence of the trade: no merit without looking.
+    unearned = {"text_similarity"} if shuffle_failed(evaluation.metrics) else set()
     for name, (english, chinese, up) in METRICS.items():
         if name not in evaluation.metrics:
             continue
@@ -146,7 +150,15 @@ def _rows(evaluation: Evaluation, baselines: Sequence[str]) -> Any:
             "label": chinese if language == "zh" else english,
             "up": up,
             "starts": english[0].isupper() and name in _GROUP_STARTS,
-            "cells": [(score, score.value is not None and score.value == best) for score in scores],
+            "cells": [
+                (
+                    score,
+                    score.value is not None
+                    and score.value == best
+                    and not (name in unearned and place == 0),
+                )
+                for place, score in enumerate(scores)
+            ],
             "reason": reason_in(language, evaluation.nulls.get(name, "")),
         }
 

@@ -142,20 +142,25 @@ def summary(evaluation: Evaluation) -> list[str]:
     n = evaluation.counts
     found = []
     if n["hazard_photos"]:
+        # To say that there is some hazard is easy, and alone worth little: the kind stands beside.
         share = n["hazards_named"] / n["hazard_photos"]
+        known = [case for case in evaluation.cases if case.elements]
+        kinds = sum(bool(case.named) for case in known)
         found.append(
-            f"在 {n['hazard_photos']} 张有隐患的照片中，模型在 {n['hazards_named']} 张上指出了隐患"
-            f"（{share:.0%}），漏报 {n['hazards_missed']} 张。"
+            f"在 {n['hazard_photos']} 张有隐患的照片中，模型在 {n['hazards_named']} 张上说有隐患"
+            f"（{share:.0%}），漏报 {n['hazards_missed']} 张"
+            + (f"；类别已知的 {len(known)} 张中，说对类别的 {kinds} 张。" if known else "。")
             if zh
-            else f"Of {n['hazard_photos']} photos with a hazard, the model named a hazard in "
-            f"{n['hazards_named']} ({share:.0%}) and missed {n['hazards_missed']}."
+            else f"Of {_photos(n['hazard_photos'])} with a hazard, the model said there was some "
+            f"hazard in {n['hazards_named']} ({share:.0%}) and missed {n['hazards_missed']}"
+            + (f"; named the right kind in {kinds} of {len(known)}." if known else ".")
         )
     if n["safe_photos"]:
         share = n["false_alarms"] / n["safe_photos"]
         found.append(
             f"在 {n['safe_photos']} 张无隐患的照片中，误报 {n['false_alarms']} 张（{share:.0%}）。"
             if zh
-            else f"Of {n['safe_photos']} safe photos, it raised a false alarm in "
+            else f"Of {_photos(n['safe_photos'], 'safe ')}, it raised a false alarm in "
             f"{n['false_alarms']} ({share:.0%})."
         )
     shown = sum(len(case.elements) for case in evaluation.cases)
@@ -176,3 +181,7 @@ def summary(evaluation: Evaluation) -> list[str]:
             f"photos for which it wrote nothing: {n['empty']}."
         )
     return found
+
+
+def _photos(count: int, kind: str = "") -> str:
+    return f"{count} {kind}photo{'' if count == 1 else 's'}"

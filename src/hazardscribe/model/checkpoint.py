@@ -17,7 +17,7 @@ from torch import nn
 
 from hazardscribe.errors import InputError
 from hazardscribe.files import new_folder, recover_folder, write_json
-from hazardscribe.model.folders import LOADING, UNLOADABLE, WEIGHTS, refuse_unusable
+from hazardscribe.model.folders import LOADING, UNLOADABLE, WEIGHTS, reason, refuse_unusable
 
 CARD_FILE = "hazardscribe.json"
 HEAD_FILE = "alignment_head.safetensors"
@@ -109,7 +109,7 @@ def load_checkpoint(
         processor = AutoProcessor.from_pretrained(folder, **LOADING)
     except UNLOADABLE as error:
         raise InputError(
-            f"{folder}: could not be loaded as an image-text-to-text model: {error}\n"
+            f"{folder}: could not be loaded as an image-text-to-text model: {reason(error)}\n"
             "Name a folder that `hazardscribe init` or `hazardscribe train` wrote, or any "
             "checkpoint that transformers' AutoModelForImageTextToText loads."
         ) from error

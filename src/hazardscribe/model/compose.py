@@ -16,7 +16,14 @@ import torch
 from torch import nn
 
 from hazardscribe.errors import InputError
-from hazardscribe.model.folders import LOADING, UNLOADABLE, WEIGHTS, refuse_unusable
+from hazardscribe.model.folders import (
+    LOADING,
+    UNLOADABLE,
+    WEIGHTS,
+    missing_package,
+    reason,
+    refuse_unusable,
+)
 from hazardscribe.model.placeholder import chat_template_for, choose_image_token
 
 logger = logging.getLogger(__name__)
@@ -86,7 +93,7 @@ def load_tower(path: str, image_size: int | None = None) -> Tower:
         model = AutoModel.from_pretrained(path, dtype=torch.float32, **WEIGHTS)
     except UNLOADABLE as error:
         raise InputError(
-            f"--vision {path}: could not be loaded: {error}\n"
+            f"--vision {path}: could not be loaded: {reason(error)}\n"
             "Name a folder in Hugging Face format (config.json and *.safetensors), `timm:NAME`, "
             "or `scratch`."
         ) from error
@@ -110,12 +117,12 @@ def load_tower(path: str, image_size: int | None = None) -> Tower:
     size = image_size or (own_size if config.model_type not in _ANY_SIZE else _near_224(config))
     if size != own_size and config.model_type not in _ANY_SIZE:
         raise InputError(
-            f"--image-size {size}: the tower at {path} works at {own_size} pixels only. "
+            f"--image_size {size}: the tower at {path} works at {own_size} pixels only. "
             f"Leave the option out, or take a tower trained at {size}."
         )
     if size % config.patch_size:
         raise InputError(
-            f"--image-size {size} is no multiple of the tower's patch size {config.patch_size}. "
+            f"--image_size {size} is no multiple of the tower's patch size {config.patch_size}. "
             f"Take {size // config.patch_size * config.patch_size}."
         )
     return Tower(
@@ -136,20 +143,39 @@ def load_language_model(path: str) -> LanguageModel:
     Raises:
         InputError: if it cannot be loaded.
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
     refuse_unusable(path)
     try:
+        _refuse_encoder(path, AutoConfig.from_pretrained(path, **LOADING))
         # Checkpoints are mostly stored in bfloat16, in which AdamW's updates round away.
         model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, **WEIGHTS)
         tokenizer = AutoTokenizer.from_pretrained(path, **LOADING)
+    except InputError:  # a ValueError, and says already what is wrong
+        raise
     except UNLOADABLE as error:
         raise InputError(
-            f"--llm {path}: could not be loaded: {error}\n"
+            f"--llm {path}: could not be loaded: {reason(error)}\n"
             "Name a folder in Hugging Face format (config.json, *.safetensors, tokenizer.json), "
             "or `scratch`."
         ) from error
     return LanguageModel(model, tokenizer)
+
+
+def _refuse_encoder(path: str, config: Any) -> None:
+    """Text encoders (BERT and its kin) also load as language models, with half of it untrained."""
+    from transformers.models.auto.modeling_auto import (
+        MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+        MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+    )
+
+    kind = config.model_type
+    encoder = kind in MODEL_FOR_MASKED_LM_MAPPING_NAMES and not getattr(config, "is_decoder", False)
+    if encoder or kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+        raise InputError(
+            f"--llm {path}: type {kind!r} is not a causal language model. Name one that writes "
+            "text, such as Qwen3, Llama or SmolLM2, or `scratch`."
+        )
 
 
 def compose(
@@ -292,7 +318,7 @@ def _convolutional(
     if size % output.shape[2]:
         stride = 2 ** round(math.log2(size / output.shape[2]))  # as of nearly all such networks
         raise InputError(
-            f"--image-size {size} is no multiple of the backbone's stride {stride}: "
+            f"--image_size {size} is no multiple of the backbone's stride {stride}: "
             f"take {size // stride * stride}."
         )
     config.hidden_size = int(output.shape[1])
@@ -307,16 +333,14 @@ def _timm_tower(name: str, image_size: int | None) -> Tower:
         import timm
         from timm.data.config import resolve_model_data_config
     except ImportError as error:
-        raise InputError(
-            "--vision timm:...: timm is not installed; pip install 'hazardscribe[timm]'"
-        ) from error
+        raise InputError(f"--vision timm:{name}: {missing_package('timm', 'timm')}") from error
     from transformers import TimmWrapperConfig, TimmWrapperModel
 
     try:
         backbone = timm.create_model(name, pretrained=True, num_classes=0)
     except Exception as error:  # timm and the hub client raise many kinds here
         raise InputError(
-            f"--vision timm:{name}: could not be made: {error}\n"
+            f"--vision timm:{name}: could not be made: {reason(error)}\n"
             "Check the name with timm.list_models(pretrained=True); where no hub can be reached, "
             "name a local folder."
         ) from error

@@ -13,6 +13,8 @@ from hazardscribe.errors import InputError
 # How anything is loaded: nothing is fetched, no code of a checkpoint is run, nothing is unpickled.
 LOADING: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 WEIGHTS: dict[str, Any] = {**LOADING, "use_safetensors": True}
+# Packages that some checkpoints need, and the extra that brings them.
+_EXTRAS = {"timm": "timm", "num2words": "smolvlm"}
 # What transformers raises for a folder that is damaged, of another kind, or needs a package.
 UNLOADABLE = (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError)
 
@@ -27,9 +29,13 @@ def refuse_unusable(path: str | Path) -> None:
     folder = Path(path)
     config = folder / "config.json"
     if not folder.is_dir():
-        # A name in the local cache, or nothing: transformers tells which.
         if folder.is_absolute() or str(path).startswith("."):
             raise InputError(f"{folder}: there is no such model folder. Check the path.")
+        if not _is_cached(folder.as_posix()):
+            raise InputError(
+                f"{path}: no such folder, and no such name in the local Hugging Face cache. "
+                "Check the path; hazardscribe itself fetches nothing."
+            )
         return
     if not config.is_file():
         raise InputError(
@@ -50,3 +56,32 @@ def refuse_unusable(path: str | Path) -> None:
             f"{folder}: holds no *.safetensors. Pickled weights are not loaded, because loading "
             "them can run code; convert them with transformers' save_pretrained first."
         )
+
+
+def reason(error: BaseException) -> str:
+    """Why a library would not load a folder: one line, and a missing package with its remedy."""
+    text = str(error).strip()
+    if isinstance(error, ImportError):
+        for package, extra in _EXTRAS.items():
+            if package in text.lower():
+                return missing_package(package, extra)
+    return text.splitlines()[0].strip()[:300] if text else type(error).__name__
+
+
+def missing_package(package: str, extra: str) -> str:
+    """What to install; from a clone the package index knows nothing of us."""
+    return (
+        f"it needs the package {package}, which is not installed: "
+        f'pip install ".[{extra}]" in a clone of hazardscribe, or pip install {package}'
+    )
+
+
+def _is_cached(name: str) -> bool:
+    """Whether the local Hugging Face cache holds a model of that name."""
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        return isinstance(try_to_load_from_cache(name, "config.json"), str)
+    except HFValidationError:  # not even a possible name
+        return False

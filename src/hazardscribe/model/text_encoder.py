@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from hazardscribe.errors import InputError
-from hazardscribe.model.folders import LOADING, UNLOADABLE, WEIGHTS, refuse_unusable
+from hazardscribe.model.folders import LOADING, UNLOADABLE, WEIGHTS, reason, refuse_unusable
 from hazardscribe.model.sequences import TextEncoder, pool_sequence, second_sequence
 
 LSA = "lsa"
@@ -76,7 +76,7 @@ class HubEncoder:
             model: Any = AutoModel.from_pretrained(path, dtype=torch.float32, **WEIGHTS)
         except UNLOADABLE as error:
             raise InputError(
-                f"text encoder {path!r} could not be loaded: {error}\n"
+                f"text encoder {path!r} could not be loaded: {reason(error)}\n"
                 "Name a folder that transformers' AutoModel loads, or use `lsa`, which needs none."
             ) from error
         self._model = model.to(device).eval().requires_grad_(False)

@@ -115,7 +115,7 @@ def check_roles(chosen: Mapping[str, str]) -> None:
         if role not in ROLES:
             raise InputError(
                 f"columns: {role!r} is not a role; the roles are {', '.join(ROLES)}, as in "
-                "columns={'photo': '现场照片', 'description': '问题描述'}"
+                "--columns.photo 现场照片, in Python columns={'photo': '现场照片'}"
             )
     if len(set(chosen.values())) < len(chosen):
         raise InputError(f"columns: one column is named for two roles: {dict(chosen)}")
@@ -143,6 +143,6 @@ def _seen(names: Sequence[str]) -> str:
 
 def _how(role: str, names: Sequence[str]) -> str:
     return (
-        f"Columns seen: {_seen(names)}. Name the right one: in Python "
-        f'columns={{"{role}": "..."}}, or rename the column to {role!r}'
+        f"Columns seen: {_seen(names)}. Name the right one: --columns.{role} NAME, in Python "
+        f'columns={{"{role}": "NAME"}}; or rename the column to {role!r}'
     )

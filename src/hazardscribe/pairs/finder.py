@@ -80,7 +80,9 @@ class PhotoFinder:
         if found:
             return _only(found)
         where = " or ".join(self._roots)
-        hint = "" if self._photos else "; name the photo folder with photos=..."
+        hint = (
+            "" if self._photos else "; name the photo folder: --photos FOLDER, in Python photos=..."
+        )
         return "photo_missing", f"no such file in {where}{hint}"
 
     def _folder(self, folder: str) -> dict[str, list[str]]:

@@ -16,7 +16,6 @@ from __future__ import annotations
 import logging
 import os
 import unicodedata
-from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from typing import TYPE_CHECKING
 from hazardscribe.errors import InputError, PhotoError
 from hazardscribe.pairs.columns import check_roles
 from hazardscribe.pairs.finder import PhotoFinder
+from hazardscribe.pairs.left_out import counts_by_reason, in_words
 from hazardscribe.pairs.records import FIRST_COLUMNS, Pairs, Rejected, short_name
 from hazardscribe.pairs.splits import (
     DEV,
@@ -98,7 +98,7 @@ def read_pairs(
             for photo, name in draft.photos:
                 if photo in failures:
                     error = failures[photo]
-                    detail = f"{error.reason}: {error}"
+                    detail = f"{error.reason}: {str(error).removeprefix(f'{photo}: ')}"
                     rejected.append(draft.reject("photo_unreadable", detail, name))
             draft.photos = [both for both in draft.photos if both[0] not in failures]
     imported = [draft for draft in drafts if draft.photos]
@@ -343,12 +343,8 @@ def _sort(rejected: list[Rejected], tables: list[Table]) -> None:
 def _nothing_left(source: Path, rows_read: int, rejected: list[Rejected]) -> InputError:
     if not rows_read:
         return InputError(f"{source}: has a header but no rows; nothing to learn from")
-    counts = Counter(one.reason for one in rejected).most_common()
-    first = "; ".join(
-        f"{one.file} row {one.row}: {one.photo + ' ' if one.photo else ''}{one.detail}"
-        for one in rejected[:3]
-    )
+    first = "; ".join(in_words(one) for one in rejected[:3])
     return InputError(
-        f"{source}: none of {rows_read} rows gives a pair "
-        f"({', '.join(f'{reason} {count}' for reason, count in counts)}). First: {first}"
+        f"{source}: none of {rows_read} rows gives a pair ({counts_by_reason(rejected)}). "
+        f"First: {first}"
     )

@@ -22,6 +22,10 @@ FIRST_COLUMNS = ("photo", "description", "split", "row_file", "row_sheet", "row_
 """The columns that every frame begins with; the other source columns follow."""
 
 
+PROVENANCE = FIRST_COLUMNS[3:]
+"""Of those, where a row came from: written by the program, of no use as text."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rejected:
     """One row, or one photo of a row, that gave no pair.

@@ -95,6 +95,8 @@ def _read_file(path: Path, label: str, chosen: Mapping[str, str]) -> Table:
     if suffix in _EXCEL:
         raise _excel(path)
     try:
+        if suffix != ".parquet" and _is_workbook(path):
+            raise _excel(path)
         if suffix == ".parquet":
             return _read_parquet(path, label, chosen)
         if suffix in (".jsonl", ".ndjson"):
@@ -110,6 +112,12 @@ def _read_file(path: Path, label: str, chosen: Mapping[str, str]) -> Table:
             f"{path}: cannot be read ({error.strerror or error}); check the file"
         ) from error
     raise InputError(f"{path}: {suffix or 'a file without suffix'} is not read; give {SUPPORTED}")
+
+
+def _is_workbook(path: Path) -> bool:
+    """Whether the content is a workbook or zip file, whatever its name says."""
+    with path.open("rb") as stream:
+        return stream.read(4) in (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 
 
 def _excel(path: Path) -> InputError:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hazardscribe.errors import InputError
+from hazardscribe.pairs.records import PROVENANCE
 
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 _LETTER = re.compile(r"[A-Za-z]+")
@@ -32,9 +33,10 @@ def target_texts(rows: Sequence[Mapping[str, Any]] | Any, template: str) -> list
     for i, row in enumerate(rows):
         missing = [name for name in names if name not in row]
         if missing:
+            names = sorted(str(name) for name in row if name not in PROVENANCE)
             raise InputError(
                 f"target {template!r}: there is no column {missing[0]!r}. "
-                f"Columns: {', '.join(sorted(map(str, row)))}."
+                f"Columns: {', '.join(names)}."
             )
         values = {name: "" if row[name] is None else str(row[name]).strip() for name in names}
         text = template.format_map(values).strip()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from hazardscribe.errors import InputError
@@ -50,6 +51,17 @@ def write_pairs(pairs: Pairs, folder: str | Path) -> Path:
     return target
 
 
+def write_rejected(folder: Path, rejected: Sequence[Rejected]) -> Path:
+    """Write what was left out, with reasons, as `rejected.csv`; the folder must exist.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    path = folder / "rejected.csv"
+    write_whole(path, lambda draft: _write_rejected(draft, rejected))
+    return path
+
+
 def photo_name(photo: Path) -> str:
     """What a copy of the photo is called: by the digest of its bytes, so equal photos are one.
 
@@ -86,7 +98,7 @@ def _write_table(path: Path, pairs: Pairs, places: dict[str, str]) -> None:
     pq.write_table(pa.Table.from_arrays(arrays, schema=schema), path, compression="zstd")
 
 
-def _write_rejected(path: Path, rejected: list[Rejected]) -> None:
+def _write_rejected(path: Path, rejected: Sequence[Rejected]) -> None:
     # With a byte-order mark, which Excel needs to see that this is UTF-8.
     with path.open("w", encoding="utf-8-sig", newline="") as stream:
         writer = csv.writer(stream)

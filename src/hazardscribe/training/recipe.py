@@ -139,7 +139,8 @@ class Recipe:
         activation_checkpointing: recompute activations in the backward pass to save memory.
         workers: processes that prepare batches; 0: in the training process.
         seed: of everything random.
-        report_to: loggers of the Trainer, such as `tensorboard` or `wandb`.
+        report_to: loggers of the Trainer, such as `tensorboard` or `wandb`; several as
+            `[tensorboard, wandb]`.
     """
 
     start: str = ""
@@ -177,9 +178,12 @@ class Recipe:
     activation_checkpointing: bool = False
     workers: int = 0
     seed: int = 0
-    report_to: list[str] = field(default_factory=list)
+    report_to: list[str] | str = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        if isinstance(self.report_to, str):
+            names = [name.strip() for name in self.report_to.split(",") if name.strip()]
+            object.__setattr__(self, "report_to", names)
         _check(self.batch_size >= 1, "batch_size", self.batch_size, "at least 1")
         _check(self.accumulation >= 1, "accumulation", self.accumulation, "at least 1")
         _check(self.bucket >= 1, "bucket", self.bucket, "at least 1")
@@ -241,7 +245,11 @@ class Recipe:
             parsed = parser.parse_object({"recipe": values})
             return parser.instantiate_classes(parsed).recipe  # type: ignore[no-any-return]
         except jsonargparse.ArgumentError as error:
-            raise InputError(f"recipe: {error}") from error
+            from hazardscribe.arguments import plain_key_error
+
+            keys = [name for action in parser._actions for name in action.option_strings]
+            keys = [name.removeprefix("--recipe.") for name in keys]
+            raise InputError(f"recipe: {plain_key_error(str(error), keys, 'recipe.')}") from error
 
     @classmethod
     def load(cls, path: str | Path) -> Recipe:
@@ -255,7 +263,9 @@ class Recipe:
 
         try:
             values = YAML(typ="safe").load(Path(path).read_text(encoding="utf-8"))
-        except (OSError, YAMLError, UnicodeDecodeError) as error:
+        except UnicodeDecodeError as error:
+            raise InputError(f"recipe {path}: is not UTF-8 text; save it as UTF-8") from error
+        except (OSError, YAMLError) as error:
             raise InputError(f"recipe {path}: could not be read: {error}") from error
         if not isinstance(values, dict):
             raise InputError(f"recipe {path}: is not a mapping of keys to values")

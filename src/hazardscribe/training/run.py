@@ -4,6 +4,7 @@ RUN/model/          the best weights so far, a plain Hugging Face checkpoint
 RUN/checkpoints/    resumable checkpoints, pruned
 RUN/run.json        recipe, versions, data hash, metrics, losses
 RUN/loss.png        the losses and the dev score
+RUN/rejected.csv    the rows that gave no pair, with reasons, where there are any
 """
 
 from __future__ import annotations
@@ -62,6 +63,24 @@ def last_checkpoint(folder: Path) -> Path | None:
     return max(numbered)[1] if numbered else None
 
 
+def check_folder(folder: Path, resume: bool) -> None:
+    """Check, knowing nothing of the pairs, whether a run folder is free, or can be resumed.
+
+    Raises:
+        InputError: if it is a file, or holds a run that is not to be resumed, or none that could.
+    """
+    record = folder / RUN_FILE
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"--out {folder}: is a file, not a folder. Name another folder.")
+    if not resume and record.exists():
+        raise InputError(
+            f"{folder}: already holds a training run. Continue it with --resume, or name another "
+            "folder with --out."
+        )
+    if resume and not record.exists():
+        raise InputError(f"{folder}: holds no training run to resume. Leave --resume out.")
+
+
 def prepare_folder(folder: Path, recipe: Recipe, data_hash: str, resume: bool) -> Path | None:
     """Check a run folder before work begins.
 
@@ -71,18 +90,11 @@ def prepare_folder(folder: Path, recipe: Recipe, data_hash: str, resume: bool) -
     Raises:
         InputError: if the folder holds another run, or one with another recipe or other pairs.
     """
-    record = folder / RUN_FILE
+    check_folder(folder, resume)
     checkpoint = last_checkpoint(folder / "checkpoints")
     if not resume:
-        if record.exists():
-            raise InputError(
-                f"{folder}: already holds a training run. Continue it with --resume, or name "
-                "another folder with --out."
-            )
         return None
-    if not record.exists():
-        raise InputError(f"{folder}: holds no training run to resume. Leave --resume out.")
-    former = json.loads(record.read_text(encoding="utf-8"))
+    former = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
     recorded, wanted = former.get("recipe", {}), json.loads(json.dumps(recipe.to_dict()))
     changed = sorted(key for key in wanted if recorded.get(key) != wanted[key])
     if changed:
@@ -107,8 +119,14 @@ def write_run(folder: Path, record: dict[str, Any]) -> None:
     """Write `run.json`, whole or not at all; of several processes the first does."""
     if processes()[0] != 0:
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / RUN_FILE, record)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / RUN_FILE, record)
+    except OSError as error:
+        raise InputError(
+            f"--out {folder}: cannot be written ({error.strerror or error}). Check the path and "
+            "the free space, or name another folder."
+        ) from error
 
 
 def plot_losses(history: list[dict[str, Any]], path: Path, score: str) -> None:

@@ -32,6 +32,7 @@ from hazardscribe.model.text_encoder import default_pooling, load_text_encoder
 from hazardscribe.objectives.alignment import AlignmentHead
 from hazardscribe.pairs.pixel_cache import PixelCache
 from hazardscribe.pairs.targets import detect_language, target_texts
+from hazardscribe.pairs.write import write_rejected
 from hazardscribe.training.batches import Collator, PairDataset
 from hazardscribe.training.callbacks import (
     EvaluateMissed,
@@ -39,6 +40,7 @@ from hazardscribe.training.callbacks import (
     Progress,
     StopOnSignal,
 )
+from hazardscribe.training.checks import check_run
 from hazardscribe.training.module import TrainingModule
 from hazardscribe.training.recipe import Recipe
 from hazardscribe.training.run import (
@@ -90,11 +92,7 @@ def train(
     """
     started = time.time()
     out = Path(out)
-    if not recipe.start:
-        raise InputError(
-            "recipe: start is empty. Name a model folder to start from: one that `hazardscribe "
-            "init` composed, or any image-text-to-text checkpoint."
-        )
+    check_run(recipe, out, resume)
     for split in ("train", "dev"):
         if not len(pairs[split]):
             raise InputError(f"the pairs hold no {split} rows; training needs train and dev")
@@ -109,6 +107,8 @@ def train(
         "data": {"digest": digest, **session.counts()},
     }
     write_run(out, record)
+    if pairs.rejected and processes()[0] == 0:
+        write_rejected(out, pairs.rejected)
     with StopOnSignal() as stop:
         trainer = session.trainer(stop)
         try:

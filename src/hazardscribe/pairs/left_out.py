@@ -1,0 +1,49 @@
+"""What reading left out, told so that it cannot be overlooked."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+
+from hazardscribe.pairs.records import Pairs, Rejected
+
+log = logging.getLogger(__name__)
+
+_SHOWN = 3
+
+
+def tell_left_out(pairs: Pairs) -> None:
+    """Log the left-out rows: how many for which reason, and the first of them.
+
+    A warning stands on top where more than half of the rows are lost: that is seldom the rows'
+    fault, and mostly a wrong photo folder or column.
+    """
+    if not pairs.rejected:
+        return
+    lost, read = pairs.rows_rejected, pairs.rows_read
+    if 2 * lost > read:
+        log.warning(
+            "MORE THAN HALF OF THE ROWS ARE LOST: %d of %d give no pair. Check the photo folder "
+            "and the columns before you go on.",
+            lost,
+            read,
+        )
+    log.info("left out: %s", counts_by_reason(pairs.rejected))
+    for one in pairs.rejected[:_SHOWN]:
+        log.info("left out: %s", in_words(one))
+    more = len(pairs.rejected) - _SHOWN
+    if more > 0:
+        log.info("left out: and %d more", more)
+
+
+def counts_by_reason(rejected: list[Rejected]) -> str:
+    """`photo_missing 3, empty_description 1`, the most frequent first."""
+    counts = Counter(one.reason for one in rejected).most_common()
+    return ", ".join(f"{reason} {count}" for reason, count in counts)
+
+
+def in_words(one: Rejected) -> str:
+    """Where a row or photo stood and why it gave no pair."""
+    row = "" if one.row is None else f" row {one.row}"
+    photo = f"{one.photo}: " if one.photo else ""
+    return f"{one.file}{row}: {photo}{one.detail}"

@@ -1,0 +1,61 @@
+"""What can be told of a training run before a photo is read: mistakes should cost no waiting."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from hazardscribe.errors import InputError
+from hazardscribe.files import check_writable, recover_folder
+from hazardscribe.model.folders import refuse_unusable
+from hazardscribe.training.recipe import Recipe
+from hazardscribe.training.run import check_folder, processes
+
+# Loggers that people use, with the modules of which one is needed and what to install.
+_LOGGERS = {
+    "tensorboard": (
+        ("tensorboard", "tensorboardX"),
+        'pip install ".[log]" in a clone of hazardscribe, or pip install tensorboard',
+    ),
+    "wandb": (("wandb",), "pip install wandb"),
+    "mlflow": (("mlflow",), "pip install mlflow"),
+    "swanlab": (("swanlab",), "pip install swanlab"),
+    "trackio": (("trackio",), "pip install trackio"),
+}
+
+
+def check_run(recipe: Recipe, out: Path, resume: bool = False) -> None:
+    """Check recipe and run folder without pairs and without loading a model.
+
+    Raises:
+        InputError: if `start`, the text encoder, a logger or the folder cannot be used.
+    """
+    if not recipe.start:
+        raise InputError(
+            "recipe: start is empty. Name a model folder to start from: one that `hazardscribe "
+            "init` composed, or any image-text-to-text checkpoint."
+        )
+    recover_folder(Path(recipe.start))
+    refuse_unusable(recipe.start)
+    if recipe.alignment.weight > 0 and recipe.alignment.text_encoder != "lsa":
+        refuse_unusable(recipe.alignment.text_encoder)
+    for name in recipe.report_to:
+        _check_logger(name)
+    check_folder(out, resume)
+    if processes()[0] == 0:
+        check_writable(out)
+
+
+def _check_logger(name: str) -> None:
+    from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
+
+    if name in ("none", "all"):
+        return
+    if name not in INTEGRATION_TO_CALLBACK:
+        raise InputError(
+            f"recipe: report_to names {name!r}, which transformers does not know; it knows "
+            f"{', '.join(sorted(INTEGRATION_TO_CALLBACK))}."
+        )
+    modules, remedy = _LOGGERS.get(name, ((), ""))
+    if modules and not any(importlib.util.find_spec(module) for module in modules):
+        raise InputError(f"recipe: report_to: {name} is not installed. Install it: {remedy}.")
