@@ -118,7 +118,7 @@ def broken(tmp_path, start) -> dict[str, Path]:
         ("evaluate --model {missing} --data {missing} --out {out} --rules {missing}", "rule file"),
         ("evaluate --model {start} --data {missing} --out {out} --batch_size 0", "at least 1"),
         ("describe {pairs} --model {missing} --out {table}", "was not written by `describe`"),
-        ("describe {pairs} --model {missing} --out {table}/a.csv", "cannot be written"),
+        ("describe {pairs} --model {missing} --out {table}/a.csv", "is a file"),
         ("describe {pairs} --model {start} --batch_size 0", "--batch_size 0: must be at least 1"),
         ("describe {pairs} --model {start} --device gpu", "--device gpu: is no device"),
         ("describe {pairs} --model {start} --device cuda:77", "--device cuda:77:"),
@@ -143,7 +143,7 @@ def test_what_cannot_be_used_ends_with_code_2_and_a_message(
     shown = capfd.readouterr().err
     assert message in shown
     assert "Traceback" not in shown
-    assert len(shown.splitlines()) <= 6
+    assert shown.count("\n") <= 6
     assert broken["table"].read_text() == "photo,description\n"
     assert not broken["out"].exists()
 
@@ -199,8 +199,8 @@ def test_a_file_error_that_nobody_foresaw_is_a_sentence(monkeypatch, capsys):
     def fail(*args, **kwargs):
         raise PermissionError(13, "Permission denied", "/locked/away")
 
-    monkeypatch.setattr(verbs, "init", fail)
-    assert cli.main(["init", "--out", "x"]) == 2
+    monkeypatch.setattr(verbs, "train", fail)
+    assert cli.main(["train", "--data", "x", "--start", "y"]) == 2
     assert "/locked/away: Permission denied" in capsys.readouterr().err
 
 
