@@ -283,7 +283,7 @@ def test_pickled_weights_and_foreign_code_are_never_loaded(load, tmp_path):
         load(str(folder))
     with pytest.raises(InputError, match="no such model folder"):
         load(str(tmp_path / "missing"))
-    with pytest.raises(InputError, match="could not be loaded"):
+    with pytest.raises(InputError, match="no such name in the local Hugging Face cache"):
         load("nobody/no-such-model")
 
 

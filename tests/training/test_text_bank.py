@@ -120,7 +120,7 @@ def test_a_folder_states_its_pooling(tmp_path):
 def test_what_is_no_text_encoder_is_refused(tmp_path):
     with pytest.raises(InputError, match="so it is not a model folder"):
         load_text_encoder(str(tmp_path), TEXTS)
-    with pytest.raises(InputError, match="could not be loaded"):
+    with pytest.raises(InputError, match="no such name in the local Hugging Face cache"):
         load_text_encoder("nobody/no-such-encoder", TEXTS)
 
 

@@ -83,9 +83,13 @@ def check_out(out: Path) -> None:
     if out.is_dir():
         raise InputError(f"--out {out}: is a folder; name a file in it")
     if out.exists() and not _is_ours(out):
+        why = (
+            "people may have gone on in this workbook"
+            if out.suffix.lower() == ".xlsx"
+            else "it was not written by `describe`"
+        )
         raise InputError(
-            f"--out {out}: already exists and was not written by `describe`; it is left as it is. "
-            "Name another file."
+            f"--out {out}: already exists and is left as it is, as {why}. Name another file."
         )
     check_writable(out.parent)
 

@@ -123,10 +123,12 @@ def test_a_ledger_that_ends_early_holds_what_was_described(tmp_path: Path) -> No
     with pytest.raises(KeyboardInterrupt):
         list(write_records(interrupted(), tmp_path / "l.xlsx"))
     assert len(see(tmp_path / "l.xlsx")[0].rows) == 2
-    stream = write_records(made, tmp_path / "l.xlsx", alternatives=False)
+    with pytest.raises(InputError, match="people may have gone on"):
+        list(write_records(made, tmp_path / "l.xlsx"))
+    stream = write_records(made, tmp_path / "closed.xlsx", alternatives=False)
     next(stream)
     stream.close()
-    [seen] = see(tmp_path / "l.xlsx")
+    [seen] = see(tmp_path / "closed.xlsx")
     assert (len(seen.rows), len(seen.header)) == (1, 5)
 
     def fails() -> Iterator[dict[str, Any]]:
@@ -134,8 +136,8 @@ def test_a_ledger_that_ends_early_holds_what_was_described(tmp_path: Path) -> No
         yield
 
     with pytest.raises(InputError, match="no model"):
-        list(write_records(fails(), tmp_path / "l.xlsx"))
-    assert len(see(tmp_path / "l.xlsx")[0].rows) == 1  # nothing came, so it is as it was
+        list(write_records(fails(), tmp_path / "nothing.xlsx"))
+    assert not (tmp_path / "nothing.xlsx").exists()
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
