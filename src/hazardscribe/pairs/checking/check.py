@@ -31,7 +31,7 @@ from hazardscribe.pairs.targets import detect_language, target_texts
 
 log = logging.getLogger(__name__)
 
-Extra = Callable[[Pairs, Sequence[str]], Sequence[Finding]]
+Extra = Callable[[Sequence[str]], Sequence[Finding]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +120,14 @@ def check(
         photos: folder of the photos, where it is not the table's.
         target: the text to learn, from the columns; what training is told.
         wording: YAML file of slips and empty phrases in place of the packaged one.
-        extra: gives further findings from the pairs and their texts, such as those on a model.
+        extra: gives further findings from the texts, such as those on a model.
         progress: show a progress bar.
 
     Raises:
         InputError: the pairs, the target or the wording cannot be used.
     """
+    chosen = None if wording is None else Path(wording)
+    load_wording("zh", chosen)  # a bad file is better known before the photos are read
     measures: dict[str, Measure] = {}
 
     def examine(photo: str) -> int | str:
@@ -145,14 +147,14 @@ def check(
     records = pairs.frame.to_dict("records")
     texts = target_texts(records, target)
     language = detect_language(texts)
-    words = load_wording(language, None if wording is None else Path(wording))
+    words = load_wording(language, chosen)
     subject = subject_of(pairs, texts, measures, language)
     findings = [
         *table_findings(subject),
         *duplicate_findings(subject),
         *photo_findings(subject),
         *text_findings(subject, words),
-        *(extra(pairs, texts) if extra else ()),
+        *(extra(texts) if extra else ()),
     ]
     findings.sort(key=lambda finding: SEVERITIES.index(finding.severity))
     return CheckReport(

@@ -41,12 +41,16 @@ class _Card:
     places: str
 
 
+def check_target(path: Path) -> None:
+    """Refuse a report of unknown kind, before an hour is spent on its content."""
+    if path.suffix.lower() not in (".html", ".json"):
+        raise InputError(f"{path}: a report ends with .html (for people) or .json (for machines)")
+
+
 def write_page(report: CheckReport, path: Path, *, sample: int, seed: int) -> Path:
     """Write the report by its suffix; see `CheckReport.write`."""
-    suffix = path.suffix.lower()
-    if suffix not in (".html", ".json"):
-        raise InputError(f"{path}: a report ends with .html (for people) or .json (for machines)")
-    if suffix == ".json":
+    check_target(path)
+    if path.suffix.lower() == ".json":
         text = json.dumps(report.to_json(), ensure_ascii=False, indent=2, default=str) + "\n"
     else:
         text = render(report, sample=sample, seed=seed)
