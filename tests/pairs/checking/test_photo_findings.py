@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest_checking import picture, text
+from made_photos import picture
 from PIL import Image, ImageEnhance, ImageFilter
 
 from hazardscribe.pairs.checking import photo_findings
@@ -94,20 +94,13 @@ def test_size_is_that_of_the_upright_photo(tmp_path):
     assert found.size == (tmp_path / "turned.jpg").stat().st_size
 
 
-@pytest.mark.parametrize(("name", "limit"), [("HUGE_PIXELS", 30_000), ("HUGE_BYTES", 100_000)])
+@pytest.mark.parametrize(("name", "limit"), [("HUGE_PIXELS", 40_000), ("HUGE_BYTES", 110_000)])
 def test_huge_photos(name, limit, lines, find, tmp_path, monkeypatch):
     monkeypatch.setattr(photo_findings, name, limit)
-    picture(5, (199, 150)).save(tmp_path / lines[5]["photo"])
-    for line in lines:
-        if line is not lines[5]:
-            path = tmp_path / line["photo"]
-            Image.open(path).resize((160, 128)).save(path)
-    (found,) = find(lines).values() if name == "HUGE_BYTES" else (None,)
-    if found is not None:
-        assert found.code == "photo_huge"
-        assert found.severity == "hint"
+    assert find(lines) == {}
     picture(5, (240, 200)).save(tmp_path / lines[5]["photo"])
-    assert find(lines)["photo_huge"].count == (1 if name == "HUGE_PIXELS" else 1)
+    assert find(lines)["photo_huge"].count == 1
+    assert find(lines)["photo_huge"].severity == "hint"
 
 
 @pytest.mark.parametrize(
@@ -141,4 +134,3 @@ def test_likeness_is_not_fooled_by_even_surfaces(tmp_path):
     a, b, copy = (measure_photo(Path(tmp_path, f"{name}.jpg")) for name in ("a", "b", "copy"))
     assert likeness(a, copy) > 0.95
     assert abs(likeness(a, b)) < 0.5
-    assert text(0) != text(7)
