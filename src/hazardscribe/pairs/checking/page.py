@@ -7,6 +7,7 @@ from the folder of the pairs on, and personal data in texts is masked: a report 
 from __future__ import annotations
 
 import json
+import os
 import random
 from collections import Counter
 from collections.abc import Sequence
@@ -88,7 +89,7 @@ def render(report: CheckReport, *, sample: int = 24, seed: int = 0) -> str:
         "summary": _summary(report),
         "levels": Counter(finding.severity for finding in report.findings),
         "findings": [
-            _section(number, f, language, small) for number, f in enumerate(report.findings)
+            _section(number, f, subject, small) for number, f in enumerate(report.findings)
         ],
         "splits": _splits(subject),
         "known": any(row.hazard is not None for row in rows),
@@ -142,13 +143,14 @@ def _summary(report: CheckReport) -> list[str]:
     return [first, f"{second}{'' if zh else ' '}{third}"]
 
 
-def _section(number: int, finding: Finding, language: str, small: Any) -> dict[str, Any]:
+def _section(number: int, finding: Finding, subject: Subject, small: Any) -> dict[str, Any]:
+    language = subject.language
     words = words_for(finding, language)
     cards = [
         _Card(
             [small(photo) for photo in example.photos],
             [_cut(mask_personal(text)) for text in example.texts],
-            mask_personal(note_for(words, example, language)),
+            _local(mask_personal(note_for(words, example, language)), subject.folder),
             _places(example.places, language),
         )
         for example in finding.examples
@@ -163,6 +165,11 @@ def _section(number: int, finding: Finding, language: str, small: Any) -> dict[s
         "rows": _places(finding.places[:_ROWS], language),
         "more": max(0, len(finding.places) - _ROWS),
     }
+
+
+def _local(note: str, folder: Path) -> str:
+    """A note whose paths start from the folder of the pairs: messages name photos in full."""
+    return note.replace(f"{folder}{os.sep}", "").replace(str(folder), ".")
 
 
 def _places(places: Sequence[Place], language: str) -> str:
