@@ -280,7 +280,7 @@ _EN: Mapping[str, Words] = {
         "Blurred photos",
         "Blurred even when scaled down to what a model sees. Leave them out unless the hazard can "
         "still be made out.",
-        "sharpness {sharpness} (at least 120)",
+        "sharpness {sharpness} (at least 100)",
     ),
     "photo_huge": Words(
         "Huge photos",
@@ -444,7 +444,7 @@ _ZH: Mapping[str, Words] = {
     "photo_blurred": Words(
         "模糊的照片",
         "缩小到模型所见的大小仍然模糊。除非还能看清隐患，否则不要使用。",
-        "清晰度 {sharpness}（至少 120）",
+        "清晰度 {sharpness}（至少 100）",
     ),
     "photo_huge": Words(
         "过大的照片",

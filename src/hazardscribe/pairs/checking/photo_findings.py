@@ -12,8 +12,8 @@ from hazardscribe.pairs.checking.subject import Row, Subject, places_of
 MIN_SIDE = 128
 """Shorter side in pixels below which a helmet a few metres away is a handful of pixels."""
 
-MIN_SHARPNESS = 120.0
-"""See `measure`: the least of 1,112 real photos has 690, clearly blurred copies less than 120."""
+MIN_SHARPNESS = 100.0
+"""See `measure`: the least of 1,112 real photos has 690, clearly blurred copies less than 100."""
 
 MAX_DARK = 40.0
 """Of a dark photo, 95 % of the area lies below. The darkest real night shots, on which people can
