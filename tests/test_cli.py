@@ -16,7 +16,7 @@ from hazardscribe import cli, verbs
 from hazardscribe.errors import TrainingDivergedError
 from hazardscribe.training.run import Run
 
-VERBS = ("demo", "init", "train", "evaluate", "describe", "export")
+VERBS = ("demo", "check", "init", "train", "evaluate", "describe", "export")
 
 
 def hazardscribe(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[bytes]:
@@ -107,6 +107,11 @@ def broken(tmp_path, start) -> dict[str, Path]:
         ),
         ("train --data {pairs} --steps many", "steps"),
         ("train --data {pairs} --start {start} --out {out} --resume", "no training run to resume"),
+        ("check {missing}", "missing"),
+        ("check {pairs} --model {missing}", "no such model folder"),
+        ("check {pairs} --model {pickled}", "Pickled weights"),
+        ("check {pairs} --out {out}.pdf", ".html"),
+        ("check {pairs} --fail-on often", "often"),
         ("init --out {start}", "already exists"),
         ("init --out {out}", "--data"),
         ("init --out {out} --vision {start} --llm {missing}", "cannot be composed"),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hazardscribe.errors import InputError, PhotoError
     from hazardscribe.pairs.read import Pairs, read_pairs
     from hazardscribe.training.recipe import Recipe
-    from hazardscribe.verbs import describe, export, init, train
+    from hazardscribe.verbs import check, describe, export, init, train
 
 __version__ = "0.1.0"
 
@@ -33,6 +33,7 @@ _HOMES = {
     "Pairs": "hazardscribe.pairs.read",
     "PhotoError": "hazardscribe.errors",
     "Recipe": "hazardscribe.training.recipe",
+    "check": "hazardscribe.verbs",
     "describe": "hazardscribe.verbs",
     "evaluate": "hazardscribe.describing.evaluate",
     "export": "hazardscribe.verbs",
@@ -49,6 +50,7 @@ __all__ = [
     "PhotoError",
     "Recipe",
     "__version__",
+    "check",
     "describe",
     "evaluate",
     "export",

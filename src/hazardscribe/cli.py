@@ -1,7 +1,7 @@
 """The command line: parses, calls the verbs, prints, sets the exit code. Nothing else.
 
-Exit codes: 0 done, 2 unusable input or arguments, 4 training diverged (the loss is no longer a
-number), 128 + n stopped by signal n (resumable).
+Exit codes: 0 done, 1 findings (`check`), 2 unusable input or arguments, 4 training diverged (the
+loss is no longer a number), 128 + n stopped by signal n (resumable).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from hazardscribe import __version__
 from hazardscribe.errors import InputError, TrainingDivergedError
 
-OK, UNUSABLE, DIVERGED = 0, 2, 4
+OK, FINDINGS, UNUSABLE, DIVERGED = 0, 1, 2, 4
 
 _DESCRIPTION = """\
 Learns from your own hazard photos and descriptions to write the description for a new photo.
@@ -40,6 +40,15 @@ def build_parser() -> Any:
 
     sub = add("demo", "Draw scenes, train a small model from scratch, evaluate it, show the result")
     sub.add_function_arguments(demo, skip={"say"})
+    sub = add("check", "Look over pairs before training on them; changes nothing")
+    sub.add_argument("pairs", type=Path, help="the pairs: a folder or a table")
+    sub.add_function_arguments(verbs.check, skip={"pairs", "progress"})
+    sub.add_argument(
+        "--fail-on",
+        choices=("error", "warning", "hint", "never"),
+        default="error",
+        help="end with code 1 where a finding is at least as bad as this",
+    )
     sub = add("init", "Compose a model to start from: a visual tower and a language model")
     sub.add_function_arguments(verbs.init)
     sub = add("train", "Train on pairs with a recipe (--config recipe.yaml)")
@@ -103,6 +112,19 @@ def _demo(options: dict[str, Any]) -> int:
     return OK
 
 
+def _check(options: dict[str, Any]) -> int:
+    from hazardscribe import verbs
+    from hazardscribe.pairs.checking.summary import summary_lines
+
+    least = options.pop("fail_on")
+    report = verbs.check(**options, progress=True)
+    for line in summary_lines(report):
+        print(line)
+    if options["out"] is not None:
+        print(f"report: {options['out']}")
+    return FINDINGS if report.failed(least) else OK
+
+
 def _init(options: dict[str, Any]) -> int:
     from hazardscribe import verbs
 
@@ -163,6 +185,7 @@ def _export(options: dict[str, Any]) -> int:
 
 _VERBS: dict[str, Callable[[dict[str, Any]], int]] = {
     "demo": _demo,
+    "check": _check,
     "init": _init,
     "train": _train,
     "evaluate": _evaluate,

@@ -99,6 +99,67 @@ def init(
     return out
 
 
+def check(
+    pairs: Any,
+    out: Path | None = None,
+    model: Path | None = None,
+    columns: dict[str, str] | None = None,
+    photos: Path | None = None,
+    target: str = "{description}",
+    wording: Path | None = None,
+    sample: int = 24,
+    seed: int = 0,
+    progress: bool = False,
+) -> Any:
+    """Look over pairs and change nothing; see `hazardscribe.pairs.checking.check.check`.
+
+    Args:
+        pairs: pairs, or anything that `read_pairs` reads.
+        out: report to write: `.html`, a self-contained page, or `.json`.
+        model: model folder to start from: does its processor crop, does it learn whole texts?
+        columns: role -> column, where photo, description or split have no usual name.
+        photos: folder of the photos, where it is not the table's.
+        target: which columns make up the text, as in training.
+        wording: YAML list of slips and empty phrases in place of the packaged one.
+        sample: random pairs that the page shows.
+        seed: of the sample.
+        progress: show a progress bar.
+
+    Returns:
+        A `CheckReport`: findings, `.failed(severity)`, `.write(path)`.
+
+    Raises:
+        InputError: the pairs or the model cannot be used, or the report cannot be written.
+    """
+    from hazardscribe.pairs.checking.check import check as check_pairs
+    from hazardscribe.pairs.checking.page import check_target
+
+    if out is not None:
+        check_target(Path(out))
+    if model is not None:
+        from hazardscribe.model.folders import refuse_unusable
+
+        refuse_unusable(model)
+
+    def on_model(texts: Sequence[str]) -> Any:
+        from hazardscribe.model.fitness import model_findings
+
+        return [] if model is None else model_findings(Path(model), texts, Recipe.max_text_tokens)
+
+    report = check_pairs(
+        pairs,
+        columns=columns,
+        photos=photos,
+        target=target,
+        wording=wording,
+        extra=on_model,
+        progress=progress,
+    )
+    if out is not None:
+        report.write(out, sample=sample, seed=seed)
+    return report
+
+
 def train(
     data: Any,
     recipe: Recipe,

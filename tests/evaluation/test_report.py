@@ -14,9 +14,10 @@ from PIL import Image
 from hazardscribe.errors import InputError
 from hazardscribe.evaluation import Case, evaluate_texts, write_report
 from hazardscribe.evaluation.notices import _ZH, reason_in
-from hazardscribe.evaluation.plots import element_plot, plot_language, score_plot
+from hazardscribe.evaluation.plots import element_plot, score_plot
 from hazardscribe.evaluation.report import difference
 from hazardscribe.evaluation.report_words import COUNTS, METRICS, WORDS
+from hazardscribe.pages import plot_language
 
 VOID = {"meta", "link", "img", "br", "input", "hr"}
 
@@ -216,7 +217,7 @@ def test_plots_have_no_chinese_without_a_font(cases, monkeypatch, recwarn):
     monkeypatch.setattr(font_manager.fontManager, "ttflist", [])
     assert plot_language("zh") == ("en", ["DejaVu Sans"])
     monkeypatch.undo()
-    monkeypatch.setattr("hazardscribe.evaluation.plots._CJK_FONTS", ())
+    monkeypatch.setattr("hazardscribe.pages._CJK_FONTS", ())
     result = evaluation(cases)
     for svg in (score_plot(result), element_plot(result)):
         assert svg.lstrip().startswith("<?xml")

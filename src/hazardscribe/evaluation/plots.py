@@ -1,31 +1,15 @@
-"""The report's two plots, as SVG text: no display, no global state, no font on the reader's side.
-
-Text is drawn as outlines. Chinese labels are used only where this machine has a font for them;
-otherwise the English names, never empty boxes.
-"""
+"""The report's two plots, as SVG text."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hazardscribe.evaluation.baselines import BASELINES
 from hazardscribe.evaluation.report_words import METRICS, WORDS
 from hazardscribe.evaluation.result import Evaluation, Score
+from hazardscribe.pages import plot_language, plot_style, svg_text
 
-_CJK_FONTS = (
-    "Noto Sans CJK SC",
-    "Noto Sans SC",
-    "Source Han Sans SC",
-    "Source Han Sans CN",
-    "PingFang SC",
-    "Microsoft YaHei",
-    "SimHei",
-    "WenQuanYi Micro Hei",
-    "WenQuanYi Zen Hei",
-    "Noto Sans CJK JP",
-)
 _COLOURS = {
     "model": "#1f5fa8",
     "most_frequent": "#c3cad3",
@@ -36,18 +20,6 @@ _BARS = ("hazard_f1", "balanced_accuracy", "element_f1", "rouge_l", "bleu_4")
 _BY_KIND = {"en": "F1 by kind of hazard (photos)", "zh": "各隐患类别的 F1（照片数）"}
 _NONE_RIGHT = {"en": "0 throughout: no kind was named rightly", "zh": "全为 0：没有说对任何类别"}
 _WIDTH = 5.4  # inches; at 72 dots an inch about a phone's width, so that labels stay legible
-
-
-def plot_language(language: str) -> tuple[str, list[str]]:
-    """The language that labels can be drawn in, and the fonts for it."""
-    if language == "zh":
-        from matplotlib import font_manager
-
-        installed = {font.name for font in font_manager.fontManager.ttflist}
-        for name in _CJK_FONTS:
-            if name in installed:
-                return "zh", [name, "DejaVu Sans"]
-    return "en", ["DejaVu Sans"]
 
 
 def score_plot(evaluation: Evaluation) -> str | None:
@@ -65,7 +37,7 @@ def score_plot(evaluation: Evaluation) -> str | None:
     groups = [group for group in groups if group]
     if not groups:
         return None
-    with _style(fonts):
+    with plot_style(fonts):
         from matplotlib.figure import Figure
 
         rows = [len(group) for group in groups]
@@ -77,7 +49,7 @@ def score_plot(evaluation: Evaluation) -> str | None:
                 axis.set_xlim(0, 1)
         figure.legend(*axes[0].get_legend_handles_labels(), loc="upper center", ncols=2)
         figure.tight_layout(rect=(0, 0, 1, 1 - 0.62 / figure.get_figheight()))
-        return _svg(figure)
+        return svg_text(figure)
 
 
 def element_plot(evaluation: Evaluation, most: int = 24) -> str | None:
@@ -94,7 +66,7 @@ def element_plot(evaluation: Evaluation, most: int = 24) -> str | None:
         f" ({score.support})"
         for name, score in rows
     ]
-    with _style(fonts):
+    with plot_style(fonts):
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(_WIDTH, 0.8 + 0.34 * len(rows)))
@@ -107,7 +79,7 @@ def element_plot(evaluation: Evaluation, most: int = 24) -> str | None:
         if not any(score.f1.value for _, score in rows):
             axis.text(0.5, (len(rows) - 1) / 2, _NONE_RIGHT[language], ha="center", va="center")
         figure.tight_layout()
-        return _svg(figure)
+        return svg_text(figure)
 
 
 def _bars(
@@ -136,37 +108,3 @@ def _draw(
     for place, score in zip(places, scores, strict=True):
         if score.low is not None and score.high is not None:
             axis.plot([score.low, score.high], [place] * 2, color="#26303b", lw=1.1, zorder=3)
-
-
-def _style(fonts: list[str]) -> Any:
-    import matplotlib as mpl
-
-    return mpl.rc_context(
-        {
-            "font.family": fonts,
-            "font.size": 9,
-            "svg.fonttype": "path",
-            "svg.hashsalt": "hazardscribe",
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "axes.spines.left": False,
-            "axes.edgecolor": "#9aa5b1",
-            "axes.grid": True,
-            "axes.grid.axis": "x",
-            "grid.color": "#e6eaef",
-            "ytick.left": False,
-            "legend.frameon": False,
-            "text.color": "#26303b",
-            "axes.labelcolor": "#26303b",
-            "xtick.color": "#52606d",
-            "ytick.color": "#26303b",
-        }
-    )
-
-
-def _svg(figure: Any) -> str:
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-
-    buffer = io.StringIO()
-    FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})
-    return buffer.getvalue()

@@ -7,9 +7,7 @@ name only, so that a report that is passed on does not tell where they lay.
 
 from __future__ import annotations
 
-import base64
 import difflib
-import io
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -25,8 +23,7 @@ from hazardscribe.evaluation.plots import element_plot, score_plot
 from hazardscribe.evaluation.report_words import COUNTS, METRICS, WORDS, summary
 from hazardscribe.evaluation.result import CaseScore, Evaluation, Score
 from hazardscribe.evaluation.tokens import chinese_pieces, normalise
-
-THUMBNAIL = 320  # pixels, longest side
+from hazardscribe.pages import data_url, render_page, thumbnail
 
 Piece = tuple[str, bool]  # text, and whether only one side has it
 
@@ -96,41 +93,37 @@ def render(
     photo_root: Path | None,
 ) -> str:
     """The page as text."""
-    import jinja2
-
-    source = (resources.files(__package__) / "report.html.j2").read_text(encoding="utf-8")
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    template = (resources.files(__package__) / "report.html.j2").read_text(encoding="utf-8")
     language = evaluation.language
     worst = sorted(evaluation.cases, key=lambda case: case.badness, reverse=True)[:max_cases]
     baselines = [name for name in BASELINES if evaluation.baselines.get(name) is not None]
-    return environment.from_string(source).render(
-        title=title,
-        words=WORDS[language],
-        evaluation=evaluation,
-        summary=summary(evaluation),
-        warnings=notices(
+    values = {
+        "title": title,
+        "words": WORDS[language],
+        "evaluation": evaluation,
+        "summary": summary(evaluation),
+        "warnings": notices(
             [case.prediction for case in evaluation.cases],
             evaluation.metrics,
             evaluation.baselines,
             language,
         ),
-        beware_first=shuffle_failed(evaluation.metrics),
-        baselines=baselines,
-        rows=list(_rows(evaluation, baselines)),
-        labels={name: score.label for name, score in evaluation.elements.items()},
-        counts=[
+        "beware_first": shuffle_failed(evaluation.metrics),
+        "baselines": baselines,
+        "rows": list(_rows(evaluation, baselines)),
+        "labels": {name: score.label for name, score in evaluation.elements.items()},
+        "counts": [
             (COUNTS[name][language == "zh"], value) for name, value in evaluation.counts.items()
         ],
-        plots=[
-            _data_url("image/svg+xml", svg.encode())
+        "plots": [
+            data_url("image/svg+xml", svg.encode())
             for svg in (score_plot(evaluation), element_plot(evaluation))
             if svg
         ],
-        cards=[_card(case, language, photo_root) for case in worst],
-        run=list(_flat(run or {})),
-    )
+        "cards": [_card(case, language, photo_root) for case in worst],
+        "run": list(_flat(run or {})),
+    }
+    return render_page(template, values)
 
 
 def _rows(evaluation: Evaluation, baselines: Sequence[str]) -> Any:
@@ -183,7 +176,7 @@ def _card(case: CaseScore, language: str, photo_root: Path | None) -> _Card:
     return _Card(
         case=case,
         name=PurePath(case.photo).name,
-        photo=_thumbnail(case.photo, photo_root),
+        photo=thumbnail(Path(case.photo) if photo_root is None else photo_root / case.photo),
         verdict=verdict,
         written=written,
         predicted=predicted,
@@ -215,24 +208,6 @@ def difference(first: Sequence[str], second: Sequence[str]) -> tuple[list[Piece]
             side += [(mark, tag != "equal")] if mark else []
             side += [(text[len(mark) :], False)] if len(mark) < len(text) else []
     return sides
-
-
-def _thumbnail(photo: str, root: Path | None) -> str | None:
-    """The photo as a small JPEG data URL; None when it cannot be read."""
-    from hazardscribe.pairs.photo import load_photo
-
-    path = Path(photo) if root is None else root / photo
-    try:
-        image = load_photo(path, bound=THUMBNAIL)
-    except (InputError, OSError):
-        return None  # the page shows a placeholder: one bad photo must not cost the report
-    buffer = io.BytesIO()
-    image.save(buffer, format="JPEG", quality=80, optimize=True)
-    return _data_url("image/jpeg", buffer.getvalue())
-
-
-def _data_url(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Any:

@@ -171,6 +171,21 @@ def photo_digest(source: str | Path | bytes) -> str:
         raise _unreadable(_name(source), error) from error
 
 
+def photo_size(
+    source: str | Path | bytes, *, limits: PhotoLimits = DEFAULT_LIMITS
+) -> tuple[int, int]:
+    """Width and height in pixels of the upright photo, from its header alone.
+
+    Raises:
+        PhotoError: the header cannot be used, as in `load_photo`.
+    """
+    name = _name(source)
+    with _open_bytes(source, name, limits) as stream:
+        image = _open_header(stream, name, limits)
+        width, height = image.size
+        return (height, width) if _orientation(image) >= 5 else (width, height)
+
+
 def photo_suffix(head: bytes) -> str:
     """File suffix that fits a photo's first bytes (`.jpg`, `.png` ...), `.bin` when unknown."""
     return _SUFFIXES.get(_sniff(head) or "", ".bin")

@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 import os
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +57,7 @@ def read_pairs(
     dev_share: float = 0.15,
     seed: int = 0,
     check_photos: bool = True,
+    examine: Callable[[str], int | str] | None = None,
     progress: bool = False,
 ) -> Pairs:
     """Read pairs from a table, a dataset folder or a folder of photos with a table.
@@ -73,6 +74,10 @@ def read_pairs(
         seed: of the division into splits.
         check_photos: decode every photo once, to reject unreadable ones and to keep
             near-duplicates in one split. Without it only equal paths are kept together.
+        examine: called with the path of each photo, from several threads, where a caller wants
+            to see more of the photos while they are decoded. Gives the photo's likeness: a 64-bit
+            difference hash, or a text that only equal photos share; raises `PhotoError` for one
+            that cannot be used.
         progress: show a progress bar while photos are checked.
 
     Raises:
@@ -93,7 +98,7 @@ def read_pairs(
     tokens: dict[str, int | str | None] = {}
     if check_photos:
         distinct = list(dict.fromkeys(photo for draft in drafts for photo, _ in draft.photos))
-        tokens, failures = _check_photos(distinct, progress)
+        tokens, failures = _check_photos(distinct, examine or _likeness, progress)
         for draft in drafts:
             for photo, name in draft.photos:
                 if photo in failures:
@@ -197,16 +202,23 @@ def is_empty(text: str) -> bool:
 
 
 def _check_photos(
-    photos: list[str], progress: bool
+    photos: list[str], examine: Callable[[str], int | str], progress: bool
 ) -> tuple[dict[str, int | str | None], dict[str, PhotoError]]:
     """Decode each photo small: its likeness token (hash, or digest when flat), or its error."""
     from tqdm import tqdm
 
     tokens: dict[str, int | str | None] = {}
     failures: dict[str, PhotoError] = {}
+
+    def look(photo: str) -> int | str | PhotoError:
+        try:
+            return examine(photo)
+        except PhotoError as error:
+            return error
+
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         results = tqdm(
-            pool.map(_likeness, photos),
+            pool.map(look, photos),
             total=len(photos),
             desc="checking photos",
             unit="photo",
@@ -220,15 +232,12 @@ def _check_photos(
     return tokens, failures
 
 
-def _likeness(photo: str) -> int | str | PhotoError:
+def _likeness(photo: str) -> int | str:
     from hazardscribe.pairs.near_duplicates import HASH_BOUND, difference_hash
     from hazardscribe.pairs.photo import load_photo, photo_digest
 
-    try:
-        found = difference_hash(load_photo(photo, bound=HASH_BOUND))
-        return photo_digest(photo) if found is None else found
-    except PhotoError as error:
-        return error
+    found = difference_hash(load_photo(photo, bound=HASH_BOUND))
+    return photo_digest(photo) if found is None else found
 
 
 def _splits(

@@ -1,0 +1,52 @@
+"""Whether a model to start from fits the pairs: findings that `hazardscribe check --model` adds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hazardscribe.errors import InputError
+from hazardscribe.files import recover_folder
+from hazardscribe.model.folders import LOADING, UNLOADABLE, refuse_unusable
+from hazardscribe.pairs.checking.findings import Finding
+
+
+def model_findings(model: Path, texts: Sequence[str], max_text_tokens: int) -> list[Finding]:
+    """What of the pairs the model would not see or not learn; only its processor is loaded.
+
+    Args:
+        model: model folder.
+        texts: the descriptions.
+        max_text_tokens: where training cuts them.
+
+    Raises:
+        InputError: the folder is no model folder or has no processor.
+    """
+    from transformers import AutoProcessor
+
+    from hazardscribe.model.prompting import crops
+
+    recover_folder(model)
+    refuse_unusable(model)
+    try:
+        processor = AutoProcessor.from_pretrained(model, **LOADING)
+    except UNLOADABLE as error:
+        raise InputError(
+            f"{model}: its processor could not be loaded: {error}\n"
+            "Name a folder that `hazardscribe init` or `hazardscribe train` wrote, or any "
+            "image-text-to-text checkpoint."
+        ) from error
+    if not hasattr(processor, "image_processor") or not hasattr(processor, "tokenizer"):
+        raise InputError(
+            f"{model}: has no processor for photos and text; name an image-text-to-text model"
+        )
+    found: list[Finding] = []
+    if crops(processor):
+        found.append(Finding("model_crops", "warning", 1, "model", values={"model": model.name}))
+    different = list(dict.fromkeys(texts))
+    lengths = [len(ids) for ids in processor.tokenizer(different)["input_ids"]]
+    cut = [length for length in lengths if length > max_text_tokens]
+    if cut:
+        values = {"limit": max_text_tokens, "longest": max(cut)}
+        found.append(Finding("model_cuts_text", "warning", len(cut), "texts", values=values))
+    return found
