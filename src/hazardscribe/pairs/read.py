@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hazardscribe.errors import InputError, PhotoError
-from hazardscribe.pairs.columns import check_roles
+from hazardscribe.pairs.columns import check_roles, unique_names
 from hazardscribe.pairs.finder import PhotoFinder
 from hazardscribe.pairs.records import FIRST_COLUMNS, Pairs, Rejected, short_name
 from hazardscribe.pairs.splits import (
@@ -308,18 +308,13 @@ def _other_columns(table: Table) -> dict[str, int]:
     """Name in the frame -> position in the table, for the columns that play no role."""
     taken = set(table.roles.values())
     provenance = _has_provenance(table)
-    result: dict[str, int] = {}
-    for position, name in enumerate(table.names):
-        if position in taken or (provenance and name in FIRST_COLUMNS[3:]):
-            continue
-        name = name or f"column_{position + 1}"
-        if name in FIRST_COLUMNS:
-            name = f"source_{name}"
-        unique, copy = name, 2
-        while unique in result:
-            unique, copy = f"{name}_{copy}", copy + 1
-        result[unique] = position
-    return result
+    positions = [
+        position
+        for position, name in enumerate(table.names)
+        if position not in taken and not (provenance and name in FIRST_COLUMNS[3:])
+    ]
+    named = [table.names[position] or f"column_{position + 1}" for position in positions]
+    return dict(zip(unique_names(named), positions, strict=True))
 
 
 def _has_provenance(table: Table) -> bool:
