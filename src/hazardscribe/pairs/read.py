@@ -31,6 +31,7 @@ from hazardscribe.pairs.splits import (
     DEV,
     TRAIN,
     VALIDATION,
+    Linked,
     divide,
     read_split,
     settle_names,
@@ -270,20 +271,11 @@ def _group(drafts: list[_Draft], tokens: Mapping[str, int | str | None]) -> list
         photo: token if isinstance(token, str) else number
         for photo, token, number in zip(photos, likeness, numbers, strict=True)
     }
-    above: dict[int | str, int | str] = {}
-
-    def find(item: int | str) -> int | str:
-        while above.setdefault(item, item) != item:
-            above[item] = above[above[item]]
-            item = above[item]
-        return item
-
+    linked = Linked()
     for draft in drafts:
-        first = find(alike[draft.photos[0][0]])
-        for photo, _ in draft.photos[1:]:
-            above[find(alike[photo])] = first
-    order: dict[int | str, int] = {}
-    return [order.setdefault(find(alike[d.photos[0][0]]), len(order)) for d in drafts]
+        for photo, _ in draft.photos:
+            linked.link(alike[draft.photos[0][0]], alike[photo])
+    return linked.numbers(alike[draft.photos[0][0]] for draft in drafts)
 
 
 def _frame(drafts: list[_Draft], splits: list[str], tables: list[Table]) -> pd.DataFrame:

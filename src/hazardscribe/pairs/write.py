@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from hazardscribe.errors import InputError
@@ -55,38 +55,54 @@ def _copy_photo(photo: Path, target: Path) -> str:
     """Put the photo under its digest, if it is not there; its path relative to the target."""
     digest = photo_digest(photo)
     with photo.open("rb") as stream:
-        name = f"photos/{digest[:24]}{photo_suffix(stream.read(1024))}"
+        name = photo_name(digest, stream.read(1024))
     copy = target / name
     if not copy.is_file() or copy.stat().st_size != photo.stat().st_size:
         _whole(copy, lambda path: shutil.copyfile(photo, path))
     return name
 
 
+def photo_name(digest: str, head: bytes) -> str:
+    """Where a photo lies in a folder of pairs: under its digest, with the suffix that fits it."""
+    return f"photos/{digest[:24]}{photo_suffix(head)}"
+
+
 def _write_table(path: Path, pairs: Pairs, places: dict[str, str]) -> None:
+    names = [*FIRST_COLUMNS, *(str(name) for name in pairs.frame if name not in FIRST_COLUMNS)]
+    columns = [pairs.frame[name].tolist() for name in names]
+    columns[0] = [places[photo] for photo in columns[0]]
+    write_columns(path, names, columns)
+
+
+def write_columns(path: Path, names: Sequence[str], columns: Sequence[list]) -> None:
+    """Write the Parquet file of pairs: text, and `row_number` as an integer."""
     import pyarrow as pa  # type: ignore[import-untyped]
     import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
-    names = [*FIRST_COLUMNS, *(str(name) for name in pairs.frame if name not in FIRST_COLUMNS)]
     kinds = {"row_number": pa.int64()}
     schema = pa.schema(
         [(name, kinds.get(name, pa.string())) for name in names], metadata={PAIRS_KEY: b"1"}
     )
-    columns = [pairs.frame[name].tolist() for name in names]
-    columns[0] = [places[photo] for photo in columns[0]]
     arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
     pq.write_table(pa.Table.from_arrays(arrays, schema=schema), path, compression="zstd")
 
 
 def _write_rejected(path: Path, rejected: list[Rejected]) -> None:
+    head = ("file", "row", "photo", "reason", "detail")
+    lines = ((one.file, one.row, one.photo, one.reason, one.detail) for one in rejected)
+    write_list(path, head, lines)
+
+
+def write_list(
+    path: Path, head: Sequence[str], lines: Iterable[Sequence[str | int | None]]
+) -> None:
+    """Write a CSV that opens rightly in a spreadsheet and in which no text is a formula."""
     # With a byte-order mark, which Excel needs to see that this is UTF-8.
     with path.open("w", encoding="utf-8-sig", newline="") as stream:
         writer = csv.writer(stream)
-        writer.writerow(["file", "row", "photo", "reason", "detail"])
-        for one in rejected:
-            row = "" if one.row is None else one.row
-            writer.writerow(
-                [_plain(one.file), row, _plain(one.photo), one.reason, _plain(one.detail)]
-            )
+        writer.writerow(head)
+        for line in lines:
+            writer.writerow([_plain(cell) if isinstance(cell, str) else cell for cell in line])
 
 
 def _plain(text: str) -> str:
