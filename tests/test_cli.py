@@ -16,7 +16,7 @@ from hazardscribe import cli, verbs
 from hazardscribe.errors import TrainingDivergedError
 from hazardscribe.training.run import Run
 
-VERBS = ("demo", "init", "train", "evaluate", "describe")
+VERBS = ("demo", "import", "init", "train", "evaluate", "describe")
 
 
 def hazardscribe(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[bytes]:

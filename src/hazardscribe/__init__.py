@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hazardscribe.describing.describer import Describer, Description
     from hazardscribe.describing.evaluate import evaluate
     from hazardscribe.errors import InputError, PhotoError
+    from hazardscribe.pairs.ledger.importing import import_ledger
     from hazardscribe.pairs.read import Pairs, read_pairs
     from hazardscribe.training.recipe import Recipe
     from hazardscribe.verbs import describe, init, train
@@ -35,6 +36,7 @@ _HOMES = {
     "Recipe": "hazardscribe.training.recipe",
     "describe": "hazardscribe.verbs",
     "evaluate": "hazardscribe.describing.evaluate",
+    "import_ledger": "hazardscribe.pairs.ledger.importing",
     "init": "hazardscribe.verbs",
     "read_pairs": "hazardscribe.pairs.read",
     "train": "hazardscribe.verbs",
@@ -50,6 +52,7 @@ __all__ = [
     "__version__",
     "describe",
     "evaluate",
+    "import_ledger",
     "init",
     "read_pairs",
     "train",

@@ -1,6 +1,6 @@
 """The command line: parses, calls the verbs, prints, sets the exit code. Nothing else.
 
-Exit codes: 0 done, 2 unusable input or arguments, 4 training diverged (the loss is no longer a
+Exit codes: 0 done, 2 unusable input or arguments, 3 rejects under --strict, 4 training diverged (the loss is no longer a
 number), 128 + n stopped by signal n (resumable).
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 from hazardscribe import __version__
 from hazardscribe.errors import InputError, TrainingDivergedError
 
-OK, UNUSABLE, DIVERGED = 0, 2, 4
+OK, UNUSABLE, REJECTED, DIVERGED = 0, 2, 3, 4
 
 _DESCRIPTION = """\
 Learns from your own hazard photos and descriptions to write the description for a new photo.
@@ -41,6 +41,10 @@ def build_parser() -> Any:
 
     sub = add("demo", "Draw scenes, train a small model from scratch, evaluate it, show the result")
     sub.add_function_arguments(demo, skip={"say"})
+    sub = add("import", "Turn a ledger (Excel, CSV, zip) into clean pairs, every row accounted for")
+    sub.add_argument("ledger", type=Path, help="workbook, CSV, zip of ledgers and photos, folder")
+    sub.add_function_arguments(verbs.import_ledger, skip={"ledger", "progress", "say"})
+    sub.add_argument("--strict", type=bool, default=False, help="exit code 3 if records are lost")
     sub = add("init", "Compose a model to start from: a visual tower and a language model")
     sub.add_function_arguments(verbs.init)
     sub = add("train", "Train on pairs with a recipe (--config recipe.yaml)")
@@ -86,6 +90,19 @@ def _demo(options: dict[str, Any]) -> int:
     evaluation = demo(**options)
     _print_scores(evaluation)
     print(f"report: {options['out'] / 'report.html'}")
+    return OK
+
+
+def _import(options: dict[str, Any]) -> int:
+    from hazardscribe import verbs
+
+    strict = options.pop("strict")
+    imported = verbs.import_ledger(**options, progress=sys.stderr.isatty(), say=print)
+    if imported.folder is not None:
+        print(f"pairs: {imported.folder}; report: {imported.folder / 'report.html'}")
+    if strict and imported.findings:
+        print(f"{imported.findings} rows or pictures were left out (--strict)", file=sys.stderr)
+        return REJECTED
     return OK
 
 
@@ -138,6 +155,7 @@ def _describe(options: dict[str, Any]) -> int:
 
 _VERBS: dict[str, Callable[[dict[str, Any]], int]] = {
     "demo": _demo,
+    "import": _import,
     "init": _init,
     "train": _train,
     "evaluate": _evaluate,
@@ -167,11 +185,19 @@ def _cell(score: Any) -> str:
     return f"{score.value:.3f} [{score.low:.3f}, {score.high:.3f}]"
 
 
+_DASHED = frozenset(("dry_run", "split_numbered", "keep_unseeable"))
+
+
 def _flags(arguments: list[str]) -> list[str]:
     """`--resume` alone means `--resume true`, as people expect of a switch."""
-    switches = {"--resume"}
+    switches = {
+        *("--resume", "--strict"),
+        *("--dry_run", "--split_numbered", "--keep_unseeable"),
+    }
     result = []
     for i, argument in enumerate(arguments):
+        if argument.startswith("--") and argument.replace("-", "_")[2:] in _DASHED:
+            argument = "--" + argument[2:].replace("-", "_")  # as most programs write them
         result.append(argument)
         following = arguments[i + 1].lower() if i + 1 < len(arguments) else ""
         if argument in switches and following not in ("true", "false", "yes", "no"):
