@@ -1,0 +1,79 @@
+"""What a workbook is made of, as plain values. Rows and columns count from 1, as Excel shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+MAX_ROWS = 1_048_576
+MAX_COLUMNS = 16_384
+
+Form = Literal["floating", "wps", "in_cell", "unplaced"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A worksheet (chart and macro sheets are left out).
+
+    Attributes:
+        name: as on its tab.
+        hidden: hidden by the user or by a program.
+        position: 0-based place among the sheets of the workbook that are read.
+    """
+
+    name: str
+    hidden: bool
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row that the file holds; rows that were never touched are not in it.
+
+    Attributes:
+        number: 1-based, as Excel shows it.
+        cells: text of the cells from column A on; empty cells are "", those at the end are left
+            out. A cell that is a picture is "".
+        hidden: by the user or by a filter.
+    """
+
+    number: int
+    cells: tuple[str, ...]
+    hidden: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CellRange:
+    """A rectangle of cells, 1-based and inclusive."""
+
+    first_row: int
+    first_column: int
+    last_row: int
+    last_column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture and the cells that it belongs to.
+
+    Attributes:
+        sheet: name of the sheet, "" when unplaced.
+        row: 1-based row with the largest share of the picture; 0 when unplaced.
+        column: likewise.
+        last_row: last row of which the picture covers at least half.
+        last_column: likewise.
+        form: how the file stores it: `floating` over the cells, in a cell by `wps` (DISPIMG), in a
+            cell by Microsoft 365 (`in_cell`), or `unplaced` (background, header, left-over).
+        member: name of the file inside the workbook, "" if there is none.
+        problem: (reason, detail) when it cannot be used: `picture_format`, `picture_missing`,
+            `picture_linked`, `picture_damaged`, `picture_too_large`.
+    """
+
+    sheet: str
+    row: int
+    column: int
+    last_row: int
+    last_column: int
+    form: Form
+    member: str
+    problem: tuple[str, str] | None

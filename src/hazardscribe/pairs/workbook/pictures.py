@@ -1,0 +1,254 @@
+"""From a place that shows a picture to the file that holds it, and what may be wrong with that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from xml.etree.ElementTree import Element
+
+from hazardscribe.errors import InputError
+from hazardscribe.pairs.photo import DEFAULT_LIMITS, SUPPORTED, photo_suffix
+from hazardscribe.pairs.workbook.geometry import Box
+from hazardscribe.pairs.workbook.package import Package, Relation
+from hazardscribe.pairs.workbook.safe_xml import attribute, child, local, text
+from hazardscribe.pairs.workbook.sheet_reader import Layout
+
+Problem = tuple[str, str]
+Place = tuple[int, int, int, int]
+"""Row, column, last row, last column; 1-based."""
+
+_FOREIGN = {
+    b"\xd7\xcd\xc6\x9a": "a WMF drawing",
+    b"\x01\x00\x09\x00": "a WMF drawing",
+    b"\x1f\x8b": "a compressed EMF or WMF drawing",
+    b"\xd0\xcf\x11\xe0": "an embedded Office object",
+    b"PK\x03\x04": "an embedded Office file",
+    b"%PDF-": "a PDF",
+    b"8BPS": "a Photoshop file",
+    b"\0\0\0\x0cjP": "a JPEG 2000 picture",
+    b"II\xbc\x01": "a JPEG XR picture",
+}
+
+
+def media(package: Package, relation: Relation | None, missing: str) -> tuple[str, Problem | None]:
+    """Name of the file that a relation leads to, and its problem if it has one."""
+    if relation is None:
+        return "", ("picture_missing", missing)
+    if not relation.target:
+        return "", (
+            "picture_linked",
+            f"it is only a link to {relation.address[:300]}; insert the picture itself",
+        )
+    if not package.has(relation.target):
+        return "", (
+            "picture_missing",
+            f"{relation.target[:300]} is not in the workbook any more; insert the picture again",
+        )
+    return package.member(relation.target), media_problem(package, relation.target)
+
+
+def media_problem(package: Package, part: str) -> Problem | None:
+    """What makes a file unfit as a photo, as far as its size and first bytes tell."""
+    size = package.size(part)
+    if size == 0:
+        return "picture_damaged", f"{part} is empty (0 bytes); insert the picture again"
+    if size > DEFAULT_LIMITS.max_bytes:
+        limit = DEFAULT_LIMITS.max_bytes >> 20
+        return "picture_too_large", f"{part} has {size >> 20} MiB; the limit is {limit} MiB"
+    try:
+        head = package.head(part)
+    except InputError as error:
+        return "picture_damaged", str(error)
+    if photo_suffix(head) != ".bin":
+        return None
+    return "picture_format", (
+        f"{part} is {_foreign(head)}, which is no photo; insert it as one of {SUPPORTED}"
+    )
+
+
+def _foreign(head: bytes) -> str:
+    if head[:4] == b"\x01\0\0\0" and head[40:44] == b" EMF":
+        return "an EMF drawing"
+    if head[4:8] == b"ftyp":
+        return "a HEIC, AVIF or video file"
+    if b"<svg" in head.lower():
+        return "an SVG drawing"
+    return next((kind for start, kind in _FOREIGN.items() if head.startswith(start)), "unknown")
+
+
+# --- floating over the cells -----------------------------------------------------------------
+
+
+def floating(package: Package, part: str, layout: Layout) -> Iterator[tuple[Place, list[str]]]:
+    """Place and relation ids of each picture of a drawing.
+
+    The first id is the picture's own; others are further renderings of it (SVG, originals of
+    edited pictures). Pictures whose anchor says nothing of use are left out.
+    """
+    for anchor in package.children(part):
+        with package.reading(part):
+            for inner in _flat([anchor]):
+                found = _anchor(inner, layout)
+                if found is None:
+                    continue
+                box, corner = found
+                for ids, own in _pictures(inner, box):
+                    yield _place(own, corner, layout), ids
+
+
+def _anchor(anchor: Element, layout: Layout) -> tuple[Box, tuple[int, int]] | None:
+    """The rectangle of an anchor, and the cell (from 0) that it starts in."""
+    kind = local(anchor.tag)
+    if kind == "absoluteAnchor":
+        start = child(anchor, "pos")
+        if start is None:
+            return None
+        left, top = _number(start, "x"), _number(start, "y")
+        corner = (layout.rows.at(top), layout.columns.at(left))
+    elif kind in ("oneCellAnchor", "twoCellAnchor"):
+        start = child(anchor, "from")
+        if start is None or child(start, "row") is None:
+            return None
+        left, top, corner = _point(start, layout)
+    else:
+        return None
+    if kind == "twoCellAnchor":
+        stop = child(anchor, "to")
+        if stop is None:
+            return Box(left, top, left, top), corner
+        right, bottom, _ = _point(stop, layout)
+    else:
+        extent = child(anchor, "ext")
+        width = _number(extent, "cx") if extent is not None else 0.0
+        height = _number(extent, "cy") if extent is not None else 0.0
+        right, bottom = left + width, top + height
+    return Box(left, top, right, bottom), corner
+
+
+def _point(element: Element, layout: Layout) -> tuple[float, float, tuple[int, int]]:
+    values = {
+        name: float(text(child(element, name)).strip() or 0)
+        for name in ("row", "rowOff", "col", "colOff")
+    }
+    row = int(min(max(values["row"], 0), 1_048_575))
+    column = int(min(max(values["col"], 0), 16_383))
+    left = layout.columns.place(column, values["colOff"])
+    return left, layout.rows.place(row, values["rowOff"]), (row, column)
+
+
+def _place(box: Box, corner: tuple[int, int], layout: Layout) -> Place:
+    """Hidden cells have no size: a picture that lies in them alone stays in its first cell."""
+    row, last_row = corner[0], corner[0]
+    if box.bottom > box.top:
+        row, last_row = layout.rows.covered(box.top, box.bottom)
+    column, last_column = corner[1], corner[1]
+    if box.right > box.left:
+        column, last_column = layout.columns.covered(box.left, box.right)
+    return row + 1, column + 1, last_row + 1, last_column + 1
+
+
+def _pictures(element: Element, box: Box) -> Iterator[tuple[list[str], Box]]:
+    """Relation ids and rectangle of each picture below an anchor or a group."""
+    for below in _flat(element):
+        kind = local(below.tag)
+        if kind == "grpSp":
+            frame = child(below, "grpSpPr", "xfrm")
+            for inner in _flat(below):
+                yield from _pictures_in_group(inner, frame, box)
+        else:
+            yield from _single(below, kind, box)
+
+
+def _pictures_in_group(
+    element: Element, frame: Element | None, box: Box
+) -> Iterator[tuple[list[str], Box]]:
+    kind = local(element.tag)
+    own = child(element, "grpSpPr" if kind == "grpSp" else "spPr", "xfrm")
+    box = _within(own, frame, box)
+    if kind == "grpSp":
+        for below in _flat(element):
+            yield from _pictures_in_group(below, own, box)
+    else:
+        yield from _single(element, kind, box)
+
+
+def _single(element: Element, kind: str, box: Box) -> Iterator[tuple[list[str], Box]]:
+    """A picture, or a shape that is filled with one."""
+    if kind == "pic":
+        fill = child(element, "blipFill")
+    elif kind == "sp":
+        fill = child(element, "spPr", "blipFill")
+    else:
+        return
+    if fill is not None and (ids := blip_ids(fill)):
+        yield ids, box
+
+
+def blip_ids(fill: Element) -> list[str]:
+    """Relation ids of a picture fill; the embedded file comes before a link to its origin."""
+    blip = child(fill, "blip")
+    if blip is None:
+        return []
+    own = [attribute(blip, "embed"), attribute(blip, "link")]
+    further = [
+        attribute(below, name)
+        for below in blip.iter()
+        if below is not blip
+        for name in ("embed", "link")
+    ]
+    return [relation for relation in (*own, *further) if relation]
+
+
+def _within(own: Element | None, frame: Element | None, box: Box) -> Box:
+    """The rectangle of a group's member, whose coordinates are the group's own."""
+    if own is None or frame is None:
+        return box
+    parts = [child(frame, "chOff"), child(frame, "chExt"), child(own, "off"), child(own, "ext")]
+    shift, extent, offset, size = parts
+    if shift is None or extent is None or offset is None or size is None:
+        return box
+    width, height = _number(extent, "cx"), _number(extent, "cy")
+    if width <= 0 or height <= 0:
+        return box
+    left = (_number(offset, "x") - _number(shift, "x")) / width
+    top = (_number(offset, "y") - _number(shift, "y")) / height
+    return box.part(
+        left, top, left + _number(size, "cx") / width, top + _number(size, "cy") / height
+    )
+
+
+def _flat(elements: Element | list[Element]) -> Iterator[Element]:
+    """The elements, with alternatives replaced by the first branch that holds a picture."""
+    for element in elements:
+        if local(element.tag) != "AlternateContent":
+            yield element
+            continue
+        branches = [b for b in element if local(b.tag) in ("Choice", "Fallback")]
+        for branch in branches:
+            if any(local(below.tag) == "blip" for below in branch.iter()):
+                yield from _flat(branch)
+                break
+
+
+def _number(element: Element, name: str) -> float:
+    value = float(attribute(element, name) or 0)
+    return value if abs(value) < 1e15 else 0.0
+
+
+# --- in the cells of WPS ---------------------------------------------------------------------
+
+
+def wps_pictures(package: Package, part: str) -> Mapping[str, list[Relation]]:
+    """Picture id -> what it leads to, from `cellimages.xml`; by name, never by order."""
+    relations = package.relations(part)
+    found: dict[str, list[Relation]] = {}
+    for element in package.children(part):
+        for picture in element.iter():
+            if local(picture.tag) != "pic":
+                continue
+            name = child(picture, "nvPicPr", "cNvPr")
+            fill = child(picture, "blipFill")
+            if name is None or fill is None:
+                continue
+            ids = [relations[i] for i in blip_ids(fill) if i in relations]
+            found.setdefault(attribute(name, "name").strip().upper(), ids)
+    return found
