@@ -1,7 +1,7 @@
 """The command line: parses, calls the verbs, prints, sets the exit code. Nothing else.
 
-Exit codes: 0 done, 2 unusable input or arguments, 3 rejects under --strict, 4 training diverged (the loss is no longer a
-number), 128 + n stopped by signal n (resumable).
+Exit codes: 0 done, 2 unusable input or arguments, 3 rejects under --strict, 4 training diverged
+(the loss is no longer a number), 128 + n stopped by signal n (resumable).
 """
 
 from __future__ import annotations

@@ -551,10 +551,12 @@ def _name(picture: Picture) -> str:
     )
 
 
-def no_header(source: str, seen: Sequence[str]) -> InputError:
-    """No sheet has a header."""
+def no_header(source: str, seen: Sequence[str], wanted: str = "") -> InputError:
+    """No sheet has a header; `wanted` is the description's column as the user named it."""
     names = ", ".join(repr(name) for name in seen) or "none"
+    missing = f"there is no single column {wanted!r}, named for" if wanted else "no column for"
+    found = "" if wanted else " was found"
     return InputError(
-        f"{source}: no column for the description was found. Columns seen: {names}. Name the right "
+        f"{source}: {missing} the description{found}. Columns seen: {names}. Name the right "
         'one: --columns.description "..." or, in Python, columns={"description": "..."}'
     )

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+
 from hazardscribe.errors import InputError
 from hazardscribe.files import new_folder
 from hazardscribe.pairs.columns import LEDGER_ROLES, check_roles
@@ -144,7 +145,7 @@ def _read(
             f"{', '.join(repr(note.sheet) for note in gatherer.sheets) or 'none'}"
         )
     if not any(note.columns for note in gatherer.sheets):
-        raise no_header(str(source), gatherer.seen)
+        raise no_header(str(source), gatherer.seen, options.columns.get("description", ""))
     if options.group and not gatherer.grouped:
         raise InputError(
             f"split: there is no column {options.group!r} to group by. Roles and columns: "

@@ -33,6 +33,7 @@ _SIGNATURE = re.compile(
     r"|(?:signatures?|signed(?: by)?|prepared by|checked by|approved by|reviewed by|inspected by)\b"
 )
 _NOTE = re.compile(r"(?:备\s*注|注|说明|填表说明|注意事项?|notes?|remarks?)\s*\d*\s*:")
+_COUNT = re.compile(r"\s*\d+\s*(?:项|条|处|个|张|起|rows?|items?|findings?)?(?:隐患|问题)?\s*")
 _NUMBER = re.compile(r"[\d.,\s]*")
 
 
@@ -196,7 +197,9 @@ def _layout(
     if len(filled) > 1 and matching * 3 >= len(filled) * 2:
         return "header", "repeats the header"
     first = unicodedata.normalize("NFKC", own[filled[0]]).strip().casefold()
-    if _TOTAL.fullmatch(first) and described not in filled[1:]:
+    if _TOTAL.fullmatch(first) and (
+        described not in filled[1:] or _COUNT.fullmatch(own[described].casefold())
+    ):
         return "total", f"is a total: {own[filled[0]]}"
     if pictures or any(own[at] for at in photos):
         return "", ""
