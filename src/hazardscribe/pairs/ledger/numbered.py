@@ -11,10 +11,10 @@ _CHINESE = {sign: i + 1 for i, sign in enumerate("一二三四五六七八九十
 # digit behind it belongs to a measure: 1.5米.
 _BEFORE = r"(?:(?<=^)|(?<=[\s;；。,，、.:：!！?？)）]))"
 _STYLES = (
-    re.compile(_BEFORE + r"[(（]\s*(?P<number>\d{1,2})\s*[)）]\s*[、.．:：]?\s*"),
+    re.compile(r"[(（]\s*(?P<number>\d{1,2})\s*[)）]\s*[、.．:：]?\s*"),
     re.compile(r"(?P<number>[①-⑳])\s*[、.．:：]?\s*"),
     re.compile(_BEFORE + r"(?P<number>\d{1,2})\s*(?:、|[.．](?!\d)|[)）]|[:：](?!\d))\s*"),
-    re.compile(_BEFORE + r"[(（](?P<number>[一二三四五六七八九十])[)）]\s*[、.．:：]?\s*"),
+    re.compile(r"[(（](?P<number>[一二三四五六七八九十])[)）]\s*[、.．:：]?\s*"),
     re.compile(_BEFORE + r"(?P<number>[一二三四五六七八九十])\s*[、.．]\s*"),
 )
 _ENDS = " \t\r\n;；,，、"

@@ -119,7 +119,11 @@ def read_records(
 
 
 def _is_same(text: str) -> bool:
-    return unicodedata.normalize("NFKC", text).strip().casefold() in _SAME
+    return _plain(text) in _SAME
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).strip().casefold()
 
 
 def _with_pictured(rows: Iterator[Row], pictured: Collection[int], last: int) -> Iterator[Row]:
@@ -196,18 +200,20 @@ def _layout(
     )
     if len(filled) > 1 and matching * 3 >= len(filled) * 2:
         return "header", "repeats the header"
-    first = unicodedata.normalize("NFKC", own[filled[0]]).strip().casefold()
+    first = _plain(own[filled[0]])
     if _TOTAL.fullmatch(first) and (
         described not in filled[1:] or _COUNT.fullmatch(own[described].casefold())
     ):
         return "total", f"is a total: {own[filled[0]]}"
-    if pictures or any(own[at] for at in photos):
+    if pictures:
         return "", ""
-    if described not in filled[1:]:
-        if _SIGNATURE.match(first):
-            return "signature", f"is a line for signatures: {_short(own[filled[0]])}"
-        if _NOTE.match(first) and len(filled) <= 2:
-            return "note", f"is a note: {_short(own[filled[0]])}"
+    signed = all(_SIGNATURE.match(_plain(own[at])) for at in photos if own[at])
+    if signed and described not in filled[1:] and _SIGNATURE.match(first):
+        return "signature", f"is a line for signatures: {_short(own[filled[0]])}"
+    if any(own[at] for at in photos):
+        return "", ""
+    if described not in filled[1:] and len(filled) <= 2 and _NOTE.match(first):
+        return "note", f"is a note: {_short(own[filled[0]])}"
     if len(filled) == 1:
         at = filled[0]
         wide = across.get(at, 1)
