@@ -42,18 +42,17 @@ def iso_date(text: str) -> str:
     try:
         if match:
             parts = match.groupdict()
-            clock = [int(parts.get(name) or 0) for name in ("hour", "minute", "second")]
-            return _write(
-                datetime(int(parts["year"]), int(parts["month"]), int(parts["day"]), *clock)
-            )
+            hour, minute, second = (int(parts.get(n) or 0) for n in ("hour", "minute", "second"))
+            year, month, day = (int(parts[n]) for n in ("year", "month", "day"))
+            return _write(datetime(year, month, day, hour, minute, second))
         if match := _MONTH_ONLY.fullmatch(plain):
             return date(int(match["year"]), int(match["month"]), 1).strftime("%Y-%m")
         if match := _NAMED.fullmatch(plain):
             name = (match["name"] or match["name2"])[:3]
             if name in _MONTHS:
-                month = _MONTHS.index(name) + 1
-                year, day = match["year"] or match["year2"], match["day"] or match["day2"]
-                return date(int(year), month, int(day)).isoformat()
+                month_number = _MONTHS.index(name) + 1
+                of, on = match["year"] or match["year2"], match["day"] or match["day2"]
+                return date(int(of), month_number, int(on)).isoformat()
     except ValueError:  # the 31st of February
         pass
     return text.strip()

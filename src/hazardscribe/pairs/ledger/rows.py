@@ -13,7 +13,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from hazardscribe.pairs.columns import normal_name
 from hazardscribe.pairs.ledger.grid import CellRange, Row
 from hazardscribe.pairs.ledger.header import Header
 
@@ -80,6 +79,10 @@ def read_records(
     waiting: list[Record] = []
     photos = {at for role in ("photo", "after_photo") for at in header.roles.get(role, ())}
     described = header.roles["description"][0]
+    repeated = [
+        {"".join(text.split()) for text in (name.text, name.child, name.parent) if text}
+        for name in header.names
+    ]
     for row in _with_pictured(rows, pictured, header.last):
         own = [cell.strip() for cell in row.cells[: len(header.names)]]
         own += [""] * (len(header.names) - len(own))
@@ -106,7 +109,9 @@ def read_records(
         else:
             pictures = row.number in pictured
             across = filler.widths.get(row.number, {})
-            record.reason, record.detail = _layout(own, header, described, photos, across, pictures)
+            record.reason, record.detail = _layout(
+                own, described, photos, across, pictures, repeated
+            )
         yield from waiting
         waiting.clear()
         if not record.reason:
@@ -119,7 +124,7 @@ def read_records(
 
 
 def _is_same(text: str) -> bool:
-    return _plain(text) in _SAME
+    return len(text) < 20 and _plain(text) in _SAME
 
 
 def _plain(text: str) -> str:
@@ -184,20 +189,17 @@ class _Filler:
 
 def _layout(
     own: Sequence[str],
-    header: Header,
     described: int,
     photos: Collection[int],
     across: dict[int, int],
     pictures: bool,
+    repeated: Sequence[Collection[str]],
 ) -> tuple[str, str]:
     """(reason, detail) of a row that is no record, else two empty texts."""
     filled = [at for at, text in enumerate(own) if text]
     if not filled:
         return "", ""
-    matching = sum(
-        normal_name(own[at]) in (normal_name(header.names[at].child), _whole(header, at))
-        for at in filled
-    )
+    matching = sum("".join(own[at].split()) in repeated[at] for at in filled)
     if len(filled) > 1 and matching * 3 >= len(filled) * 2:
         return "header", "repeats the header"
     first = _plain(own[filled[0]])
@@ -221,10 +223,6 @@ def _layout(
         if over or (at != described and not _NUMBER.fullmatch(first)):
             return "title", f"is a heading: {_short(own[at])}"
     return "", ""
-
-
-def _whole(header: Header, at: int) -> str:
-    return normal_name(header.names[at].text)
 
 
 def _short(text: str) -> str:
