@@ -16,7 +16,7 @@ from hazardscribe import cli, verbs
 from hazardscribe.errors import TrainingDivergedError
 from hazardscribe.training.run import Run
 
-VERBS = ("demo", "check", "init", "train", "evaluate", "describe", "export")
+VERBS = ("demo", "import", "check", "init", "train", "evaluate", "describe", "export")
 
 
 def hazardscribe(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[bytes]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hazardscribe.describing.describer import Describer, Description
     from hazardscribe.describing.evaluate import evaluate
     from hazardscribe.errors import InputError, PhotoError
+    from hazardscribe.pairs.ledger.importing import import_ledger
     from hazardscribe.pairs.read import Pairs, read_pairs
     from hazardscribe.training.recipe import Recipe
     from hazardscribe.verbs import check, describe, export, init, train
@@ -37,6 +38,7 @@ _HOMES = {
     "describe": "hazardscribe.verbs",
     "evaluate": "hazardscribe.describing.evaluate",
     "export": "hazardscribe.verbs",
+    "import_ledger": "hazardscribe.pairs.ledger.importing",
     "init": "hazardscribe.verbs",
     "read_pairs": "hazardscribe.pairs.read",
     "train": "hazardscribe.verbs",
@@ -54,6 +56,7 @@ __all__ = [
     "describe",
     "evaluate",
     "export",
+    "import_ledger",
     "init",
     "read_pairs",
     "train",

@@ -1,7 +1,7 @@
 """The command line: parses, calls the verbs, prints, sets the exit code. Nothing else.
 
-Exit codes: 0 done, 1 findings (`check`), 2 unusable input or arguments, 4 training diverged (the
-loss is no longer a number), 128 + n stopped by signal n (resumable).
+Exit codes: 0 done, 1 findings (`check`), 2 unusable input or arguments, 3 rejects under --strict,
+4 training diverged (the loss is no longer a number), 128 + n stopped by signal n (resumable).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from hazardscribe import __version__
 from hazardscribe.errors import InputError, TrainingDivergedError
 
-OK, FINDINGS, UNUSABLE, DIVERGED = 0, 1, 2, 4
+OK, FINDINGS, UNUSABLE, REJECTED, DIVERGED = 0, 1, 2, 3, 4
 
 _DESCRIPTION = """\
 Learns from your own hazard photos and descriptions to write the description for a new photo.
@@ -40,6 +40,10 @@ def build_parser() -> Any:
 
     sub = add("demo", "Draw scenes, train a small model from scratch, evaluate it, show the result")
     sub.add_function_arguments(demo, skip={"say"})
+    sub = add("import", "Turn a ledger (Excel, CSV, zip) into clean pairs, every row accounted for")
+    sub.add_argument("ledger", type=Path, help="workbook, CSV, zip of ledgers and photos, folder")
+    sub.add_function_arguments(verbs.import_ledger, skip={"ledger", "progress", "say"})
+    sub.add_argument("--strict", type=bool, default=False, help="exit code 3 if records are lost")
     sub = add("check", "Look over pairs before training on them; changes nothing")
     sub.add_argument("pairs", type=Path, help="the pairs: a folder or a table")
     sub.add_function_arguments(verbs.check, skip={"pairs", "progress"})
@@ -125,6 +129,19 @@ def _check(options: dict[str, Any]) -> int:
     return FINDINGS if report.failed(least) else OK
 
 
+def _import(options: dict[str, Any]) -> int:
+    from hazardscribe import verbs
+
+    strict = options.pop("strict")
+    imported = verbs.import_ledger(**options, progress=sys.stderr.isatty(), say=print)
+    if imported.folder is not None:
+        print(f"pairs: {imported.folder}; report: {imported.folder / 'report.html'}")
+    if strict and imported.findings:
+        print(f"{imported.findings} rows or pictures were left out (--strict)", file=sys.stderr)
+        return REJECTED
+    return OK
+
+
 def _init(options: dict[str, Any]) -> int:
     from hazardscribe import verbs
 
@@ -185,6 +202,7 @@ def _export(options: dict[str, Any]) -> int:
 
 _VERBS: dict[str, Callable[[dict[str, Any]], int]] = {
     "demo": _demo,
+    "import": _import,
     "check": _check,
     "init": _init,
     "train": _train,
@@ -216,11 +234,19 @@ def _cell(score: Any) -> str:
     return f"{score.value:.3f} [{score.low:.3f}, {score.high:.3f}]"
 
 
+_DASHED = frozenset(("dry_run", "split_numbered", "keep_unseeable"))
+
+
 def _flags(arguments: list[str]) -> list[str]:
     """`--resume` alone means `--resume true`, as people expect of a switch."""
-    switches = {"--resume"}
+    switches = {
+        *("--resume", "--strict"),
+        *("--dry_run", "--split_numbered", "--keep_unseeable"),
+    }
     result = []
     for i, argument in enumerate(arguments):
+        if argument.startswith("--") and argument.replace("-", "_")[2:] in _DASHED:
+            argument = "--" + argument[2:].replace("-", "_")  # as most programs write them
         result.append(argument)
         following = arguments[i + 1].lower() if i + 1 < len(arguments) else ""
         if argument in switches and following not in ("true", "false", "yes", "no"):

@@ -7,7 +7,7 @@ the command line's parser resolves every annotation, return types too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -97,6 +97,63 @@ def init(
     )
     save_checkpoint(out, vlm, processor, card=card)
     return out
+
+
+def import_ledger(
+    ledger: Path,
+    out: Path | None = None,
+    photos: Path | None = None,
+    columns: dict[str, str] | None = None,
+    sheets: list[str] | None = None,
+    split: str = "random",
+    split_numbered: bool = False,
+    keep_unseeable: bool = False,
+    unseeable: Path | None = None,
+    dry_run: bool = False,
+    seed: int = 0,
+    progress: bool = False,
+    say: Callable[[str], None] | None = None,
+) -> Any:
+    """Turn a ledger into a folder of pairs; every row and picture is accounted for.
+
+    Args:
+        ledger: .xlsx, .xlsm, .csv, .tsv or .txt; a .zip or a folder of ledgers and photos.
+        out: folder to write; an earlier import of the same ledger is replaced.
+        photos: folder or zip of the photos that the ledger names.
+        columns: role and column where the usual names do not find it, as in
+            `--columns.description 备注`; an empty name for no column. Roles: photo, description,
+            split, after_photo, category, level, place, date, site, project, inspector, measure,
+            responsible, due, status.
+        sheets: the sheets to read, also hidden ones; default: all that are visible.
+        split: `random`, or `group=COLUMN` to keep equal values of a column or role together.
+        split_numbered: make a pair of each hazard in a cell that numbers several.
+        keep_unseeable: keep rows that no photo can show (missing permits, records, training).
+        unseeable: YAML list of such rows to use instead of the program's own.
+        dry_run: read and count everything, write nothing.
+        seed: of the division into splits.
+        progress: show a progress bar.
+        say: takes the summary.
+
+    Returns:
+        An `Imported`: folder, account, sheets, splits, warnings.
+    """
+    from hazardscribe.pairs.ledger.importing import import_ledger as run_import
+
+    return run_import(
+        ledger,
+        out=out,
+        photos=photos,
+        columns=columns,
+        sheets=sheets or (),
+        split=split,
+        split_numbered=split_numbered,
+        keep_unseeable=keep_unseeable,
+        unseeable=unseeable,
+        dry_run=dry_run,
+        seed=seed,
+        progress=progress,
+        say=say,
+    )
 
 
 def check(

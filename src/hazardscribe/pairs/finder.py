@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import unicodedata
 from pathlib import Path
 
 _ADDRESS = re.compile(r"^(?:[a-z][a-z0-9+.-]+://|data:|www\.)", re.IGNORECASE)
-_EMBEDDED = re.compile(r"^(?:=\s*(?:_xlfn\.)?DISPIMG\(|#VALUE!|#REF!|#NAME\?)", re.IGNORECASE)
+EMBEDDED = re.compile(r"^(?:=\s*(?:_xlfn\.)?DISPIMG\(|#VALUE!|#REF!|#NAME\?)", re.IGNORECASE)
+"""What a cell says that shows a picture instead of naming one."""
 _SEPARATORS = re.compile(r"[;；，、,|｜\r\n]+")
 _EMPTY = frozenset(
     ("", "/", "\\", "//", "无", "无照片", "无图片", "暂无", "同上", "-", "--", "—", "——", "n/a")
@@ -23,11 +25,11 @@ class PhotoFinder:
     """Finds photo files from the names in a table.
 
     Relative names start from the photo folder if one is given, then from the table's folder. A
-    name that is not there is looked for without regard to case in its folder, then by its last
-    part anywhere under the photo folder.
+    name that is not there is looked for without regard to case and Unicode form in its folder,
+    then by its last part anywhere under the photo folder.
     """
 
-    def __init__(self, base: Path, photos: Path | None = None) -> None:
+    def __init__(self, base: Path | None, photos: Path | None = None) -> None:
         """Look under `base` (the table's folder) and `photos` (named by the user, if any)."""
         self._roots = [os.path.abspath(root) for root in (photos, base) if root is not None]  # noqa: PTH100
         self._photos = photos
@@ -44,7 +46,7 @@ class PhotoFinder:
                 names = None
             if isinstance(names, list) and all(isinstance(name, str) for name in names):
                 return _named(names)
-        if not _SEPARATORS.search(cell) or _ADDRESS.match(cell) or _EMBEDDED.match(cell):
+        if not _SEPARATORS.search(cell) or _ADDRESS.match(cell) or EMBEDDED.match(cell):
             return _named([cell])
         if isinstance(self.find(cell), str):
             return [cell]
@@ -55,7 +57,7 @@ class PhotoFinder:
         name = name.strip().strip("\"'")
         if _ADDRESS.match(name):
             return "photo_url", "is a network address; nothing is fetched: download the photo first"
-        if _EMBEDDED.match(name):
+        if EMBEDDED.match(name):
             return (
                 "no_photo_named",
                 "stands for a picture inside an Excel cell, which CSV cannot hold; save the "
@@ -73,12 +75,12 @@ class PhotoFinder:
         text = tries[-1]
         for root in self._roots:
             folder, last = os.path.split(os.path.normpath(os.path.join(root, text)))  # noqa: PTH118
-            found = self._folder(folder).get(last.casefold(), [])
+            found = self._folder(folder).get(name_key(last), [])
             if found:
-                return _only(found)
-        found = self._anywhere().get(text.rstrip("/").rpartition("/")[2].casefold(), [])
+                return only(found)
+        found = self._anywhere().get(name_key(text.rstrip("/").rpartition("/")[2]), [])
         if found:
-            return _only(found)
+            return only(found)
         where = " or ".join(self._roots)
         hint = (
             "" if self._photos else "; name the photo folder: --photos FOLDER, in Python photos=..."
@@ -91,7 +93,7 @@ class PhotoFinder:
             try:
                 for entry in sorted(os.scandir(folder), key=lambda e: e.name):
                     if entry.is_file():
-                        names.setdefault(entry.name.casefold(), []).append(entry.path)
+                        names.setdefault(name_key(entry.name), []).append(entry.path)
             except OSError:
                 names = {}
             self._listed[folder] = names
@@ -105,8 +107,16 @@ class PhotoFinder:
                     below.sort()
                     for file in sorted(files):
                         path = os.path.join(folder, file)  # noqa: PTH118
-                        self._by_name.setdefault(file.casefold(), []).append(path)
+                        self._by_name.setdefault(name_key(file), []).append(path)
         return self._by_name
+
+
+def name_key(name: str) -> str:
+    """A file name in the form in which names are compared.
+
+    Case is ignored, and so is how a letter is composed: macOS stores é as two signs.
+    """
+    return unicodedata.normalize("NFKC", name).casefold()
 
 
 def _named(names: list[str]) -> list[str]:
@@ -114,7 +124,8 @@ def _named(names: list[str]) -> list[str]:
     return list(dict.fromkeys(name for name in stripped if name.casefold() not in _EMPTY))
 
 
-def _only(found: list[str]) -> str | tuple[str, str]:
+def only(found: list[str]) -> str | tuple[str, str]:
+    """The single file that was found, or that there are several."""
     if len(found) == 1:
         return found[0]
     return "photo_missing", f"fits {len(found)} files ({', '.join(found[:3])}); name its folder too"

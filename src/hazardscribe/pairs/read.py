@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hazardscribe.errors import InputError, PhotoError
-from hazardscribe.pairs.columns import check_roles
+from hazardscribe.pairs.columns import check_roles, unique_names
 from hazardscribe.pairs.finder import PhotoFinder
 from hazardscribe.pairs.left_out import counts_by_reason, in_words
 from hazardscribe.pairs.records import FIRST_COLUMNS, Pairs, Rejected, short_name
@@ -31,6 +31,7 @@ from hazardscribe.pairs.splits import (
     DEV,
     TRAIN,
     VALIDATION,
+    Linked,
     divide,
     read_split,
     settle_names,
@@ -279,20 +280,11 @@ def _group(drafts: list[_Draft], tokens: Mapping[str, int | str | None]) -> list
         photo: token if isinstance(token, str) else number
         for photo, token, number in zip(photos, likeness, numbers, strict=True)
     }
-    above: dict[int | str, int | str] = {}
-
-    def find(item: int | str) -> int | str:
-        while above.setdefault(item, item) != item:
-            above[item] = above[above[item]]
-            item = above[item]
-        return item
-
+    linked = Linked()
     for draft in drafts:
-        first = find(alike[draft.photos[0][0]])
-        for photo, _ in draft.photos[1:]:
-            above[find(alike[photo])] = first
-    order: dict[int | str, int] = {}
-    return [order.setdefault(find(alike[d.photos[0][0]]), len(order)) for d in drafts]
+        for photo, _ in draft.photos:
+            linked.link(alike[draft.photos[0][0]], alike[photo])
+    return linked.numbers(alike[draft.photos[0][0]] for draft in drafts)
 
 
 def _frame(drafts: list[_Draft], splits: list[str], tables: list[Table]) -> pd.DataFrame:
@@ -317,18 +309,13 @@ def _other_columns(table: Table) -> dict[str, int]:
     """Name in the frame -> position in the table, for the columns that play no role."""
     taken = set(table.roles.values())
     provenance = _has_provenance(table)
-    result: dict[str, int] = {}
-    for position, name in enumerate(table.names):
-        if position in taken or (provenance and name in FIRST_COLUMNS[3:]):
-            continue
-        name = name or f"column_{position + 1}"
-        if name in FIRST_COLUMNS:
-            name = f"source_{name}"
-        unique, copy = name, 2
-        while unique in result:
-            unique, copy = f"{name}_{copy}", copy + 1
-        result[unique] = position
-    return result
+    positions = [
+        position
+        for position, name in enumerate(table.names)
+        if position not in taken and not (provenance and name in FIRST_COLUMNS[3:])
+    ]
+    named = [table.names[position] or f"column_{position + 1}" for position in positions]
+    return dict(zip(unique_names(named), positions, strict=True))
 
 
 def _has_provenance(table: Table) -> bool:

@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hazardscribe.errors import InputError
+from hazardscribe.pairs.columns import FIRST_COLUMNS
 from hazardscribe.pairs.splits import DEV, TRAIN, VALIDATION
 
 if TYPE_CHECKING:
     import datasets
     import pandas as pd
 
+__all__ = ["FIRST_COLUMNS", "SPLITS", "Pairs", "Rejected", "short_name"]
+
 SPLITS = (TRAIN, DEV, VALIDATION)
-FIRST_COLUMNS = ("photo", "description", "split", "row_file", "row_sheet", "row_number")
-"""The columns that every frame begins with; the other source columns follow."""
 
 
 PROVENANCE = FIRST_COLUMNS[3:]

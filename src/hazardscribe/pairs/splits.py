@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 
 TRAIN, DEV, VALIDATION = "train", "dev", "validation"
 
@@ -43,7 +43,12 @@ def settle_names(present: Collection[str]) -> dict[str, str]:
 
 
 def divide(
-    groups: Sequence[int], keys: Sequence[str], shares: Mapping[str, float], *, seed: int
+    groups: Sequence[int],
+    keys: Sequence[str],
+    shares: Mapping[str, float],
+    *,
+    seed: int,
+    strata: Sequence[str] | None = None,
 ) -> list[str]:
     """Cut shares off the pairs, by whole groups; what is left is train.
 
@@ -56,19 +61,21 @@ def divide(
         keys: a name of each pair that does not depend on where its folder lies.
         shares: split name -> share of the pairs, in [0, 1).
         seed: another seed, another order.
+        strata: category of each pair. Each share then has the categories in the proportions of
+            the whole, as nearly as whole groups allow.
 
     Returns:
         The split of each pair.
     """
+    if strata is not None and len(set(strata)) > 1:
+        balanced = _divide_strata(groups, keys, shares, strata, seed=seed)
+        if set(balanced) == {TRAIN, *(split for split, share in shares.items() if share > 0)}:
+            return balanced
     members: dict[int, list[int]] = defaultdict(list)
     for index, group in enumerate(groups):
         members[group].append(index)
 
-    def rank(indices: list[int]) -> bytes:
-        name = min(keys[index] for index in indices)
-        return hashlib.sha256(f"{seed}\n{name}".encode("utf-8", "surrogatepass")).digest()
-
-    waiting = sorted(members.values(), key=rank)
+    waiting = sorted(members.values(), key=lambda indices: _rank(indices, keys, seed))
     result = [TRAIN] * len(groups)
     for done, (split, share) in enumerate(shares.items(), start=1):
         target = round(share * len(groups)) or (1 if share > 0 else 0)
@@ -90,3 +97,77 @@ def divide(
             result[index] = split
         waiting = left
     return result
+
+
+def _rank(indices: Sequence[int], keys: Sequence[str], seed: int) -> bytes:
+    """Where a group stands in the order, which depends on the seed and its smallest key alone."""
+    name = min(keys[index] for index in indices)
+    return hashlib.sha256(f"{seed}\n{name}".encode("utf-8", "surrogatepass")).digest()
+
+
+def _divide_strata(
+    groups: Sequence[int],
+    keys: Sequence[str],
+    shares: Mapping[str, float],
+    strata: Sequence[str],
+    *,
+    seed: int,
+) -> list[str]:
+    """The division with each category shared out by itself, the rarest first.
+
+    A group belongs to its commonest category. What whole groups leave too much or too little of in
+    one category is made up for in the next, so that the shares as a whole stay near their size.
+    """
+    members: dict[int, list[int]] = defaultdict(list)
+    for index, group in enumerate(groups):
+        members[group].append(index)
+    by_stratum: dict[str, list[list[int]]] = defaultdict(list)
+    for indices in members.values():
+        found = Counter(strata[index] for index in indices)
+        by_stratum[min(found, key=lambda one: (-found[one], one))].append(indices)
+    sizes = {stratum: sum(map(len, sets)) for stratum, sets in by_stratum.items()}
+
+    result = [TRAIN] * len(groups)
+    owed = dict.fromkeys(shares, 0.0)
+    for stratum in sorted(by_stratum, key=lambda one: (sizes[one], one)):
+        waiting = sorted(by_stratum[stratum], key=lambda indices: _rank(indices, keys, seed))
+        for split, share in shares.items():
+            target = share * sizes[stratum] + owed[split]
+            taken = 0
+            left: list[list[int]] = []
+            for indices in waiting:
+                if abs(taken + len(indices) - target) < abs(taken - target):
+                    taken += len(indices)
+                    for index in indices:
+                        result[index] = split
+                else:
+                    left.append(indices)
+            owed[split] = target - taken
+            waiting = left
+    return result
+
+
+class Linked:
+    """Items that belong together, directly or through others."""
+
+    def __init__(self) -> None:
+        self._above: dict[Hashable, Hashable] = {}
+
+    def find(self, item: Hashable) -> Hashable:
+        """The item that stands for all those linked with this one."""
+        above = self._above
+        while above.setdefault(item, item) != item:
+            above[item] = above[above[item]]
+            item = above[item]
+        return item
+
+    def link(self, one: Hashable, other: Hashable) -> None:
+        """Let two items, and all that is linked with either, belong together."""
+        first, second = self.find(one), self.find(other)
+        if first != second:
+            self._above[second] = first
+
+    def numbers(self, items: Iterable[Hashable]) -> list[int]:
+        """Group number of each item, from 0 in the order of first appearance."""
+        order: dict[Hashable, int] = {}
+        return [order.setdefault(self.find(item), len(order)) for item in items]

@@ -193,7 +193,7 @@ def decode_text(raw: bytes, where: Path) -> str:
 
 def _read_csv(path: Path, label: str, chosen: Mapping[str, str]) -> Table:
     text = decode_text(path.read_bytes(), path)
-    separator, top = _separator(text, path, chosen)
+    separator, top = sniff_separator(text, path, chosen)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     records: Iterator[list[str]] = (record for record in reader if record)
     try:
@@ -222,9 +222,18 @@ def _read_csv(path: Path, label: str, chosen: Mapping[str, str]) -> Table:
     return table
 
 
-def _separator(text: str, path: Path, chosen: Mapping[str, str]) -> tuple[str, int]:
-    """The separator whose header names most roles, then most columns; and the header's record."""
-    best: tuple[int, int, str, int] | None = None
+def sniff_separator(text: str, path: Path, chosen: Mapping[str, str]) -> tuple[str, int]:
+    """The separator whose header names most roles, then most columns; and the header's record.
+
+    Args:
+        text: the whole table.
+        path: of the table; its suffix decides between equals.
+        chosen: role -> column, as named by the user.
+
+    Raises:
+        InputError: the text is empty, or no table.
+    """
+    best: tuple[int, int, int, str, int] | None = None
     for separator in "\t,;" if path.suffix.lower() == ".tsv" else ",;\t":
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
         top = []
@@ -240,15 +249,15 @@ def _separator(text: str, path: Path, chosen: Mapping[str, str]) -> tuple[str, i
             raise InputError(f"{path}: is empty; a header and rows are needed")
         roles = [count_roles(record, chosen) for record in top]
         header = roles.index(max(roles)) if max(roles) == 2 else 0
-        score = (roles[header], len(top[header]))
-        if best is None or score > best[:2]:
+        score = (roles[header], len(top[header]), max(map(len, top)))
+        if best is None or score > best[:3]:
             best = (*score, separator, header)
     if best is None:
         raise InputError(
             f"{path}: is not a table of text; a quotation mark that is never closed is the usual "
             "cause"
         )
-    return best[2], best[3]
+    return best[3], best[4]
 
 
 def _read_jsonl(path: Path, label: str, chosen: Mapping[str, str]) -> Table:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from hazardscribe.errors import InputError
@@ -70,7 +70,7 @@ def photo_name(photo: Path) -> str:
     """
     digest = photo_digest(photo)
     with photo.open("rb") as stream:
-        return f"{digest[:24]}{photo_suffix(stream.read(1024))}"
+        return digest_name(digest, stream.read(1024))
 
 
 def copy_photo(photo: Path, target: Path, folder: str = "photos") -> str:
@@ -83,31 +83,47 @@ def copy_photo(photo: Path, target: Path, folder: str = "photos") -> str:
     return name
 
 
+def digest_name(digest: str, head: bytes) -> str:
+    """A photo's file name by its digest, with the suffix that fits its first bytes."""
+    return f"{digest[:24]}{photo_suffix(head)}"
+
+
 def _write_table(path: Path, pairs: Pairs, places: dict[str, str]) -> None:
+    names = [*FIRST_COLUMNS, *(str(name) for name in pairs.frame if name not in FIRST_COLUMNS)]
+    columns = [pairs.frame[name].tolist() for name in names]
+    columns[0] = [places[photo] for photo in columns[0]]
+    write_columns(path, names, columns)
+
+
+def write_columns(path: Path, names: Sequence[str], columns: Sequence[list]) -> None:
+    """Write the Parquet file of pairs: text, and `row_number` as an integer."""
     import pyarrow as pa  # type: ignore[import-untyped]
     import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
-    names = [*FIRST_COLUMNS, *(str(name) for name in pairs.frame if name not in FIRST_COLUMNS)]
     kinds = {"row_number": pa.int64()}
     schema = pa.schema(
         [(name, kinds.get(name, pa.string())) for name in names], metadata={PAIRS_KEY: b"1"}
     )
-    columns = [pairs.frame[name].tolist() for name in names]
-    columns[0] = [places[photo] for photo in columns[0]]
     arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
     pq.write_table(pa.Table.from_arrays(arrays, schema=schema), path, compression="zstd")
 
 
 def _write_rejected(path: Path, rejected: Sequence[Rejected]) -> None:
+    head = ("file", "row", "photo", "reason", "detail")
+    lines = ((one.file, one.row, one.photo, one.reason, one.detail) for one in rejected)
+    write_list(path, head, lines)
+
+
+def write_list(
+    path: Path, head: Sequence[str], lines: Iterable[Sequence[str | int | None]]
+) -> None:
+    """Write a CSV that opens rightly in a spreadsheet and in which no text is a formula."""
     # With a byte-order mark, which Excel needs to see that this is UTF-8.
     with path.open("w", encoding="utf-8-sig", newline="") as stream:
         writer = csv.writer(stream)
-        writer.writerow(["file", "row", "photo", "reason", "detail"])
-        for one in rejected:
-            row = "" if one.row is None else one.row
-            writer.writerow(
-                [_plain(one.file), row, _plain(one.photo), one.reason, _plain(one.detail)]
-            )
+        writer.writerow(head)
+        for line in lines:
+            writer.writerow([_plain(cell) if isinstance(cell, str) else cell for cell in line])
 
 
 def _plain(text: str) -> str:

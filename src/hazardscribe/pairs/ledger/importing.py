@@ -1,0 +1,280 @@
+"""`import_ledger`: from a ledger to a folder of pairs, with both sums proved.
+
+    imported = import_ledger("台账.xlsx", out="pairs")
+    print(imported.summary())
+
+The folder is written whole or not at all, and the same ledger gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+from hazardscribe.errors import InputError
+from hazardscribe.files import new_folder
+from hazardscribe.pairs.columns import LEDGER_ROLES, check_roles
+from hazardscribe.pairs.ledger.account import Account, Left
+from hazardscribe.pairs.ledger.dividing import Item, divide_items, parse_split
+from hazardscribe.pairs.ledger.folder import Tables, check_target, write_folder
+from hazardscribe.pairs.ledger.gathering import Draft, Gatherer, Options, no_header
+from hazardscribe.pairs.ledger.keeping import Kept, Refused, keep_photos
+from hazardscribe.pairs.ledger.opening import TEXT, open_book, open_source
+from hazardscribe.pairs.ledger.result import Imported, Row
+from hazardscribe.pairs.ledger.unseeable import load_unseeable
+from hazardscribe.pairs.photo import photo_digest
+from hazardscribe.pairs.splits import read_split
+
+
+def import_ledger(
+    ledger: str | Path,
+    *,
+    out: str | Path | None = None,
+    photos: str | Path | None = None,
+    columns: dict[str, str] | None = None,
+    sheets: Sequence[str] = (),
+    split: str = "random",
+    split_numbered: bool = False,
+    keep_unseeable: bool = False,
+    unseeable: str | Path | None = None,
+    dry_run: bool = False,
+    seed: int = 0,
+    progress: bool = False,
+    say: Callable[[str], None] | None = None,
+) -> Imported:
+    """Turn a ledger into a folder of pairs.
+
+    Args:
+        ledger: .xlsx, .xlsm, .csv, .tsv or .txt; a .zip or a folder of ledgers and photos.
+        out: the folder to write: `pairs.parquet`, `safe.parquet`, `photos/`, `rejected.csv`,
+            `import.json`, `report.html`. An earlier import of the same ledger is replaced.
+        photos: folder or zip of the photos that the ledger names.
+        columns: role (see `LEDGER_ROLES`) -> column, where the usual names do not find it; ""
+            for no column.
+        sheets: the sheets to read, also hidden ones; default: all that are visible.
+        split: `random`, or `group=COLUMN` to keep equal values of a column or role together. A
+            split column in the ledger is honoured unless a group is named.
+        split_numbered: make a pair of each hazard in a cell that numbers several.
+        keep_unseeable: keep rows that no photo can show (missing permits, records, training).
+        unseeable: a list to use instead of the program's own, see `unseeable.yaml`.
+        dry_run: read and count everything, write nothing.
+        seed: of the division into splits.
+        progress: show a progress bar.
+        say: takes the summary, also where the import then fails for want of pairs.
+
+    Raises:
+        InputError: the ledger cannot be read, columns are not found, or no pair is left.
+    """
+    chosen = dict(columns or {})
+    check_roles(chosen, LEDGER_ROLES)
+    source = Path(ledger).expanduser()
+    if source.suffix.lower() == ".json":
+        raise InputError(
+            f"{source}: JSON is not read; import takes workbooks, .csv, .tsv, .zip and folders"
+        )
+    group = parse_split(split)
+    if out is None and not dry_run:
+        raise InputError("out: name the folder to write, or ask for a dry run")
+    options = Options(
+        chosen,
+        (sheets,) if isinstance(sheets, str) else tuple(sheets),
+        split_numbered,
+        None if keep_unseeable else load_unseeable(None if unseeable is None else Path(unseeable)),
+        group,
+    )
+    asked: dict[str, object] = {
+        "columns": chosen,
+        "sheets": list(options.sheets),
+        "split": split,
+        "split_numbered": split_numbered,
+        "keep_unseeable": keep_unseeable,
+        "unseeable": None if unseeable is None else Path(unseeable).name,
+        "seed": seed,
+    }
+    with ExitStack() as stack:
+        partial_folder: Path | None = None
+        target = None if dry_run or out is None else Path(out).expanduser()
+        if target is not None:
+            check_target(target, source.resolve().name)
+            partial_folder = stack.enter_context(new_folder(target))
+        imported = _read(source, photos, options, asked, partial_folder, progress, say)
+        _divide(imported, options, seed)
+        tables = Tables(imported)
+        if target is not None and partial_folder is not None:
+            write_folder(partial_folder, imported, tables)
+        if say is not None:
+            say(imported.summary())
+        if not imported.pairs and not dry_run:
+            raise _nothing_left(imported)
+    imported.folder = target
+    return imported
+
+
+def _read(
+    source: Path,
+    photos: str | Path | None,
+    options: Options,
+    asked: dict[str, object],
+    folder: Path | None,
+    progress: bool,
+    say: Callable[[str], None] | None,
+) -> Imported:
+    """Everything up to the split: the ledgers, their photos, the account."""
+    account = Account()
+    gatherer = Gatherer(account, options)
+    digests: dict[str, str] = {}
+    root = None if photos is None else Path(photos).expanduser()
+    with open_source(source, root) as opened:
+        for ledger in opened.ledgers:
+            digests[ledger.label] = photo_digest(ledger.path)
+            with open_book(ledger.path, options.columns) as book:
+                gatherer.gather(
+                    ledger.label,
+                    book,
+                    ledger.photos,
+                    partial(_keep, folder=folder, progress=progress),
+                    text_file=ledger.path.suffix.lower() in TEXT,
+                )
+        warnings = [*opened.warnings, *gatherer.warnings]
+    missing = gatherer.missing_sheets()
+    if missing:
+        raise InputError(
+            f"sheets: {source.name} has no sheet {', '.join(map(repr, missing))}; it has "
+            f"{', '.join(repr(note.sheet) for note in gatherer.sheets) or 'none'}"
+        )
+    if not any(note.columns for note in gatherer.sheets):
+        raise no_header(str(source), gatherer.seen, options.columns.get("description", ""))
+    if options.group and not gatherer.grouped:
+        raise InputError(
+            f"split: there is no column {options.group!r} to group by. Roles and columns: "
+            + ", ".join(sorted({n for s in gatherer.sheets for n in (*s.columns, *s.others)}))
+        )
+    rows = _settle(gatherer, account, options, warnings)
+    account.settle({label: at for at, label in enumerate(digests)})
+    return Imported(
+        source.resolve().name,
+        account,
+        gatherer.sheets,
+        rows,
+        warnings,
+        digests,
+        asked,
+        numbered=gatherer.numbered,
+    )
+
+
+def _keep(
+    wanted: Iterator[tuple[str, Callable[[], bytes]]], *, folder: Path | None, progress: bool
+) -> Iterator[tuple[str, Kept | Refused]]:
+    from tqdm import tqdm
+
+    return iter(
+        tqdm(keep_photos(wanted, folder), desc="photos", unit="photo", disable=not progress)
+    )
+
+
+def _settle(
+    gatherer: Gatherer, account: Account, options: Options, warnings: list[str]
+) -> list[Row]:
+    """What became of each draft and each of its pictures."""
+    given = any(draft.split for draft in gatherer.drafts)
+    if given and options.group:
+        warnings.append("the ledger's split column is not used, since --split names a group")
+        given = False
+    rows: list[Row] = []
+    repaired: list[list[tuple[str, Kept]]] = []
+    for draft in gatherer.drafts:
+        if given and not read_split(draft.split):
+            detail = (
+                f"{draft.split!r} is not a split; use train, dev or validation"
+                if draft.split
+                else "the split is empty while other rows have one"
+            )
+            _reject(account, draft, "bad_split", detail)
+            continue
+        draft.split = read_split(draft.split) or "" if given else ""
+        photos = _photos(gatherer, account, draft, draft.photos)
+        if photos:
+            account.rows_imported += 1
+        elif draft.photos:
+            refused = gatherer.kept[draft.photos[0][0]]
+            if isinstance(refused, tuple):  # it is: no photo could be used
+                account.reject(draft.file, draft.sheet, draft.row, draft.line, *refused)
+        for key, _ in photos:
+            account.use(key)
+        rows.append(Row(draft, [kept for _, kept in photos], []))
+        repaired.append(_photos(gatherer, account, draft, draft.after))
+    shown = {photo.digest for row in rows for photo in row.photos}
+    for row, safe in zip(rows, repaired, strict=True):
+        names = dict(row.draft.after)
+        for key, kept in safe:
+            if kept.digest in shown:
+                detail = "is the same picture as a photo of a hazard"
+                _leave(account, row.draft, key, names[key], "also_hazard_photo", detail)
+            else:
+                account.use(key)
+                row.safe.append(kept)
+    return [row for row in rows if row.photos or row.safe]
+
+
+def _photos(
+    gatherer: Gatherer, account: Account, draft: Draft, named: Sequence[tuple[str, str]]
+) -> list[tuple[str, Kept]]:
+    """The pictures that can be used, each once."""
+    result: dict[str, tuple[str, Kept]] = {}
+    for key, name in named:
+        kept = gatherer.kept[key]
+        if isinstance(kept, tuple):
+            _leave(account, draft, key, name, *kept)
+        elif kept.digest in result:
+            detail = "is in this row already"
+            _leave(account, draft, key, name, "duplicate", detail)
+        else:
+            result[kept.digest] = key, kept
+    return list(result.values())
+
+
+def _reject(account: Account, draft: Draft, reason: str, detail: str) -> None:
+    if draft.photos:  # a row with safe photos alone is rejected already
+        account.reject(draft.file, draft.sheet, draft.row, draft.line, reason, detail)
+    for key, name in (*draft.photos, *draft.after):
+        _leave(account, draft, key, name, "rejected_row", f"{reason}: {detail}")
+
+
+def _leave(account: Account, draft: Draft, key: str, name: str, reason: str, detail: str) -> None:
+    place = (draft.file, draft.sheet, draft.row, draft.line)
+    account.leave(key, Left("picture", *place, name, reason, detail))
+
+
+def _divide(imported: Imported, options: Options, seed: int) -> None:
+    items = [
+        Item(
+            "\n".join(sorted(photo.digest for photo in (row.photos or row.safe))),
+            tuple(row.photos),
+            tuple(row.safe),
+            row.draft.group,
+            row.draft.value("category"),
+            row.draft.split,
+        )
+        for row in imported.rows
+    ]
+    splits, warnings = divide_items(items, seed=seed)
+    imported.warnings += warnings
+    for row, split in zip(imported.rows, splits, strict=True):
+        row.split = split
+
+
+def _nothing_left(imported: Imported) -> InputError:
+    account = imported.account
+    reasons = ", ".join(f"{reason} {n}" for reason, n in account.reasons("row").items())
+    rows = [one for one in account.left if one.kind == "row"]
+    first = "; ".join(
+        f"{one.file} {one.sheet + ' ' if one.sheet else ''}row {one.line}: {one.detail}"
+        for one in rows[:3]
+    )
+    return InputError(
+        f"{imported.source}: none of {account.rows_read} rows gives a pair "
+        f"({reasons or 'no rows'}).{' First: ' + first if first else ''}"
+    )

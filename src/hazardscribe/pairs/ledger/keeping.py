@@ -1,0 +1,88 @@
+"""Photos on their way into the folder of pairs: checked, hashed and stored as they are.
+
+One photo is held at a time for each worker, so that memory does not grow with the ledger.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from hazardscribe.errors import PhotoError
+from hazardscribe.pairs.photo import load_photo, photo_digest
+from hazardscribe.pairs.write import digest_name
+
+Refused = tuple[str, str]
+"""(reason code, detail)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A photo that can be used.
+
+    Attributes:
+        name: its path in the folder of pairs.
+        digest: SHA-256 of its bytes in hex.
+        likeness: its difference hash; None where the picture is too even to tell.
+    """
+
+    name: str
+    digest: str
+    likeness: int | None
+
+
+def keep_photos(
+    photos: Iterable[tuple[str, Callable[[], bytes]]], folder: Path | None
+) -> Iterator[tuple[str, Kept | Refused]]:
+    """Check each photo and store it under its digest.
+
+    Args:
+        photos: (key, what reads its bytes), read one after the other in this thread.
+        folder: the folder of pairs; None stores nothing.
+
+    Yields:
+        (key, the kept photo or why it is refused), in the order given.
+    """
+    workers = max(1, min(8, os.cpu_count() or 1))
+    if folder is not None:
+        (folder / "photos").mkdir(exist_ok=True)
+    waiting: deque[tuple[str, Future[Kept | Refused] | Refused]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        for key, read in photos:
+            try:
+                waiting.append((key, pool.submit(_keep, read(), folder)))
+            except PhotoError as error:
+                waiting.append((key, _refused(error)))
+            if len(waiting) > workers:
+                yield _next(waiting)
+        while waiting:
+            yield _next(waiting)
+
+
+def _next(
+    waiting: deque[tuple[str, Future[Kept | Refused] | Refused]],
+) -> tuple[str, Kept | Refused]:
+    key, result = waiting.popleft()
+    return key, result if isinstance(result, tuple) else result.result()
+
+
+def _keep(content: bytes, folder: Path | None) -> Kept | Refused:
+    from hazardscribe.pairs.near_duplicates import HASH_BOUND, difference_hash
+
+    try:
+        likeness = difference_hash(load_photo(content, bound=HASH_BOUND))
+    except PhotoError as error:
+        return _refused(error)
+    digest = photo_digest(content)
+    name = f"photos/{digest_name(digest, content[:1024])}"
+    if folder is not None and not (folder / name).exists():
+        (folder / name).write_bytes(content)
+    return Kept(name, digest, likeness)
+
+
+def _refused(error: PhotoError) -> Refused:
+    return "photo_unreadable", f"{error.reason}: {error}"

@@ -1,0 +1,181 @@
+"""Which column of a ledger plays which role.
+
+The names are those of `pairs/columns.py`; here they meet what ledgers do with them: two-row
+headers (`整改` over `期限`), several photo columns, the same name twice, names nobody thought of.
+The rule above all others: a column that could show the place after repair is never taken for the
+hazard photo.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from hazardscribe.errors import InputError
+from hazardscribe.pairs.columns import LEDGER_ROLES, normal_name, usual_rank, written_by_program
+
+SEVERAL = ("photo", "after_photo")
+"""Roles that several columns of one sheet can play at once."""
+
+_PICTURE = r"(?:照片|图片|影像|图像|相片|附图|图|photos?|images?|pictures?|pics?)"
+_AFTER = re.compile(
+    rf"(?:(?:整改|整治|治理|处理|修复|完成|闭环)后|整改(?!前)|复查|验收|销号|闭环|after|rectified|closing).*{_PICTURE}"
+    rf"|{_PICTURE}.*(?:(?:整改|治理|处理)后|after)"
+)
+_BOTH = re.compile(r"前后|对比|before.*after|after.*before")
+_BEFORE = re.compile(rf"{_PICTURE}[\d一二三四五六七八九十]*$")
+_TEXT = re.compile(
+    r"(?:隐患|问题|违章|违规|不符合项?|缺陷).*(?:描述|内容|情况|说明|详情|概述|简述)$"
+)
+_NOT_TEXT = re.compile(r"整改|复查|数量?|编号|序号|类别|类型|等级|级别|来源|是否|部位|地点|位置")
+_REPAIR = re.compile(r"整改|整治|治理|复查|验收|销号|闭环|rectif|after|corrective|follow")
+_ATTACHED = frozenset(map(normal_name, ("附件", "attachment", "attachments")))
+_PLAIN = frozenset(
+    map(
+        normal_name, ("照片", "图片", "附件", "图", "photo", "photos", "image", "images", "picture")
+    )
+)
+_RESULT = ("status", "after_photo", "due", "measure", "responsible")
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A column's name, of one or two header rows."""
+
+    parent: str
+    child: str
+
+    @property
+    def text(self) -> str:
+        """`整改-期限`; the one name where there is one, or both rows say the same."""
+        if not self.parent or self.parent == self.child:
+            return self.child
+        return f"{self.parent}-{self.child}" if self.child else self.parent
+
+
+def map_columns(
+    names: Sequence[Name], chosen: Mapping[str, str], *, where: str, strict: bool = True
+) -> dict[str, tuple[int, ...]]:
+    """The columns of each role.
+
+    Args:
+        names: of the columns in order.
+        chosen: role -> column as named by the user, before everything else; "" for no column.
+        where: for messages.
+        strict: a chosen column must be there.
+
+    Returns:
+        role -> positions (0-based); several only for the photos.
+
+    Raises:
+        InputError: a chosen column is not there, or there twice.
+    """
+    roles: dict[str, tuple[int, ...]] = {}
+    for role, wanted in chosen.items():
+        if wanted:
+            found = _chosen(names, role, wanted)
+            if found:
+                roles[role] = found
+            elif strict:
+                seen = ", ".join(repr(name.text) for name in names if name.text) or "none"
+                raise InputError(
+                    f"{where}: there is no single column {wanted!r}, named for the {role}. "
+                    f"Columns seen: {seen}"
+                )
+    open_roles = [role for role in LEDGER_ROLES if role not in chosen]
+    taken = {at for positions in roles.values() for at in positions}
+    fits = [_fit(name) if at not in taken else {} for at, name in enumerate(names)]
+    # After-photos first: what could be one must not be left for `photo`.
+    if "after_photo" in open_roles:
+        _add(roles, "after_photo", [at for at, fit in enumerate(fits) if "after_photo" in fit])
+    for role in open_roles:
+        if role in SEVERAL:
+            continue
+        taken = {at for positions in roles.values() for at in positions}
+        found_at = [at for at, fit in enumerate(fits) if role in fit and at not in taken]
+        if found_at:
+            best = min(found_at, key=lambda at: (names[at].text != role, fits[at][role], at))
+            roles[role] = (best,)
+    if "photo" in open_roles:
+        taken = {at for positions in roles.values() for at in positions}
+        found_at = [at for at, fit in enumerate(fits) if "photo" in fit and at not in taken]
+        before, after = _sort_plain(names, found_at, roles)
+        if any(normal_name(names[at].text) not in _ATTACHED for at in before):
+            before = [at for at in before if normal_name(names[at].text) not in _ATTACHED]
+        exact = [at for at in before if names[at].text == "photo"]
+        _add(roles, "photo", exact or before)
+        if after and "after_photo" in open_roles:
+            _add(roles, "after_photo", sorted({*roles.get("after_photo", ()), *after}))
+    return {role: roles[role] for role in LEDGER_ROLES if role in roles}
+
+
+def _add(roles: dict[str, tuple[int, ...]], role: str, positions: Sequence[int]) -> None:
+    if positions:
+        roles[role] = tuple(positions)
+
+
+def _chosen(names: Sequence[Name], role: str, wanted: str) -> tuple[int, ...]:
+    for same in (
+        [at for at, name in enumerate(names) if name.text == wanted],
+        [at for at, name in enumerate(names) if wanted and name.child == wanted],
+        [at for at, n in enumerate(names) if normal_name(n.text) == normal_name(wanted)],
+    ):
+        if len(same) == 1 or (same and role in SEVERAL):
+            return tuple(same)
+        if same:
+            return ()
+    return ()
+
+
+def _fit(name: Name) -> dict[str, float]:
+    """role -> how well the name fits it, smaller is better."""
+    if not name.text or written_by_program(name.text):
+        return {}
+    fit: dict[str, float] = {}
+    for role in LEDGER_ROLES:
+        ranks = [usual_rank(text, role) for text in _forms(name)]
+        known = [rank for rank in ranks if rank is not None]
+        if known:
+            fit[role] = min(known)
+    plain = unicodedata.normalize("NFKC", name.text).casefold()
+    bare = normal_name(name.text)
+    if _BOTH.search(plain) and re.search(_PICTURE, plain):
+        return {}  # one picture of both is neither
+    if _AFTER.search(plain) and not re.search(r"整改前", plain):
+        return {"after_photo": fit.get("after_photo", 1000.0)}
+    if not fit and _BEFORE.search(bare):
+        fit["photo"] = 1000.0
+    if not fit and _TEXT.search(bare) and not _NOT_TEXT.search(bare):
+        fit["description"] = 1000.0
+    return fit
+
+
+def _forms(name: Name) -> list[str]:
+    """The names that a header of two rows could stand for."""
+    if not name.parent or name.parent == name.child:
+        return [name.child]
+    if not name.child:
+        return [name.parent]
+    forms = [name.parent + name.child, name.child + name.parent]
+    if not _REPAIR.search(name.parent.casefold()):
+        forms.append(name.child)
+    else:
+        forms.append(f"整改{name.child}")
+    return forms
+
+
+def _sort_plain(
+    names: Sequence[Name], positions: Sequence[int], roles: Mapping[str, tuple[int, ...]]
+) -> tuple[list[int], list[int]]:
+    """Photo columns before and after repair, where a plain name such as 照片 occurs twice.
+
+    The second 照片, behind the columns about the repair, shows its result.
+    """
+    plain = [at for at in positions if normal_name(names[at].child or names[at].text) in _PLAIN]
+    repair = [at for role in _RESULT for at in roles.get(role, ())]
+    after = [
+        at for at in plain if any(plain[0] < other < at for other in repair) and at != positions[0]
+    ]
+    return [at for at in positions if at not in after], after

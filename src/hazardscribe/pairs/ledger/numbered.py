@@ -1,0 +1,47 @@
+"""Several hazards in one cell, taken apart at their numbers: `1、… 2、…`, `(1)…(2)…`, `①…②…`."""
+
+from __future__ import annotations
+
+import re
+
+_CIRCLED = {chr(0x2460 + i): i + 1 for i in range(20)}
+_CHINESE = {sign: i + 1 for i, sign in enumerate("一二三四五六七八九十")}
+
+# A marker stands at the start or behind a sign that ends a sentence or a word. A point with a
+# digit behind it belongs to a measure: 1.5米.
+_BEFORE = r"(?:(?<=^)|(?<=[\s;；。,，、.:：!！?？)）]))"
+_STYLES = (
+    re.compile(r"[(（]\s*(?P<number>\d{1,2})\s*[)）]\s*[、.．:：]?\s*"),
+    re.compile(r"(?P<number>[①-⑳])\s*[、.．:：]?\s*"),
+    re.compile(_BEFORE + r"(?P<number>\d{1,2})\s*(?:、|[.．](?!\d)|[)）]|[:：](?!\d))\s*"),
+    re.compile(r"[(（](?P<number>[一二三四五六七八九十])[)）]\s*[、.．:：]?\s*"),
+    re.compile(_BEFORE + r"(?P<number>[一二三四五六七八九十])\s*[、.．]\s*"),
+)
+_ENDS = " \t\r\n;；,，、"
+
+
+def split_numbered(text: str) -> list[str]:
+    """The hazards of a cell that numbers them 1, 2, 3 ...; the text itself where it does not.
+
+    The numbers must begin with 1 at the start of the text, or behind an opening that ends in a
+    colon (`现场存在以下问题：1、…`), which is left out.
+    """
+    for style in _STYLES:
+        cuts: list[tuple[int, int]] = []
+        for match in style.finditer(text):
+            if _value(match["number"]) == len(cuts) + 1:
+                cuts.append(match.span())
+        if len(cuts) < 2:
+            continue
+        opening = text[: cuts[0][0]].strip()
+        if opening and not opening.endswith((":", "：")):
+            continue
+        ends = [start for start, _ in cuts[1:]] + [len(text)]
+        parts = [text[after:end].strip(_ENDS) for (_, after), end in zip(cuts, ends, strict=True)]
+        if all(parts):
+            return parts
+    return [text]
+
+
+def _value(number: str) -> int:
+    return _CIRCLED.get(number) or _CHINESE.get(number) or int(number)

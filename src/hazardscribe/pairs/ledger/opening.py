@@ -1,0 +1,162 @@
+"""What the user names as a ledger, as open books: a workbook, a text file, a zip or a folder."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from hazardscribe.errors import InputError
+from hazardscribe.pairs.ledger.grid import Book, TextBook
+from hazardscribe.pairs.ledger.sources import LedgerPhotos
+from hazardscribe.pairs.ledger.zipped import Archive
+
+TEXT = (".csv", ".tsv", ".txt")
+WORKBOOKS = (".xlsx", ".xlsm")
+FOREIGN = (".xls", ".xlsb", ".et", ".ett", ".ods", ".xlt", ".numbers")
+SUPPORTED = (
+    "an Excel workbook (.xlsx, .xlsm), a .csv, .tsv or .txt file, a .zip of ledgers and photos, or "
+    "a folder of ledgers"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """One ledger file.
+
+    Attributes:
+        label: its name relative to what the user named.
+        path: where it can be read (a temporary file where it comes from an archive).
+        photos: finds the photos that it names.
+    """
+
+    label: str
+    path: Path
+    photos: LedgerPhotos
+
+
+@dataclass(slots=True)
+class Source:
+    """All that the user named.
+
+    Attributes:
+        ledgers: in order of their names.
+        warnings: about what was left aside.
+    """
+
+    ledgers: list[Ledger]
+    warnings: list[str]
+
+
+@contextmanager
+def open_source(source: Path, photos: Path | None) -> Iterator[Source]:
+    """The ledgers in a file, zip or folder, with what finds their photos.
+
+    Args:
+        source: what the user named.
+        photos: folder or zip of photos, if any.
+
+    Raises:
+        InputError: something is not there, or cannot be read.
+    """
+    with ExitStack() as stack:
+        warnings: list[str] = []
+        root: Path | None = None
+        outer: list[tuple[Archive, str]] = []
+        if photos is not None:
+            if photos.is_dir():
+                root = photos
+            elif photos.is_file():
+                outer.append((_open(stack, photos, warnings), ""))
+            else:
+                raise InputError(
+                    f"photos: {photos} is neither a folder nor a zip; name what holds the photos"
+                )
+        if source.is_dir():
+            paths = [
+                path
+                for path in sorted(source.rglob("*"))
+                if path.suffix.lower() in WORKBOOKS + TEXT[:2] and _is_ledger(path.name)
+            ]
+            if not paths:
+                raise InputError(f"{source}: holds no ledger; give {SUPPORTED}")
+            ledgers = [
+                Ledger(
+                    path.relative_to(source).as_posix(),
+                    path,
+                    LedgerPhotos(path.parent, root or source, outer),
+                )
+                for path in paths
+            ]
+        elif not source.exists():
+            raise InputError(f"{source}: no such file or folder; give {SUPPORTED}")
+        elif source.suffix.lower() == ".zip":
+            ledgers = _unpack(stack, source, root, outer, warnings)
+        else:
+            ledgers = [Ledger(source.name, source, LedgerPhotos(source.parent, root, outer))]
+        yield Source(ledgers, warnings)
+
+
+@contextmanager
+def open_book(path: Path, chosen: Mapping[str, str]) -> Iterator[Book]:
+    """A ledger file, open for reading.
+
+    Raises:
+        InputError: it is of another kind, damaged or locked.
+    """
+    suffix = path.suffix.lower()
+    if suffix in TEXT:
+        yield TextBook(path, chosen)
+    elif suffix in WORKBOOKS or suffix in FOREIGN:
+        from hazardscribe.pairs.workbook import open_workbook
+
+        with open_workbook(path) as book:
+            yield book
+    else:
+        kind = suffix or "a file without suffix"
+        raise InputError(f"{path}: {kind} is not a ledger; give {SUPPORTED}")
+
+
+def _open(stack: ExitStack, path: Path, warnings: list[str]) -> Archive:
+    archive = Archive(path)
+    stack.callback(archive.close)
+    if archive.refused:
+        shown = ", ".join(archive.refused[:3])
+        warnings.append(
+            f"{path.name}: {len(archive.refused)} files are left out, since their names point "
+            f"outside of the archive: {shown}"
+        )
+    return archive
+
+
+def _unpack(
+    stack: ExitStack,
+    source: Path,
+    root: Path | None,
+    outer: list[tuple[Archive, str]],
+    warnings: list[str],
+) -> list[Ledger]:
+    archive = _open(stack, source, warnings)
+    names = [name for name in archive.names if _is_ledger(name.rpartition("/")[2])]
+    tables = [name for name in names if Path(name).suffix.lower() in WORKBOOKS + TEXT[:2]]
+    tables = tables or [n for n in names if Path(n).suffix.lower() in (*FOREIGN, ".txt")]
+    if not tables:
+        seen = ", ".join(archive.names[:8]) or "nothing"
+        raise InputError(f"{source}: holds no ledger (seen: {seen}); give {SUPPORTED}")
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hazardscribe-")))
+    ledgers = []
+    for position, name in enumerate(tables):
+        inside, _, last = name.rpartition("/")
+        target = folder / str(position)
+        target.mkdir()
+        path = archive.unpack(name, target / f"ledger{Path(last).suffix.lower()}")
+        finder = LedgerPhotos(root, root, [*outer, (archive, inside)])
+        ledgers.append(Ledger(name, path, finder))
+    return ledgers
+
+
+def _is_ledger(name: str) -> bool:
+    """Not hidden, not the lock file that Excel leaves beside an open workbook, not our own list."""
+    return not name.startswith((".", "~$")) and name != "rejected.csv"

@@ -1,0 +1,96 @@
+"""Which rows a sheet's pictures belong to, and whether they show the hazard or the repair."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from hazardscribe.pairs.ledger.grid import CellRange, Picture
+from hazardscribe.pairs.ledger.header import Header
+
+_NOT_A_PHOTO = ("inspector", "responsible", "status", "after_photo", "date", "due", "split")
+
+
+@dataclass(slots=True)
+class Placed:
+    """The pictures of a sheet.
+
+    Attributes:
+        by_row: row -> (index of the picture, role, position of its column), in column order.
+        left: (index, reason, detail) of pictures that belong to no row below the header.
+        begins: rows in which a picture begins.
+    """
+
+    by_row: dict[int, list[tuple[int, str, int]]] = field(default_factory=lambda: defaultdict(list))
+    left: list[tuple[int, str, str]] = field(default_factory=list)
+    begins: set[int] = field(default_factory=set)
+
+
+def place(pictures: Sequence[Picture], merges: Sequence[CellRange], header: Header) -> Placed:
+    """Give each picture to the row of its cell, or to each row of its merged cell."""
+    placed = Placed()
+    tall: dict[int, list[CellRange]] = defaultdict(list)
+    for one in merges:
+        if one.last_row > one.first_row:
+            for column in range(one.first_column, min(one.last_column, 500) + 1):
+                tall[column].append(one)
+    for ranges in tall.values():
+        ranges.sort(key=lambda one: one.first_row)
+    order = sorted(range(len(pictures)), key=lambda i: (pictures[i].row, pictures[i].column, i))
+    for index in order:
+        picture = pictures[index]
+        if picture.row <= header.last:
+            placed.left.append((index, "title_row", "lies above the rows of the ledger"))
+            continue
+        placed.begins.add(picture.row)
+        role = _role(picture, header)
+        if not role:
+            inside = picture.column <= len(header.names)
+            name = repr(header.names[picture.column - 1].text) if inside else "without a name"
+            detail = f"lies in the column {name}, which is not one of photos"
+            placed.left.append((index, "other_column", detail))
+            continue
+        rows = [picture.row]
+        merged = _around(tall.get(picture.column, []), picture.row)
+        if merged is not None:
+            rows = list(range(max(merged.first_row, header.last + 1), merged.last_row + 1))
+        for row in rows:
+            placed.by_row[row].append((index, role, picture.column - 1))
+    return placed
+
+
+def _around(ranges: list[CellRange], row: int) -> CellRange | None:
+    at = bisect_right(ranges, row, key=lambda one: one.first_row) - 1
+    return ranges[at] if at >= 0 and ranges[at].last_row >= row else None
+
+
+def _role(picture: Picture, header: Header) -> str:
+    """`photo`, `after_photo`, or "" where the picture lies in a column of something else."""
+    first, last = picture.column - 1, max(picture.column, picture.last_column) - 1
+    sides = {role: set(header.roles.get(role, ())) for role in ("photo", "after_photo")}
+    for role, columns in sides.items():
+        if first in columns:
+            return role
+    covered = {role for role, columns in sides.items() if columns & set(range(first, last + 1))}
+    if len(covered) == 1:
+        return covered.pop()
+    # Right of a photo column, under no name of its own: the second photo of the row.
+    at = first
+    while at >= 0 and (at >= len(header.names) or not header.names[at].text):
+        at -= 1
+    if at < first:
+        for role, columns in sides.items():
+            if at in columns:
+                return role
+    if not sides["photo"]:
+        other = {one for role in _NOT_A_PHOTO for one in header.roles.get(role, ())}
+        if first not in other and not (at < first and at in other):
+            return "photo"
+    return "" if first < len(header.names) else _beyond(sides)
+
+
+def _beyond(sides: dict[str, set[int]]) -> str:
+    """A picture right of the table: the hazard's, unless there are photos after repair as well."""
+    return "" if sides["after_photo"] else "photo"

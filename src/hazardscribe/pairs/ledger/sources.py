@@ -1,0 +1,68 @@
+"""Photos by the names that a ledger gives them: beside it, in a folder, or in an archive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hazardscribe.errors import PhotoError
+from hazardscribe.pairs.finder import PhotoFinder, only
+from hazardscribe.pairs.ledger.zipped import Archive
+from hazardscribe.pairs.photo import DEFAULT_LIMITS
+
+_IN_ARCHIVE = "\0"  # never part of a path
+
+
+class LedgerPhotos(PhotoFinder):
+    """A finder that also looks into zip archives. What it finds is a key that `read` takes."""
+
+    def __init__(
+        self,
+        base: Path | None,
+        photos: Path | None,
+        archives: Sequence[tuple[Archive, str]] = (),
+    ) -> None:
+        """Look into the archives, each from a folder within, then as `PhotoFinder` does."""
+        super().__init__(base, photos)
+        self._archives = list(archives)
+
+    def find(self, name: str) -> str | tuple[str, str]:
+        """Key of the photo, or (reason code, detail)."""
+        plain = name.strip().strip("\"'")
+        for archive, folder in self._archives:
+            found = archive.find(plain, folder)
+            if len(found) == 1:
+                return f"{archive.path}{_IN_ARCHIVE}{found[0]}"
+            if found:
+                return only(found)
+        if self._archives and not self._roots:
+            known = super().find(name)
+            if not isinstance(known, str) and known[0] == "photo_missing":
+                where = " or ".join(str(archive.path) for archive, _ in self._archives)
+                return "photo_missing", f"no such file in {where}"
+            return known
+        return super().find(name)
+
+    def read(self, key: str) -> bytes:
+        """The photo's bytes.
+
+        Raises:
+            PhotoError: it is missing, too large or damaged.
+        """
+        where, mark, member = key.partition(_IN_ARCHIVE)
+        if mark:
+            return next(a for a, _ in self._archives if str(a.path) == where).read(member)
+        path = Path(key)
+        try:
+            size = path.stat().st_size
+            if size > DEFAULT_LIMITS.max_bytes:
+                raise PhotoError(
+                    "too_large",
+                    f"{path.name}: {size / 2**20:.1f} MiB is more than the limit of "
+                    f"{DEFAULT_LIMITS.max_bytes / 2**20:.0f} MiB; save a smaller copy",
+                )
+            return path.read_bytes()
+        except OSError as error:
+            raise PhotoError(
+                "missing", f"{path.name}: cannot be read ({error.strerror or error})"
+            ) from error

@@ -1,0 +1,85 @@
+"""Which descriptions say what no photo can show, by an editable list (`unseeable.yaml`)."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from hazardscribe.errors import InputError
+
+_CLAUSE_END = re.compile(r"[,;!?。\n]|\.(?=\s|$)|但是?|且|并且|同时|\b(?:but|and also)\b")
+_LISTS = ("unseeable", "unless", "visible")
+
+
+@dataclass(frozen=True, slots=True)
+class Unseeable:
+    """The list, ready for use.
+
+    Attributes:
+        unseeable: a clause that matches one of them speaks of what no photo shows ...
+        unless: ... save where it matches one of these.
+        visible: another clause that matches one of these is a reason to keep the row.
+    """
+
+    unseeable: tuple[re.Pattern[str], ...]
+    unless: tuple[re.Pattern[str], ...]
+    visible: tuple[re.Pattern[str], ...]
+
+    def find(self, text: str) -> str | None:
+        """The words for which a description is left out, None where it is kept."""
+        plain = unicodedata.normalize("NFKC", text).casefold()
+        found: str | None = None
+        for clause in _CLAUSE_END.split(plain):
+            match = next((hit for one in self.unseeable if (hit := one.search(clause))), None)
+            if match and not any(one.search(clause) for one in self.unless):
+                found = found or match[0]
+            elif any(one.search(clause) for one in self.visible):
+                return None
+        return found
+
+
+def load_unseeable(path: Path | None = None) -> Unseeable:
+    """The list in a file, or the one that comes with the program.
+
+    Raises:
+        InputError: the file cannot be read or is not of that form.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    where = str(path or "unseeable.yaml")
+    try:
+        if path is None:
+            source = resources.files(__package__) / "unseeable.yaml"
+            text = source.read_text(encoding="utf-8")
+        else:
+            text = Path(path).read_text(encoding="utf-8-sig")
+        data: Any = YAML(typ="safe", pure=True).load(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"unseeable {where}: cannot be read ({error}); check the file") from error
+    except YAMLError as error:
+        cause = " ".join(str(error).split())[:200]
+        raise InputError(f"unseeable {where}: is not YAML ({cause}); correct it") from error
+    if not isinstance(data, dict) or not all(isinstance(one, dict) for one in data.values()):
+        raise InputError(f"unseeable {where}: must hold {_form()}")
+    lists: dict[str, list[re.Pattern[str]]] = {name: [] for name in _LISTS}
+    for language, parts in data.items():
+        for name, patterns in parts.items():
+            if name not in lists:
+                raise InputError(f"unseeable {where}: {language}: unknown {name!r}; {_form()}")
+            for pattern in patterns or []:
+                try:
+                    lists[name].append(re.compile(str(pattern), re.IGNORECASE))
+                except re.error as error:
+                    raise InputError(
+                        f"unseeable {where}: {pattern!r} is not a regular expression ({error})"
+                    ) from error
+    return Unseeable(*(tuple(lists[name]) for name in _LISTS))
+
+
+def _form() -> str:
+    return f"for each language lists of patterns under {', '.join(_LISTS)}"

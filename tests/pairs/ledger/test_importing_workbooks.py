@@ -1,0 +1,186 @@
+"""Importing workbooks: merged cells, hidden parts, sheets, and pictures in their cells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from ledger_files import photo_bytes
+
+from hazardscribe.errors import InputError
+from hazardscribe.pairs.ledger.importing import import_ledger
+from hazardscribe.pairs.ledger.result import Imported
+from hazardscribe.pairs.photo import photo_digest
+
+Write = Callable[..., Path]
+HEAD = ["序号", "检查地点", "隐患描述", "隐患照片", "整改后照片"]
+
+
+def dry(path: Path, **options: object) -> Imported:
+    return import_ledger(path, dry_run=True, **options)  # type: ignore[arg-type]
+
+
+def pairs(imported: Imported) -> list[tuple[str, int]]:
+    """(description, seed of the picture)."""
+    seeds = {photo_digest(photo_bytes(seed)): seed for seed in range(30)}
+    return [
+        (text, seeds[photo.digest])
+        for row in imported.rows
+        if row.photos
+        for text in row.draft.texts
+        for photo in row.photos
+    ]
+
+
+def left(imported: Imported, kind: str = "row") -> list[tuple[int | None, str]]:
+    return [(one.line, one.reason) for one in imported.account.left if one.kind == kind]
+
+
+def test_title_merged_cells_and_pictures(workbook: Write) -> None:
+    rows = [
+        ["XX公司安全隐患台账"],
+        HEAD,
+        [1, "A区", "护栏缺失"],
+        [2, "", "灯损坏"],
+        [3, "B区", "线裸露"],
+        ["合计", "", "3项"],
+    ]
+    path = workbook(
+        {"台账": rows},
+        merges={"台账": [(0, 0, 0, 4), (2, 1, 3, 1), (2, 3, 3, 3)]},
+        pictures={"台账": [(0, 0, 9), (2, 3, 1), (4, 3, 2), (4, 4, 3), (5, 3, 4), (4, 1, 5)]},
+    )
+    imported = dry(path)
+    assert pairs(imported) == [("护栏缺失", 1), ("灯损坏", 1), ("线裸露", 2)]
+    assert [row.draft.value("place") for row in imported.rows] == ["A区", "A区", "B区"]
+    assert imported.safe == 1
+    assert left(imported) == [(6, "total")]
+    assert left(imported, "picture") == [
+        (1, "title_row"),
+        (5, "other_column"),
+        (6, "rejected_row"),
+    ]
+    account = imported.account
+    assert (account.pictures_found, account.pictures_used) == (6, 3)
+
+
+def test_two_row_merged_header(workbook: Write) -> None:
+    rows = [
+        ["隐患排查治理台账"],
+        ["序号", "隐患描述", "照片", "", "整改", ""],
+        ["", "", "整改前", "整改后", "期限", "责任人"],
+        [1, "护栏缺失", "", "", datetime(2025, 1, 3), "王五"],
+    ]
+    path = workbook(
+        {"一月": rows},
+        merges={"一月": [(0, 0, 0, 5), (1, 0, 2, 0), (1, 1, 2, 1), (1, 2, 1, 3), (1, 4, 1, 5)]},
+        pictures={"一月": [(3, 2, 1), (3, 3, 2)]},
+    )
+    imported = dry(path)
+    assert pairs(imported) == [("护栏缺失", 1)]
+    assert imported.safe == 1
+    assert imported.sheets[0].columns["responsible"] == ("整改-责任人",)
+    assert imported.sheets[0].columns["after_photo"] == ("照片-整改后",)
+    assert imported.account.rows_read == 1
+
+
+def test_several_photos_under_one_merged_header(workbook: Write) -> None:
+    rows = [["隐患描述", "照片", "", "备注"], ["护栏缺失", "", "", "急"]]
+    path = workbook(
+        {"台账": rows},
+        merges={"台账": [(0, 1, 0, 2)]},
+        pictures={"台账": [(1, 1, 1), (1, 2, 2)]},
+    )
+    assert pairs(dry(path)) == [("护栏缺失", 1), ("护栏缺失", 2)]
+
+
+def test_a_sheet_a_month_hidden_rows_and_sheets(workbook: Write) -> None:
+    path = workbook(
+        {
+            "封面": [["安全部"], ["2025年"]],
+            "一月": [["隐患描述", "照片"], ["甲隐患"], ["乙隐患"]],
+            "二月": [["照片", "地点", "问题描述"], ["", "A区", "丙隐患"]],
+            "旧": [["隐患描述", "照片"], ["丁隐患"]],
+        },
+        pictures={
+            "一月": [(1, 1, 1)],
+            "二月": [(1, 0, 3)],
+            "旧": [(1, 1, 4)],
+            "封面": [(0, 0, 5)],
+        },
+        hidden=["旧"],
+        hidden_rows={"一月": [2]},
+    )
+    imported = dry(path)
+    assert pairs(imported) == [("甲隐患", 1), ("丙隐患", 3)]
+    assert left(imported) == [(2, "hidden_sheet"), (3, "hidden_row")]
+    assert sorted(reason for _, reason in left(imported, "picture")) == [
+        *("no_header", "rejected_row")
+    ]
+    assert imported.account.rows_read == 4
+    assert pairs(dry(path, sheets=["旧"])) == [("丁隐患", 4)]
+    with pytest.raises(InputError, match="no sheet '三月'"):
+        dry(path, sheets=["三月"])
+
+
+def test_rows_merged_as_a_whole_are_one_record(workbook: Write) -> None:
+    rows = [["序号", "隐患描述", "照片"], [1, "护栏缺失"], [], [2, "灯损坏"], []]
+    path = workbook(
+        {"台账": rows},
+        merges={"台账": [(at, column, at + 1, column) for at in (1, 3) for column in range(3)]},
+        pictures={"台账": [(1, 2, 1), (3, 2, 2)]},
+    )
+    imported = dry(path)
+    assert pairs(imported) == [("护栏缺失", 1), ("灯损坏", 2)]
+    assert {reason for _, reason in left(imported)} == {"continued"}
+    assert imported.findings == 0
+
+
+def test_a_description_over_several_photos(workbook: Write) -> None:
+    rows = [["序号", "隐患描述", "照片"], [1, "护栏缺失"], [], []]
+    path = workbook(
+        {"台账": rows},
+        merges={"台账": [(1, 0, 3, 0), (1, 1, 3, 1)]},
+        pictures={"台账": [(1, 2, 1), (2, 2, 2), (3, 2, 3)]},
+    )
+    assert pairs(dry(path)) == [("护栏缺失", 1), ("护栏缺失", 2), ("护栏缺失", 3)]
+
+
+def test_no_photo_column_at_all(workbook: Write) -> None:
+    path = workbook(
+        {"台账": [["隐患描述", "检查人"], ["护栏缺失", "张三"], ["灯损坏", "李四"]]},
+        pictures={"台账": [(1, 3, 1), (2, 1, 2)]},
+    )
+    imported = dry(path)
+    assert pairs(imported) == [("护栏缺失", 1)]
+    assert left(imported) == [(3, "no_photo_named")]
+
+
+def test_pictures_and_names_together(workbook: Write, tmp_path: Path) -> None:
+    (tmp_path / "named.png").write_bytes(photo_bytes(7))
+    rows = [["隐患描述", "照片"], ["甲", "见附图"], ["乙", "named.png"], ["丙", "见附图"]]
+    path = workbook({"台账": rows}, pictures={"台账": [(1, 1, 1)]})
+    imported = dry(path)
+    assert pairs(imported) == [("甲", 1), ("乙", 7)]
+    assert left(imported) == [(4, "photo_missing")]
+    assert imported.account.pictures_found == 3
+
+
+def test_written_folders_are_equal_byte_by_byte(workbook: Write, tmp_path: Path) -> None:
+    rows = [["隐患描述", "照片"], *([f"隐患{n}"] for n in range(8))]
+    path = workbook({"台账": rows}, pictures={"台账": [(n + 1, 1, n) for n in range(8)]})
+    for name in ("a", "b"):
+        import_ledger(path, out=tmp_path / name)
+    files = [p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*") if p.is_file()]
+    assert len(files) == 8 + 4
+    for file in files:
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def test_an_old_workbook_is_refused_with_a_remedy(tmp_path: Path) -> None:
+    path = tmp_path / "旧.xls"
+    path.write_bytes(bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600))
+    with pytest.raises(InputError, match="xlsx"):
+        dry(path)

@@ -1,0 +1,126 @@
+"""Dates, numbered hazards, what no photo shows, and the balance of splits."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from hazardscribe.pairs.ledger.dates import iso_date
+from hazardscribe.pairs.ledger.mapping import Name, map_columns
+from hazardscribe.pairs.ledger.numbered import split_numbered
+from hazardscribe.pairs.ledger.unseeable import load_unseeable
+from hazardscribe.pairs.splits import divide
+
+
+@pytest.mark.parametrize(
+    ("written", "iso"),
+    [
+        ("2025.1.3", "2025-01-03"),
+        ("2025年1月3日", "2025-01-03"),
+        ("２０２５／１／３", "2025-01-03"),
+        ("2025-01-03 00:00:00", "2025-01-03"),
+        ("2025/1/3 14:30", "2025-01-03T14:30"),
+        ("2025-01-03T14:30:05", "2025-01-03T14:30:05"),
+        ("20250103", "2025-01-03"),
+        ("45660", "2025-01-03"),
+        ("45660.5", "2025-01-03T12:00"),
+        ("2025年1月", "2025-01"),
+        ("2025年1月3日（星期五）", "2025-01-03"),
+        ("Jan 3, 2025", "2025-01-03"),
+        ("3 March 2025", "2025-03-03"),
+        ("1月3日", "1月3日"),
+        ("1/3/2025", "1/3/2025"),
+        ("2025.2.31", "2025.2.31"),
+        ("2025.1.3-2025.1.5", "2025.1.3-2025.1.5"),
+        ("立即整改", "立即整改"),
+        ("", ""),
+    ],
+)
+def test_dates(written: str, iso: str) -> None:
+    assert iso_date(written) == iso
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("1、护栏缺失；2、灯损坏。", ["护栏缺失", "灯损坏。"]),
+        ("1.护栏缺失\n2.灯损坏", ["护栏缺失", "灯损坏"]),
+        ("（1）护栏缺失（2）灯损坏", ["护栏缺失", "灯损坏"]),
+        ("(1) no rail; (2) lamp broken", ["no rail", "lamp broken"]),
+        ("①护栏缺失②灯损坏③线裸露", ["护栏缺失", "灯损坏", "线裸露"]),
+        ("存在以下问题：1）护栏缺失，2）灯损坏", ["护栏缺失", "灯损坏"]),
+        ("一、护栏缺失；二、灯损坏", ["护栏缺失", "灯损坏"]),
+        ("1、护栏高1.2米，不足；2、灯损坏", ["护栏高1.2米，不足", "灯损坏"]),
+        ("护栏高度1.2米", ["护栏高度1.2米"]),
+        ("2、灯损坏；3、线裸露", ["2、灯损坏；3、线裸露"]),
+        ("1、护栏缺失", ["1、护栏缺失"]),
+        ("配电箱1、2号未上锁", ["配电箱1、2号未上锁"]),
+    ],
+)
+def test_numbered_hazards(text: str, parts: list[str]) -> None:
+    assert split_numbered(text) == parts
+
+
+@pytest.mark.parametrize(
+    ("text", "left_out"),
+    [
+        ("电工无证作业", True),
+        ("经查，动火作业未办理动火许可证", True),
+        ("未建立隐患排查治理台账", True),
+        ("灭火器检查记录缺失", True),
+        ("新员工未进行三级安全教育培训", True),
+        ("未制定应急预案", True),
+        ("No work permit available", True),
+        ("Inspection records missing for March", True),
+        ("动火作业未办理动火证，现场未放置灭火器", False),
+        ("未佩戴安全帽", False),
+        ("配电箱门破损", False),
+        ("临边无防护栏杆", False),
+        ("灭火器压力不足", False),
+        ("Guard rail missing at the edge", False),
+        ("No fire extinguisher", False),
+        ("警示标识缺失", False),
+    ],
+)
+def test_what_no_photo_can_show(text: str, left_out: bool) -> None:
+    assert (load_unseeable().find(text) is not None) == left_out
+
+
+@pytest.mark.parametrize(
+    ("names", "photo", "after"),
+    [
+        (["隐患描述", "照片"], [1], []),
+        (["隐患描述", "隐患照片", "附件"], [1], []),
+        (["隐患描述", "照片", "整改照片"], [1], [2]),
+        (["隐患描述", "整改图片"], [], [1]),
+        (["隐患描述", "整改前照片", "整改后照片"], [1], [2]),
+        (["隐患描述", "整改前后对比照片"], [], []),
+        (["隐患描述", "现场照片1", "现场照片2", "复查照片"], [1, 2], [3]),
+        (["description", "photo", "after photo", "Photo after"], [1], [2, 3]),
+        (["隐患描述", "照片", "整改情况", "照片"], [1], [3]),
+        (["隐患描述", "照片", "照片", "整改情况"], [1, 2], []),
+    ],
+)
+def test_photo_columns(names: list[str], photo: list[int], after: list[int]) -> None:
+    roles = map_columns([Name("", name) for name in names], {}, where="t")
+    assert list(roles.get("photo", ())) == photo
+    assert list(roles.get("after_photo", ())) == after
+
+
+def test_a_role_can_be_switched_off() -> None:
+    names = [Name("", name) for name in ("隐患描述", "照片", "整改照片")]
+    assert "after_photo" not in map_columns(names, {"after_photo": ""}, where="t")
+
+
+def test_shares_are_balanced_by_category() -> None:
+    strata = ["电气"] * 100 + ["消防"] * 50 + ["其他"] * 10
+    groups = [index // 2 for index in range(160)]
+    keys = [f"{index}" for index in range(160)]
+    split = divide(groups, keys, {"validation": 0.1, "dev": 0.1}, seed=0, strata=strata)
+    counts = Counter(zip(strata, split, strict=True))
+    for name in ("validation", "dev"):
+        assert counts["电气", name] == pytest.approx(10, abs=2)
+        assert counts["消防", name] == pytest.approx(5, abs=2)
+        assert sum(counts[stratum, name] for stratum in set(strata)) == pytest.approx(16, abs=2)
+    assert all(len({split[i] for i in range(160) if groups[i] == g}) == 1 for g in set(groups))
