@@ -54,13 +54,15 @@ def save_small_parts(models: Path) -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from hazardscribe import export
     from hazardscribe.pairs.scenes import render_scenes
 
     folder = tmp_path_factory.mktemp("readme")
     shutil.copytree(ROOT / "recipes", folder / "recipes")
-    render_scenes(folder / "pairs", train=24, dev=6, validation=6, width=128, height=96)
+    scenes = render_scenes(folder / "scenes", train=24, dev=6, validation=6, width=128, height=96)
+    export(scenes, to="xlsx", out=folder / "隐患台账.xlsx")
     (folder / "new-photos").mkdir()
-    photos = sorted((folder / "pairs" / "photos").iterdir())
+    photos = sorted((scenes / "photos").iterdir())
     shutil.copyfile(photos[0], folder / "new-photos" / "a.jpg")
     shutil.copyfile(photos[1], folder / "photo.jpg")
     save_small_parts(folder / "models")
@@ -97,9 +99,10 @@ def test_commands_run_one_after_the_other(folder: Path) -> None:
 
 def test_python_example_runs(folder: Path) -> None:
     [example] = blocks("README.md", "python")
-    if not (folder / "start").exists():
-        init = next(c for c in commands("README.md") if c.startswith("hazardscribe init"))
-        assert run(init.split(), folder).returncode == 0
+    for verb, made in (("import", "pairs"), ("init", "start")):
+        if not (folder / made).exists():
+            first = next(c for c in commands("README.md") if c.startswith(f"hazardscribe {verb}"))
+            assert run(first.split(), folder).returncode == 0
     # A folder that the command line has not trained in.
     example = example.replace("runs/mine", "runs/python").replace("epochs=5", "epochs=1")
     done = run([sys.executable, "-c", example], folder)

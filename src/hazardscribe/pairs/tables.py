@@ -122,9 +122,8 @@ def _is_workbook(path: Path) -> bool:
 
 def _excel(path: Path) -> InputError:
     return InputError(
-        f"{path}: Excel workbooks and zip files come with `hazardscribe import` in the next "
-        "release. Today: save the sheet as CSV (UTF-8), put the photos into a folder beside it "
-        "and their file names into the photo column"
+        f"{path}: is a ledger, not pairs yet; turn it into pairs first: "
+        f"hazardscribe import {path.name} --out pairs"
     )
 
 
