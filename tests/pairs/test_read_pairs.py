@@ -148,7 +148,7 @@ class TestKinds:
     def test_excel_says_what_works_today(self, folder: Path, name: str) -> None:
         (folder / name).write_bytes(b"PK\x03\x04")
         for source in (folder / name, folder):
-            with pytest.raises(InputError, match="hazardscribe import .* --out pairs"):
+            with pytest.raises(InputError, match=r"hazardscribe import .* --out pairs"):
                 read_pairs(source)
 
     def test_what_is_not_supported(self, folder: Path) -> None:
