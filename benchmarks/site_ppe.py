@@ -16,7 +16,6 @@ import json
 import os
 import platform
 import shutil
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -74,9 +73,8 @@ def main() -> None:
             chat="plain",
             target=recipe.target,
         )
-    began = time.time()
     run = verbs.train(args.data, recipe, work, resume=args.resume, progress=True)
-    minutes = (time.time() - began) / 60
+    seconds = json.loads((work / "run.json").read_text(encoding="utf-8"))["seconds"]
     evaluation = verbs.evaluate_model(
         run.model,
         args.data,
@@ -89,7 +87,7 @@ def main() -> None:
         "variant": args.variant,
         "title": variant.title,
         "seed": args.seed,
-        "train_minutes": round(minutes, 1),
+        "train_minutes": round(seconds / 60, 1),
         "threads": torch.get_num_threads(),
         "processor": platform.processor() or platform.machine(),
         "dev": run.metrics,
