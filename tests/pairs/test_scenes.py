@@ -260,7 +260,7 @@ def test_trait_does_not_tell_the_state(split: str, trait: str) -> None:
     """Chi-squared for independence of state and trait, all kinds together: at most 1 in 1,000."""
     seen = Counter(
         (item.kind, item.hazard, getattr(item, trait))
-        for items in _scenes(split, 16000)
+        for items in _scenes(split, 30000)
         for item in items
     )
     statistic, freedom = 0.0, 0
@@ -273,7 +273,7 @@ def test_trait_does_not_tell_the_state(split: str, trait: str) -> None:
         statistic += float(((cells - expected) ** 2 / expected).sum())
         freedom += len(values) - 1
         shares = cells / cells.sum(1, keepdims=True)
-        assert np.abs(shares[0] - shares[1]).max() < 0.08
+        assert np.abs(shares[0] - shares[1]).max() < 0.06
     # Wilson and Hilferty's normal approximation of the chi-squared distribution
     spread = 2 / (9 * freedom)
     assert ((statistic / freedom) ** (1 / 3) - (1 - spread)) / spread**0.5 < 3.1
