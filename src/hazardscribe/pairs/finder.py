@@ -13,6 +13,8 @@ import unicodedata
 from pathlib import Path
 
 _ADDRESS = re.compile(r"^(?:[a-z][a-z0-9+.-]+://|data:|www\.)", re.IGNORECASE)
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".heic")
+"""Suffixes of photo files; a name without one may stand for a file with any of them."""
 EMBEDDED = re.compile(r"^(?:=\s*(?:_xlfn\.)?DISPIMG\(|#VALUE!|#REF!|#NAME\?)", re.IGNORECASE)
 """What a cell says that shows a picture instead of naming one."""
 _SEPARATORS = re.compile(r"[;；，、,|｜\r\n]+")
