@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from hazardscribe.pairs.finder import EMBEDDED, PHOTO_SUFFIXES
+from hazardscribe.pairs.finder import EMBEDDED, has_photo_suffix
 from hazardscribe.pairs.ledger.account import Left
 from hazardscribe.pairs.ledger.carried import Carried
 from hazardscribe.pairs.ledger.dates import iso_date
@@ -216,13 +216,9 @@ class SheetReader:
                 if not cell or (pictured and EMBEDDED.match(cell)):
                     continue
                 for name in self.finder.split_cell(cell):
-                    found = self.finder.find(name)
-                    caption = isinstance(found, tuple) and not name.casefold().endswith(
-                        PHOTO_SUFFIXES
-                    )
-                    if caption and pictured:
-                        continue  # 见附图, beside a picture
-                    result.append((role, name, found))
+                    if pictured and not has_photo_suffix(name):
+                        continue  # 见附图, or a number, beside a picture
+                    result.append((role, name, self.finder.find(name)))
         if name := self._original(record):
             result.insert(0, ("photo", name, self.finder.find(name)))
         return result
