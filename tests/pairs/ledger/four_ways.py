@@ -1,4 +1,4 @@
-"""The same pairs as four ledgers that people keep: two kinds of Excel, WPS, and a CSV with a zip."""
+"""The same pairs as people keep them: two kinds of Excel, WPS, and a CSV with a zip."""
 
 from __future__ import annotations
 
