@@ -117,7 +117,8 @@ def import_ledger(
     """Turn a ledger into a folder of pairs; every row and picture is accounted for.
 
     Args:
-        ledger: .xlsx, .xlsm, .csv, .tsv or .txt; a .zip or a folder of ledgers and photos.
+        ledger: .xlsx, .xlsm, .csv, .tsv or .txt; a .zip or a folder of ledgers and photos; a
+            .json export of Label Studio, of which corrected texts are taken.
         out: folder to write; an earlier import of the same ledger is replaced.
         photos: folder or zip of the photos that the ledger names.
         columns: role and column where the usual names do not find it, as in

@@ -25,6 +25,19 @@ LEDGER_ROLES = (
 FIRST_COLUMNS = ("photo", "description", "split", "row_file", "row_sheet", "row_number")
 """The columns that every frame of pairs begins with; the other source columns follow."""
 
+EXPORTED = {
+    "photo": ("隐患照片", "Hazard photo"),
+    "description": ("隐患描述", "Hazard description"),
+    "split": ("划分", "Split"),
+}
+"""Role -> its headers in an exported workbook, where no other column could be meant by them."""
+
+ORIGINAL_COLUMNS = ("照片原件", "Original file")
+"""Headers of the column that names the photo's own file where an exported picture is a copy of it.
+
+Import takes that file in place of the picture. No name that could be taken for a photo column.
+"""
+
 _NAMES: dict[str, tuple[str, ...]] = {
     "photo": (
         *("隐患照片", "隐患图片", "问题图片", "问题照片", "整改前照片", "整改前图片", "现场照片"),

@@ -10,9 +10,12 @@ import json
 import os
 import re
 import unicodedata
+from collections.abc import Mapping
 from pathlib import Path
 
 _ADDRESS = re.compile(r"^(?:[a-z][a-z0-9+.-]+://|data:|www\.)", re.IGNORECASE)
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".heic")
+"""Suffixes of photo files; a name without one may stand for a file with any of them."""
 EMBEDDED = re.compile(r"^(?:=\s*(?:_xlfn\.)?DISPIMG\(|#VALUE!|#REF!|#NAME\?)", re.IGNORECASE)
 """What a cell says that shows a picture instead of naming one."""
 _SEPARATORS = re.compile(r"[;；，、,|｜\r\n]+")
@@ -26,7 +29,8 @@ class PhotoFinder:
 
     Relative names start from the photo folder if one is given, then from the table's folder. A
     name that is not there is looked for without regard to case and Unicode form in its folder,
-    then by its last part anywhere under the photo folder.
+    then by its last part anywhere under the photo folder. A name without a photo's suffix stands
+    for the one photo that is called so.
     """
 
     def __init__(self, base: Path | None, photos: Path | None = None) -> None:
@@ -35,6 +39,7 @@ class PhotoFinder:
         self._photos = photos
         self._by_name: dict[str, list[str]] | None = None
         self._listed: dict[str, dict[str, list[str]]] = {}
+        self._stems: dict[str, dict[str, list[str]]] = {}
 
     def split_cell(self, cell: str) -> list[str]:
         """The names in a cell, separated by ; , 、 | or line breaks unless the whole is a file."""
@@ -81,11 +86,28 @@ class PhotoFinder:
         found = self._anywhere().get(name_key(text.rstrip("/").rpartition("/")[2]), [])
         if found:
             return only(found)
+        found = self._by_stem(text)
+        if found:
+            return only(found)
         where = " or ".join(self._roots)
         hint = (
             "" if self._photos else "; name the photo folder: --photos FOLDER, in Python photos=..."
         )
         return "photo_missing", f"no such file in {where}{hint}"
+
+    def _by_stem(self, name: str) -> list[str]:
+        """The photos called by a name without a suffix: in its folder, else anywhere."""
+        if has_photo_suffix(name):
+            return []
+        for root in self._roots:
+            folder, last = os.path.split(os.path.normpath(os.path.join(root, name)))  # noqa: PTH118
+            if folder not in self._stems:
+                self._stems[folder] = by_stem(self._folder(folder))
+            if found := self._stems[folder].get(name_key(last)):
+                return found
+        if "" not in self._stems:
+            self._stems[""] = by_stem(self._anywhere())
+        return self._stems[""].get(name_key(name.rstrip("/").rpartition("/")[2]), [])
 
     def _folder(self, folder: str) -> dict[str, list[str]]:
         if folder not in self._listed:
@@ -117,6 +139,20 @@ def name_key(name: str) -> str:
     Case is ignored, and so is how a letter is composed: macOS stores é as two signs.
     """
     return unicodedata.normalize("NFKC", name).casefold()
+
+
+def has_photo_suffix(name: str) -> bool:
+    """Whether a file name ends as those of photos do."""
+    return name.casefold().endswith(PHOTO_SUFFIXES)
+
+
+def by_stem(listed: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """Name key without suffix -> the photos, of name keys and the files that they mean."""
+    stems: dict[str, list[str]] = {}
+    for key, files in listed.items():
+        if has_photo_suffix(key):
+            stems.setdefault(key.rpartition(".")[0], []).extend(files)
+    return stems
 
 
 def _named(names: list[str]) -> list[str]:

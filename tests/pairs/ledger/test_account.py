@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from ledger_files import photo_bytes
 
 from hazardscribe.pairs.ledger.account import Account
-from hazardscribe.pairs.ledger.gathering import Gatherer, Options
+from hazardscribe.pairs.ledger.drafts import Options
+from hazardscribe.pairs.ledger.gathering import Gatherer
 from hazardscribe.pairs.ledger.grid import CellRange, Picture, Row, Sheet
 from hazardscribe.pairs.ledger.importing import _settle
 from hazardscribe.pairs.ledger.keeping import keep_photos

@@ -305,6 +305,22 @@ class TestPhotos:
         assert texts(imported) == ["甲", "乙", "丁"]
         assert reasons(imported) == [(3, "photo_url")]
 
+    def test_names_without_a_suffix(self, ledger: Write, tmp_path: Path) -> None:
+        photos = ["two.png", "IMG_1.png", "2.5.png", "sub/two.jpg", "sub/x.png"]
+        path = ledger("隐患描述,照片\n甲,img_1\n乙,2.5\n丙,two\n丁,X\n", photos=photos)
+        (path.parent / "IMG_1.txt").write_text("not a photo")
+        assert texts(dry(path)) == ["甲", "乙", "丙"]
+        assert reasons(dry(path)) == [(4, "photo_missing")]
+        with zipfile.ZipFile(tmp_path / "p.zip", "w") as archive:
+            for photo in photos:
+                archive.write(path.parent / photo, f"all/{photo}")
+        alone = tmp_path / "台账.csv"
+        alone.write_text("隐患描述,照片\n甲,IMG_1\n乙,old/two\n丁,X\n", encoding="utf-8")
+        for where in (path.parent, tmp_path / "p.zip"):
+            imported = dry(alone, photos=where)
+            assert texts(imported) == ["甲", "丁"]  # anywhere, where exactly one fits
+            assert "fits 2 files" in imported.account.left[0].detail
+
     def test_unreadable_photos(self, ledger: Write) -> None:
         path = ledger("隐患描述,照片\n甲,0.png\n乙,bad.png\n", photos=PHOTOS[:1])
         (path.parent / "bad.png").write_bytes(b"GIF89a nothing")

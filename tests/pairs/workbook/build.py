@@ -105,6 +105,7 @@ def wps(
     *,
     formula: str = '_xlfn.DISPIMG("{}",1)',
     value: str | None = '=DISPIMG("{}",1)',
+    rows: Sequence[Sequence[Any]] | None = None,
 ) -> Path:
     """Pictures in cells as WPS stores them.
 
@@ -115,8 +116,9 @@ def wps(
         media: name -> bytes.
         formula: of the cell, with a gap for the id.
         value: what WPS keeps as its result; None for none.
+        rows: of the sheet, the header first; some by default.
     """
-    table(path, [["隐患描述", "隐患照片"], *([f"第{i}行"] for i in range(2, 8))])
+    table(path, rows or [["隐患描述", "隐患照片"], *([f"第{i}行"] for i in range(2, 8))])
     quoted = '"', "&quot;"
 
     def sheet(content: bytes) -> bytes:

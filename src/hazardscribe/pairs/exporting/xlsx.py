@@ -19,17 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from hazardscribe.errors import InputError, PhotoError
-from hazardscribe.pairs.columns import usual_columns
+from hazardscribe.pairs.columns import EXPORTED, ORIGINAL_COLUMNS, usual_columns
 from hazardscribe.pairs.exporting.layout import WIDEST, column_width
 from hazardscribe.pairs.exporting.workbook import PHOTO_WIDTH, Column, LedgerWriter
 from hazardscribe.pairs.records import FIRST_COLUMNS, Pairs
 from hazardscribe.pairs.tables import cell_text
-
-ORIGINAL_COLUMNS = ("照片原件", "Original file")
-"""Headers of the column that names the photo's own file where the picture is a copy of it.
-
-Import takes that file in place of the picture. No name that could be taken for a photo column.
-"""
 
 AI_COLUMNS = ("AI描述", "AI description")
 """Headers of descriptions that the model wrote."""
@@ -52,9 +46,9 @@ class _Words:
 
 _WORDS = {
     "zh": _Words(
-        photo="隐患照片",
-        description="隐患描述",
-        split="划分",
+        photo=EXPORTED["photo"][0],
+        description=EXPORTED["description"][0],
+        split=EXPORTED["split"][0],
         original=ORIGINAL_COLUMNS[0],
         sheet="隐患台账",
         described_photo="照片",
@@ -65,9 +59,9 @@ _WORDS = {
         error="未能识别的原因",
     ),
     "en": _Words(
-        photo="Hazard photo",
-        description="Hazard description",
-        split="Split",
+        photo=EXPORTED["photo"][1],
+        description=EXPORTED["description"][1],
+        split=EXPORTED["split"][1],
         original=ORIGINAL_COLUMNS[1],
         sheet="Hazards",
         described_photo="Photo",

@@ -120,7 +120,7 @@ class Account:
     def findings(self) -> int:
         """What `--strict` objects to: rows and pictures of records that were left out."""
         return sum(
-            one.reason not in LAYOUT and one.reason != "title_row" and not _of_layout(one)
+            one.reason not in (*LAYOUT, "title_row", "copy_of_original") and not _of_layout(one)
             for one in self.left
         )
 

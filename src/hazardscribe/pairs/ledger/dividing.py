@@ -58,10 +58,13 @@ def parse_split(text: str) -> str:
     return ""
 
 
-def divide_items(items: Sequence[Item], *, seed: int) -> tuple[list[str], list[str]]:
+def divide_items(
+    items: Sequence[Item], *, seed: int, settled: bool = False
+) -> tuple[list[str], list[str]]:
     """The split of each row, and warnings.
 
-    Splits that the ledger gives are honoured, with dev cut from train where there is none.
+    Splits that the ledger gives are honoured, with dev cut from train where there is none
+    and they are not `settled`.
     """
     groups = _groups(items)
     names = settle_names({item.given for item in items})
@@ -77,7 +80,7 @@ def divide_items(items: Sequence[Item], *, seed: int) -> tuple[list[str], list[s
                 "another column to group by, or --split random"
             )
     else:
-        if DEV not in result and TRAIN in result:
+        if DEV not in result and TRAIN in result and not settled:
             part = [at for at in paired if result[at] == TRAIN]
             _share(result, items, groups, part, {DEV: DEV_OF_TRAIN}, seed)
         spread: dict[int, set[str]] = {}

@@ -22,6 +22,10 @@ class Book(Protocol):
     """A ledger file that is open for reading. Rows and columns count from 1."""
 
     @property
+    def contents(self) -> str:
+        """What the program itself wrote here: `pairs`, `review` ...; "" for people's ledgers."""
+
+    @property
     def sheets(self) -> tuple[Sheet, ...]:
         """The sheets in order."""
 
@@ -48,6 +52,7 @@ class TextBook:
     Rows are numbered as `read_pairs` does it: by records, wholly empty lines left out.
     """
 
+    contents: str = ""
     unplaced: tuple[Picture, ...] = ()
 
     def __init__(self, path: Path, chosen: Mapping[str, str]) -> None:

@@ -18,10 +18,12 @@ from hazardscribe.files import new_folder
 from hazardscribe.pairs.columns import LEDGER_ROLES, check_roles
 from hazardscribe.pairs.ledger.account import Account, Left
 from hazardscribe.pairs.ledger.dividing import Item, divide_items, parse_split
+from hazardscribe.pairs.ledger.drafts import Draft, Options
 from hazardscribe.pairs.ledger.folder import Tables, check_target, write_folder
-from hazardscribe.pairs.ledger.gathering import Draft, Gatherer, Options, no_header
+from hazardscribe.pairs.ledger.gathering import Gatherer, no_header
 from hazardscribe.pairs.ledger.keeping import Kept, Refused, keep_photos
 from hazardscribe.pairs.ledger.opening import TEXT, open_book, open_source
+from hazardscribe.pairs.ledger.own_books import own_book
 from hazardscribe.pairs.ledger.result import Imported, Row
 from hazardscribe.pairs.ledger.unseeable import load_unseeable
 from hazardscribe.pairs.photo import photo_digest
@@ -47,7 +49,8 @@ def import_ledger(
     """Turn a ledger into a folder of pairs.
 
     Args:
-        ledger: .xlsx, .xlsm, .csv, .tsv or .txt; a .zip or a folder of ledgers and photos.
+        ledger: .xlsx, .xlsm, .csv, .tsv or .txt; a .zip or a folder of ledgers and photos; a
+            .json export of Label Studio, of which corrected texts are taken.
         out: the folder to write: `pairs.parquet`, `safe.parquet`, `photos/`, `rejected.csv`,
             `import.json`, `report.html`. An earlier import of the same ledger is replaced.
         photos: folder or zip of the photos that the ledger names.
@@ -70,10 +73,6 @@ def import_ledger(
     chosen = dict(columns or {})
     check_roles(chosen, LEDGER_ROLES)
     source = Path(ledger).expanduser()
-    if source.suffix.lower() == ".json":
-        raise InputError(
-            f"{source}: JSON is not read; import takes workbooks, .csv, .tsv, .zip and folders"
-        )
     group = parse_split(split)
     if out is None and not dry_run:
         raise InputError("out: name the folder to write, or ask for a dry run")
@@ -100,7 +99,7 @@ def import_ledger(
             check_target(target, source.resolve().name)
             partial_folder = stack.enter_context(new_folder(target))
         imported = _read(source, photos, options, asked, partial_folder, progress, say)
-        _divide(imported, options, seed)
+        _divide(imported, seed)
         tables = Tables(imported)
         if target is not None and partial_folder is not None:
             write_folder(partial_folder, imported, tables)
@@ -136,6 +135,7 @@ def _read(
                     ledger.photos,
                     partial(_keep, folder=folder, progress=progress),
                     text_file=ledger.path.suffix.lower() in TEXT,
+                    own=own_book(book),
                 )
         warnings = [*opened.warnings, *gatherer.warnings]
     missing = gatherer.missing_sheets()
@@ -162,6 +162,7 @@ def _read(
         digests,
         asked,
         numbered=gatherer.numbered,
+        settled=gatherer.settled,
     )
 
 
@@ -248,7 +249,7 @@ def _leave(account: Account, draft: Draft, key: str, name: str, reason: str, det
     account.leave(key, Left("picture", *place, name, reason, detail))
 
 
-def _divide(imported: Imported, options: Options, seed: int) -> None:
+def _divide(imported: Imported, seed: int) -> None:
     items = [
         Item(
             "\n".join(sorted(photo.digest for photo in (row.photos or row.safe))),
@@ -260,7 +261,7 @@ def _divide(imported: Imported, options: Options, seed: int) -> None:
         )
         for row in imported.rows
     ]
-    splits, warnings = divide_items(items, seed=seed)
+    splits, warnings = divide_items(items, seed=seed, settled=imported.settled)
     imported.warnings += warnings
     for row, split in zip(imported.rows, splits, strict=True):
         row.split = split

@@ -17,8 +17,8 @@ TEXT = (".csv", ".tsv", ".txt")
 WORKBOOKS = (".xlsx", ".xlsm")
 FOREIGN = (".xls", ".xlsb", ".et", ".ett", ".ods", ".xlt", ".numbers")
 SUPPORTED = (
-    "an Excel workbook (.xlsx, .xlsm), a .csv, .tsv or .txt file, a .zip of ledgers and photos, or "
-    "a folder of ledgers"
+    "an Excel workbook (.xlsx, .xlsm), a .csv, .tsv or .txt file, a .zip of ledgers and photos, a "
+    "folder of ledgers, or a .json export of Label Studio"
 )
 
 
@@ -109,6 +109,10 @@ def open_book(path: Path, chosen: Mapping[str, str]) -> Iterator[Book]:
     suffix = path.suffix.lower()
     if suffix in TEXT:
         yield TextBook(path, chosen)
+    elif suffix == ".json":
+        from hazardscribe.pairs.ledger.results_book import ResultsBook
+
+        yield ResultsBook(path)
     elif suffix in WORKBOOKS or suffix in FOREIGN:
         from hazardscribe.pairs.workbook import open_workbook
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hazardscribe.pairs.ledger.account import Account
-from hazardscribe.pairs.ledger.gathering import Draft, SheetNote
+from hazardscribe.pairs.ledger.drafts import Draft, SheetNote
 from hazardscribe.pairs.ledger.keeping import Kept
 
 
@@ -34,6 +34,7 @@ class Imported:
         split_hash: SHA-256 over provenance, photo and split of all pairs.
         digests: ledger -> SHA-256 of its file.
         options: what was asked for.
+        settled: splits that the ledger gives are final: no dev is cut from train.
     """
 
     source: str
@@ -48,6 +49,7 @@ class Imported:
     pairs: int = 0
     safe: int = 0
     numbered: int = 0
+    settled: bool = False
     splits: dict[str, int] = field(default_factory=dict)
 
     @property

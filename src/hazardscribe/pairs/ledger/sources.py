@@ -35,13 +35,19 @@ class LedgerPhotos(PhotoFinder):
                 return f"{archive.path}{_IN_ARCHIVE}{found[0]}"
             if found:
                 return only(found)
-        if self._archives and not self._roots:
-            known = super().find(name)
-            if not isinstance(known, str) and known[0] == "photo_missing":
-                where = " or ".join(str(archive.path) for archive, _ in self._archives)
-                return "photo_missing", f"no such file in {where}"
+        known = super().find(name)
+        if isinstance(known, str) or known[0] != "photo_missing" or not self._archives:
             return known
-        return super().find(name)
+        for archive, folder in self._archives:
+            found = archive.find_stem(plain, folder)
+            if len(found) == 1:
+                return f"{archive.path}{_IN_ARCHIVE}{found[0]}"
+            if found:
+                return only(found)
+        if self._roots:
+            return known
+        where = " or ".join(str(archive.path) for archive, _ in self._archives)
+        return "photo_missing", f"no such file in {where}"
 
     def read(self, key: str) -> bytes:
         """The photo's bytes.

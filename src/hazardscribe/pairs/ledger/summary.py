@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hazardscribe.pairs.ledger.gathering import SheetNote
+from hazardscribe.pairs.ledger.drafts import SheetNote
 from hazardscribe.pairs.ledger.result import Imported
 
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import shutil
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from hazardscribe.errors import InputError, PhotoError
-from hazardscribe.pairs.finder import name_key
+from hazardscribe.pairs.finder import by_stem, has_photo_suffix, name_key
 from hazardscribe.pairs.photo import DEFAULT_LIMITS
 
 MAX_MEMBERS = 1_000_000
@@ -74,6 +74,8 @@ class Archive:
             key = name_key(name)
             self._by_path.setdefault(key, []).append(name)
             self._by_name.setdefault(key.rpartition("/")[2], []).append(name)
+        self._path_stems = by_stem(self._by_path)
+        self._name_stems = by_stem(self._by_name)
 
     def close(self) -> None:
         """Close the file."""
@@ -89,17 +91,13 @@ class Archive:
 
         Case and Unicode form are ignored.
         """
-        parts = name_key(name.replace("\\", "/")).split("/")
-        inside: list[str] = []
-        for part in [*name_key(folder).split("/"), *parts]:
-            if part == ".." and inside:
-                inside.pop()
-            elif part not in ("", ".", ".."):
-                inside.append(part)
-        for path in ("/".join(inside), "/".join(part for part in parts if part not in ("", "."))):
-            if path in self._by_path:
-                return self._by_path[path]
-        return self._by_name.get(parts[-1], []) if parts[-1] else []
+        return _find(name, folder, self._by_path, self._by_name)
+
+    def find_stem(self, name: str, folder: str = "") -> list[str]:
+        """The photos that a name without a photo's suffix can mean, likewise."""
+        if has_photo_suffix(name):
+            return []
+        return _find(name, folder, self._path_stems, self._name_stems)
 
     def read(self, name: str) -> bytes:
         """The bytes of a photo.
@@ -147,6 +145,25 @@ class Archive:
                 f"{self.path}: {name} cannot be unpacked ({error}); pack it again"
             ) from error
         return target
+
+
+def _find(
+    name: str,
+    folder: str,
+    by_path: Mapping[str, list[str]],
+    by_name: Mapping[str, list[str]],
+) -> list[str]:
+    parts = name_key(name.replace("\\", "/")).split("/")
+    inside: list[str] = []
+    for part in [*name_key(folder).split("/"), *parts]:
+        if part == ".." and inside:
+            inside.pop()
+        elif part not in ("", ".", ".."):
+            inside.append(part)
+    for path in ("/".join(inside), "/".join(part for part in parts if part not in ("", "."))):
+        if path in by_path:
+            return by_path[path]
+    return by_name.get(parts[-1], []) if parts[-1] else []
 
 
 def member_name(info: zipfile.ZipInfo) -> str:

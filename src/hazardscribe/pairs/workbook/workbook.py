@@ -159,6 +159,17 @@ class Workbook:
         return self._pictures[sheet.position]
 
     @cached_property
+    def contents(self) -> str:
+        """The document property `hazardscribe`: what this program wrote here, "" if it did not."""
+        package = self._package
+        parts = [r.target for r in package.relations("").values() if r.kind == "custom-properties"]
+        part = next((part for part in (*parts, "docProps/custom.xml") if package.has(part)), "")
+        if not part:
+            return ""
+        found = (one for one in package.children(part) if attribute(one, "name") == "hazardscribe")
+        return next(("".join(one.itertext()).strip() for one in found), "")
+
+    @cached_property
     def unplaced(self) -> tuple[Picture, ...]:
         """Media that lie on no sheet: backgrounds, headers, deleted pictures. Reads all sheets."""
         placed = {p.member for sheet in self.sheets for p in self.pictures(sheet)}

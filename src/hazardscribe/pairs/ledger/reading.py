@@ -1,0 +1,307 @@
+"""From a sheet's records to drafts: their hazards, and the pictures that show them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from hazardscribe.pairs.finder import EMBEDDED, has_photo_suffix
+from hazardscribe.pairs.ledger.account import Left
+from hazardscribe.pairs.ledger.carried import Carried
+from hazardscribe.pairs.ledger.dates import iso_date
+from hazardscribe.pairs.ledger.drafts import Draft
+from hazardscribe.pairs.ledger.grid import Book, Picture
+from hazardscribe.pairs.ledger.header import Header
+from hazardscribe.pairs.ledger.numbered import split_numbered
+from hazardscribe.pairs.ledger.placing import Placed
+from hazardscribe.pairs.ledger.rows import LAYOUT, Record
+from hazardscribe.pairs.ledger.sources import LedgerPhotos
+from hazardscribe.pairs.read import clean_text, is_empty
+
+if TYPE_CHECKING:
+    from hazardscribe.pairs.ledger.gathering import Gatherer
+
+_UNFINISHED = (
+    "未整改",
+    "未完成",
+    "整改中",
+    "未销号",
+    "进行中",
+    "待整改",
+    "open",
+    "pending",
+    "ongoing",
+)
+Named = tuple[str, str, str | tuple[str, str]]
+"""(role, name, key of the file or why there is none)."""
+
+_ISO_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+class SheetReader:
+    """Turns the records of one sheet into drafts."""
+
+    def __init__(
+        self,
+        gatherer: Gatherer,
+        label: str,
+        sheet: str,
+        header: Header,
+        layout: Carried,
+        finder: LedgerPhotos,
+        wanted: dict[str, Callable[[], bytes]],
+        book: Book,
+        pictures: Sequence[Picture],
+        keys: Sequence[str],
+        placed: Placed,
+    ) -> None:
+        self.gatherer, self.label, self.sheet = gatherer, label, sheet
+        self.header, self.layout, self.finder = header, layout, finder
+        self.wanted, self.book, self.placed = wanted, book, placed
+        self.pictures, self.keys = pictures, keys
+        self.above: dict[int, list[tuple[int, str, int]]] = {}
+
+    def take(self, record: Record) -> None:
+        """Account for a row, and make it a draft where it can be one."""
+        placed = self.placed.by_row.pop(record.line, [])
+        if not record.reason:
+            by_column: dict[int, list[tuple[int, str, int]]] = {}
+            for one in placed:
+                by_column.setdefault(one[2], []).append(one)
+            for at in record.same:
+                if at not in by_column and at in self.above:
+                    by_column[at] = self.above[at]
+                    placed = placed + self.above[at]
+            self.above = by_column
+        # A repeated header names no files, nor does a row whose cells have shifted.
+        names = [] if record.reason in (*LAYOUT, "bad_row") else self._named(record, placed)
+        texts = self._texts(record)
+        if record.reason:
+            self._drop(record, placed, names)
+            return
+        photos: list[tuple[str, str]] = []
+        after: list[tuple[str, str]] = []
+        refused: list[tuple[str, str, str]] = []
+        original = self._replacing(record, names)
+        for index, role, _ in placed:
+            key, picture = self.keys[index], self.pictures[index]
+            if original and role == "photo":
+                detail = f"is a copy of {original}, which is taken instead"
+                self._leave(key, record, picture_name(picture), "copy_of_original", detail)
+                original = ""
+                continue
+            if picture.problem is not None:
+                self._leave(key, record, picture_name(picture), *picture.problem)
+                refused += [(picture_name(picture), *picture.problem)] * (role == "photo")
+                continue
+            (photos if role == "photo" else after).append((key, picture_name(picture)))
+            self.wanted.setdefault(key, partial(self.book.read_picture, picture))
+        for role, name, found in names:
+            if isinstance(found, tuple):
+                self._found(f"?{self.label}\0{name}")
+                self._leave(f"?{self.label}\0{name}", record, name, *found)
+                refused += [(name, *found)] * (role == "photo")
+                continue
+            key = found
+            self._found(key)
+            (photos if role == "photo" else after).append((key, name))
+            self.wanted.setdefault(key, partial(self.finder.read, found))
+        if after and self._unfinished(record):
+            for key, name in after:
+                self._leave(key, record, name, "not_rectified", "the row says it is not yet done")
+            after = []
+        if not photos and refused:
+            name, reason, detail = refused[0]
+            record.reason, record.detail = reason, f"{name}: {detail}"
+        elif not photos:
+            record.reason, record.detail = "no_photo_named", self._no_photo(record)
+        if record.reason and not after:
+            self._reject(record)
+            return
+        values = []
+        for name, at in zip(self.layout.names, self.layout.positions, strict=True):
+            text = record.cells[at]
+            if name in ("date", "due") and not self.layout.own:
+                text = iso_date(text)
+            values.append(self.gatherer.shared(text))
+        draft = Draft(
+            self.label,
+            self.sheet,
+            record.number,
+            record.line,
+            self._source(record),
+            texts,
+            self.header.column(record.cells, "split").strip(),
+            self.layout.names,
+            tuple(values),
+            list(dict.fromkeys(photos)),
+            list(dict.fromkeys(after)),
+            self._group(record),
+        )
+        if record.reason:
+            self._reject(record)
+            draft.photos = []
+        self.gatherer.drafts.append(draft)
+
+    def end(self) -> None:
+        """Account for the pictures beside which no row was read."""
+        for line, placed in self.placed.by_row.items():
+            for index, _, _ in placed:
+                self.gatherer.leave(
+                    self.keys[index],
+                    self.label,
+                    self.sheet,
+                    None,
+                    line,
+                    picture_name(self.pictures[index]),
+                    "no_row",
+                    "lies beside no row of the ledger",
+                )
+
+    def _texts(self, record: Record) -> list[str]:
+        """The row's hazards; a reason is set where there is none that can be used."""
+        if record.reason:
+            return []
+        written = record.cells[self.header.roles["description"][0]]
+        whole = clean_text(written)
+        if is_empty(whole):
+            record.reason = "empty_description"
+            record.detail = f"the description is {written!r}"
+            return []
+        parts = [clean_text(part) for part in split_numbered(written)]
+        self.gatherer.numbered += len(parts) > 1
+        if not self.gatherer.options.split_numbered or len(parts) < 2:
+            parts = [whole]
+        unseeable = self.gatherer.options.unseeable
+        if unseeable is None or self.layout.own:
+            return parts
+        kept: list[str] = []
+        left: list[tuple[str, str]] = []
+        for part in parts:
+            word = unseeable.find(part)
+            if word is None:
+                kept.append(part)
+            else:
+                left.append((part, word))
+        if not kept:
+            part, word = left[0]
+            record.reason = "not_visible"
+            record.detail = f"no photo can show {word!r}: {part}"
+            return []
+        for part, word in left:
+            detail = f"no photo can show {word!r}: {part}"
+            self.gatherer.account.left.append(
+                Left(
+                    "text",
+                    self.label,
+                    self.sheet,
+                    record.number,
+                    record.line,
+                    "",
+                    "not_visible",
+                    detail,
+                )
+            )
+        return kept
+
+    def _named(self, record: Record, placed: Sequence[tuple[int, str, int]]) -> list[Named]:
+        """(role, name, key or refusal) of the files that the photo cells name."""
+        result: list[Named] = []
+        for role in ("photo", "after_photo"):
+            pictured = {column for _, other, column in placed if other == role}
+            for at in self.header.roles.get(role, ()):
+                cell = record.cells[at]
+                if not cell or (pictured and EMBEDDED.match(cell)):
+                    continue
+                for name in self.finder.split_cell(cell):
+                    if pictured and not has_photo_suffix(name):
+                        continue  # 见附图, or a number, beside a picture
+                    result.append((role, name, self.finder.find(name)))
+        if name := self._original(record):
+            result.insert(0, ("photo", name, self.finder.find(name)))
+        return result
+
+    def _original(self, record: Record) -> str:
+        """The file that the row names in place of a picture which is only a copy of it."""
+        return "" if self.layout.original is None else record.cells[self.layout.original].strip()
+
+    def _replacing(self, record: Record, names: Sequence[Named]) -> str:
+        """The name of that file where it is there; else the copy must do."""
+        original = self._original(record)
+        if any(name == original and isinstance(found, str) for _, name, found in names):
+            return original
+        if original:
+            self.gatherer.lost.add(original)
+        return ""
+
+    def _drop(
+        self,
+        record: Record,
+        placed: Sequence[tuple[int, str, int]],
+        names: Sequence[Named],
+    ) -> None:
+        """The row is rejected, and its pictures with it."""
+        detail = f"{record.reason}: {record.detail}"
+        for index, _, _ in placed:
+            self._leave(
+                self.keys[index], record, picture_name(self.pictures[index]), "rejected_row", detail
+            )
+        for _, name, found in names:
+            key = f"?{self.label}\0{name}" if isinstance(found, tuple) else found
+            self._found(key)
+            self._leave(key, record, name, "rejected_row", detail)
+        self._reject(record)
+
+    def _reject(self, record: Record) -> None:
+        self.gatherer.account.reject(
+            self.label, self.sheet, record.number, record.line, record.reason, record.detail
+        )
+
+    def _leave(self, key: str, record: Record, photo: str, reason: str, detail: str) -> None:
+        self.gatherer.leave(
+            key, self.label, self.sheet, record.number, record.line, photo, reason, detail
+        )
+
+    def _group(self, record: Record) -> str:
+        if self.layout.group is None:
+            return ""
+        text = iso_date(record.cells[self.layout.group])
+        return text[:10] if _ISO_DAY.match(text) else clean_text(text)
+
+    def _found(self, key: str) -> None:
+        self.gatherer.account.found_file(key)
+
+    def _unfinished(self, record: Record) -> bool:
+        status = self.header.column(record.cells, "status").strip().casefold()
+        return status.startswith(_UNFINISHED)
+
+    def _no_photo(self, record: Record) -> str:
+        columns = self.header.roles.get("photo")
+        if not columns:
+            return "the sheet has no column of photos, and no picture lies in the row"
+        return f"photo cell is {record.cells[columns[0]]!r}"
+
+    def _source(self, record: Record) -> tuple[str, str, int]:
+        """Where the row stood first: pairs that were imported before say so themselves."""
+        if self.layout.provenance:
+            file, sheet, number = (record.cells[at] for at in self.layout.provenance)
+            if number.isascii() and number.isdigit() and len(number) < 16:
+                return file, sheet, int(number)
+        return self.label, self.sheet, record.number
+
+
+def picture_name(picture: Picture) -> str:
+    """A picture's place, as a person finds it in the sheet, and its file inside the workbook."""
+    if not picture.row:
+        return picture.member
+    letters, column = "", picture.column
+    while column:
+        column, rest = divmod(column - 1, 26)
+        letters = chr(65 + rest) + letters
+    return (
+        f"{letters}{picture.row} ({picture.member})"
+        if picture.member
+        else f"{letters}{picture.row}"
+    )

@@ -1,0 +1,56 @@
+"""What people corrected in Label Studio, as a book of one sheet: one row a task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from hazardscribe.errors import InputError
+from hazardscribe.pairs.exporting.label_studio_results import read_results
+from hazardscribe.pairs.ledger.grid import CellRange, Picture, Row, Sheet
+
+
+class ResultsBook:
+    """A JSON export of Label Studio. Only annotations count; predictions never become truth.
+
+    Attributes:
+        settled: the splits of the pairs that were reviewed are final.
+        bad: row -> (reason, detail) of tasks that give no pair.
+    """
+
+    contents = "review"
+    unplaced: tuple[Picture, ...] = ()
+    sheets = (Sheet("", False, 0),)
+
+    def __init__(self, path: Path) -> None:
+        """Read the file.
+
+        Raises:
+            InputError: it cannot be read, or is no such export.
+        """
+        try:
+            self._table = read_results(path, path.name)
+        except OSError as error:
+            raise InputError(
+                f"{path}: cannot be read ({error.strerror or error}); check the file"
+            ) from error
+        self.settled = self._table.settled
+        self.bad = {number + 1: reason for number, reason in self._table.bad.items()}
+
+    def rows(self, sheet: Sheet) -> Iterator[Row]:
+        """The names of the columns, then the tasks in order."""
+        yield Row(1, tuple(self._table.names), False)
+        for number, cells in enumerate(self._table.rows, start=2):
+            yield Row(number, tuple(cells), False)
+
+    def merges(self, sheet: Sheet) -> Sequence[CellRange]:
+        """There are none."""
+        return ()
+
+    def pictures(self, sheet: Sheet) -> Sequence[Picture]:
+        """There are none: tasks name their photos."""
+        return ()
+
+    def read_picture(self, picture: Picture) -> bytes:
+        """Never called: there are none."""
+        raise KeyError(picture)
