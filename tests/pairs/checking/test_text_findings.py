@@ -131,6 +131,7 @@ def test_personal_data_by_form_and_check_digit():
     assert find_personal("订单 91381234567812") == []
     assert mask_personal("电话 13812345678 联系人：王五") == "电话 13********* 联系人：**"
     assert mask_personal("批号 110105194912310021") == "批号 110105194912310021"
+    assert mask_personal("检查人：    审核人：") == "检查人：    审核人："
 
 
 def test_an_own_list_of_slips(lines, find, tmp_path):

@@ -184,3 +184,27 @@ def test_an_old_workbook_is_refused_with_a_remedy(tmp_path: Path) -> None:
     path.write_bytes(bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600))
     with pytest.raises(InputError, match="xlsx"):
         dry(path)
+
+
+def test_the_report_names_rows_as_the_sheet_does_and_masks_people(
+    workbook: Write, tmp_path: Path
+) -> None:
+    rows = [
+        ["XX公司安全隐患台账"],
+        HEAD,
+        [1, "A区", "张工13912345678未戴安全帽"],
+        [2, "B区", "1、灯损坏；2、线裸露"],
+        [3, "B区", "/"],
+        ["合计：3项，已整改1项"],
+    ]
+    path = workbook(
+        {"台账": rows},
+        merges={"台账": [(0, 0, 0, 4), (5, 0, 5, 4)]},
+        pictures={"台账": [(2, 3, 1), (3, 3, 2), (4, 3, 3)]},
+    )
+    imported = import_ledger(path, out=tmp_path / "out")
+    assert left(imported) == [(5, "empty_description"), (6, "total")]
+    page = (tmp_path / "out/report.html").read_text(encoding="utf-8")
+    assert "台账 第 3 行 · " in page
+    assert "13912345678" not in page
+    assert "有 1 行在一个单元格里编号列出多条隐患" in page

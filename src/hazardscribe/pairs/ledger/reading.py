@@ -281,7 +281,10 @@ class SheetReader:
         columns = self.header.roles.get("photo")
         if not columns:
             return "the sheet has no column of photos, and no picture lies in the row"
-        return f"photo cell is {record.cells[columns[0]]!r}"
+        text = record.cells[columns[0]]
+        if not text.strip():
+            return "the photo cell is empty, and no picture lies over it"
+        return f"photo cell is {text!r}"
 
     def _source(self, record: Record) -> tuple[str, str, int]:
         """Where the row stood first: pairs that were imported before say so themselves."""

@@ -1,22 +1,21 @@
 """The page that shows what an import did: both sums, the mapping, the reasons, a few pairs.
 
-Self-contained: it asks nothing of any network. Its headings are in the ledger's language.
+Self-contained: it asks nothing of any network. Its headings are in the ledger's language, its
+places are rows as the sheet numbers them, and personal data is masked: a report gets mailed.
 """
 
 from __future__ import annotations
 
-import base64
-import io
 from importlib import resources
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hazardscribe.errors import PhotoError
+from hazardscribe.pages import render_page, thumbnail
+from hazardscribe.pairs.checking.personal import mask_personal
 from hazardscribe.pairs.ledger.account import Left
 from hazardscribe.pairs.ledger.report_words import WORDS
 from hazardscribe.pairs.ledger.result import Imported
-from hazardscribe.pairs.photo import load_photo
 from hazardscribe.pairs.targets import detect_language
 
 if TYPE_CHECKING:
@@ -29,62 +28,58 @@ _EXAMPLES = 5
 
 def write_report(path: Path, folder: Path, imported: Imported, tables: Tables) -> None:
     """Write the page; the photos of its samples are read from the folder."""
-    import jinja2
-
     texts = tables.columns[1]
     language = detect_language(islice(texts, 2000)) if texts else "zh"
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    source = (resources.files(__package__) / "report.html.j2").read_text(encoding="utf-8")
     words = WORDS[language]
-    page = environment.from_string(source).render(
-        words=words,
-        language=language,
-        imported=imported,
-        account=imported.account,
-        row_reasons=_reasons(imported.account.left, "row"),
-        picture_reasons=_reasons(imported.account.left, "picture"),
-        samples=_samples(folder, tables),
-        named=words["reasons"],
-    )
-    path.write_text(page, encoding="utf-8")
+    notes = list(imported.warnings)
+    if imported.numbered and not imported.options["split_numbered"]:
+        notes.append(words["numbered"].format(imported.numbered))
+    values = {
+        "words": words,
+        "language": language,
+        "imported": imported,
+        "account": imported.account,
+        "notes": notes,
+        "row_reasons": _reasons(imported, "row"),
+        "picture_reasons": _reasons(imported, "picture"),
+        "samples": _samples(folder, imported, words["row"]),
+        "named": words["reasons"],
+    }
+    template = (resources.files(__package__) / "report.html.j2").read_text(encoding="utf-8")
+    path.write_text(render_page(template, values), encoding="utf-8")
 
 
-def _reasons(left: list[Left], kind: str) -> list[tuple[str, int, list[str]]]:
+def _reasons(imported: Imported, kind: str) -> list[tuple[str, int, list[str]]]:
     """(reason, how many, a few examples), the most frequent first."""
     counts: dict[str, int] = {}
     examples: dict[str, list[str]] = {}
-    for one in left:
+    for one in imported.account.left:
         if one.kind != kind:
             continue
         counts[one.reason] = counts.get(one.reason, 0) + 1
         shown = examples.setdefault(one.reason, [])
         if len(shown) < _EXAMPLES:
-            place = " ".join(
-                str(part) for part in (one.file, one.sheet, one.line or "", one.photo) if part
-            )
-            shown.append(f"{place}: {one.detail}")
+            shown.append(mask_personal(f"{_where(imported, one)}: {one.detail}"))
     order = sorted(counts, key=lambda reason: (-counts[reason], reason))
     return [(reason, counts[reason], examples[reason]) for reason in order]
 
 
-def _samples(folder: Path, tables: Tables) -> list[tuple[str, str, str, str]]:
+def _where(imported: Imported, one: Left) -> str:
+    """Where it lies; the file only where there are several."""
+    line = "" if one.photo and one.photo[:1].isalpha() and "(" in one.photo else one.line
+    file = one.file if len(imported.digests) > 1 or not (one.sheet or line) else ""
+    return " ".join(str(part) for part in (file, one.sheet, line, one.photo) if part)
+
+
+def _samples(folder: Path, imported: Imported, row: str) -> list[tuple[str, str, str, str]]:
     """(thumbnail, description, place in the ledger, split) of pairs from all over the ledger."""
-    total = len(tables.columns[0])
-    step = max(1, total // _SAMPLES)
+    rows = [one for one in imported.rows if one.photos]
+    step = max(1, len(rows) // _SAMPLES)
     samples = []
-    for at in list(range(0, total, step))[:_SAMPLES]:
-        photo, text, split, file, sheet, row = (column[at] for column in tables.columns[:6])
-        place = " ".join(str(part) for part in (file, sheet, row) if part)
-        samples.append((_thumbnail(folder / photo), text, place, split))
+    for one in rows[::step][:_SAMPLES]:
+        draft = one.draft
+        file = draft.file if len(imported.digests) > 1 or not draft.sheet else ""
+        place = " ".join(part for part in (file, draft.sheet, row.format(draft.line)) if part)
+        image = thumbnail(folder / one.photos[0].name, THUMBNAIL) or ""
+        samples.append((image, mask_personal(draft.texts[0]), place, one.split))
     return samples
-
-
-def _thumbnail(path: Path) -> str:
-    try:
-        stream = io.BytesIO()
-        load_photo(path, bound=THUMBNAIL).save(stream, "JPEG", quality=80)
-    except PhotoError:  # checked before, so the file has just gone
-        return ""
-    return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode("ascii")

@@ -25,6 +25,9 @@ _TOTAL = re.compile(
     r"\s*[\d.,]*\s*(?:项|条|处|个|张|rows?|items?)?"
     r"|共计?\s*\d+\s*(?:项|条|处|个)(?:隐患|问题)?"
 )
+_TOTAL_ACROSS = re.compile(
+    r"(?:合\s*计|总\s*计|小\s*计|共\s*计|累\s*计|汇\s*总|(?:grand |sub-?)?total)\s*[:\d]"
+)
 _SIGNATURE = re.compile(
     r"(?:(?:检查|受检|被检查?|审核|审批|批准|制表|编制|填表|填报|复核|复查|验收|签收|记录|负责|整改)"
     r"(?:人员|人|者|组|单位|负责人)?|项目经理|安全员|负责人|日期)\s*(?:\(?(?:签[字名章]|盖章)\)?)?\s*:"
@@ -220,6 +223,8 @@ def _layout(
         at = filled[0]
         wide = across.get(at, 1)
         over = at <= described < at + wide and wide > 1
+        if over and _TOTAL_ACROSS.match(first):
+            return "total", f"is a total: {_short(own[at])}"
         if over or (at != described and not _NUMBER.fullmatch(first)):
             return "title", f"is a heading: {_short(own[at])}"
     return "", ""
