@@ -39,6 +39,7 @@ def keep(out: Path, seed: int, seconds: float, threads: int) -> None:
         "seed": seed,
         "seconds": round(seconds),
         "threads": threads,
+        "validation_photos": metrics["counts"]["photos"],
         "model": {name: metrics[name] for name in KEPT},
         "baselines": {
             baseline: {name: scores[name] for name in ("hazard_f1", "element_f1")}

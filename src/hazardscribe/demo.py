@@ -29,7 +29,7 @@ RECIPE = Recipe(
 # A prompt costs time for every photo and every step, and a model from scratch knows no language
 # in which it could be instructed.
 PROMPT = {"zh": "隐患：", "en": "Hazard:"}
-SCENES = {"train": 4000, "dev": 200, "validation": 300}
+SCENES = {"train": 4000, "dev": 200, "validation": 600}
 _SHOWN = 10
 # Written first, so that the demo knows its own folder; and all else that it puts there.
 _MARK = "demo.json"
