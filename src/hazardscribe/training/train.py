@@ -31,6 +31,7 @@ from hazardscribe.model.resize import set_image_size
 from hazardscribe.model.text_encoder import default_pooling, load_text_encoder
 from hazardscribe.objectives.alignment import AlignmentHead
 from hazardscribe.pairs.pixel_cache import PixelCache
+from hazardscribe.pairs.safe import SAFE_TEXT, with_safe
 from hazardscribe.pairs.targets import detect_language, target_texts
 from hazardscribe.pairs.write import write_rejected
 from hazardscribe.training.batches import Collator, PairDataset
@@ -96,6 +97,10 @@ def train(
     for split in ("train", "dev"):
         if not len(pairs[split]):
             raise InputError(f"the pairs hold no {split} rows; training needs train and dev")
+    if recipe.safe_share > 0:
+        language = language_of(recipe, pairs)
+        text = recipe.safe_text or SAFE_TEXT[language]
+        pairs = with_safe(pairs, recipe.safe_share, text, target=recipe.target)
     digest = pairs.digest()
     checkpoint = prepare_folder(out, recipe, digest, resume)
     set_seed(recipe.seed)
@@ -136,6 +141,13 @@ def train(
     return Run(out, out / "model", status, record["metrics"], stop.received, warnings)
 
 
+def language_of(recipe: Recipe, pairs: Pairs) -> str:
+    """The descriptions' language, as the recipe states it or as the training texts show it."""
+    if recipe.language != "auto":
+        return recipe.language
+    return detect_language(target_texts(pairs["train"], recipe.target))
+
+
 class _Session:
     """Everything a run holds together: pairs, model, bank, and the evaluation on `dev`."""
 
@@ -150,9 +162,7 @@ class _Session:
         self.vlm, self.processor = start.vlm, start.processor
         rows = {split: pairs[split] for split in ("train", "dev")}
         texts = {split: target_texts(rows[split], recipe.target) for split in rows}
-        language: str = recipe.language
-        if language == "auto":
-            language = detect_language(texts["train"])
+        language = language_of(recipe, pairs)
         prompt = recipe.prompt or DEFAULT_PROMPT[language]
         self.card = Card(
             language=language,
