@@ -11,7 +11,8 @@ they write about the validation photos with the weights that were best on dev.
 
 A run whose figures lie under benchmarks/results/ablation/<plan>/ is not repeated, and a run that
 was cut off goes on where its last checkpoint lies. `--part 1/2` and `--part 2/2` share the work of
-a plan between two processes; `--commit` commits each finished run's figures.
+a plan between two processes; `--commit` commits each finished run's figures; `--times 10` gives
+every run ten times the compute (figures under <plan>-10x); `--list` says what would run.
 `benchmarks/ablation_table.py` makes the tables of docs/method.md from the figures.
 """
 
@@ -46,29 +47,40 @@ def main() -> None:
     parser.add_argument("--part", default="1/1", help="the share of the runs to do here")
     parser.add_argument("--rows", nargs="*", help="only these rows")
     parser.add_argument("--seeds", nargs="*", type=int, help="instead of the plan's")
+    parser.add_argument("--times", type=float, default=1, help="the plan's compute, so many times")
+    parser.add_argument("--list", action="store_true", help="say what would run, and stop")
     parser.add_argument("--commit", action="store_true", help="commit each run's figures")
     args = parser.parse_args()
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 
     plan = read_plan(args.plan, args.parts)
+    stem = args.plan.stem if args.times == 1 else f"{args.plan.stem}-{args.times:g}x"
+    plan["budget"] *= args.times
     seeds = args.seeds if args.seeds is not None else plan["seeds"]
     rows = {n: row for n, row in plan["rows"].items() if not args.rows or n in args.rows}
     number, of = map(int, args.part.split("/"))
     runs = [(name, seed) for seed in seeds for name in rows]
-    work = args.work / args.plan.stem
+    if args.list:
+        for name, seed in runs:
+            done = (RESULTS / stem / f"{name}-seed{seed}.json").exists()
+            steps = f"{plan['budget'] * rows[name].get('budget', 1):g} whole steps' operations"
+            print(f"{name} seed {seed}: {'done' if done else steps}")
+        return
+    work = args.work / stem
     data = pairs_of(plan, args.data, work)
     for name, seed in runs[number - 1 :: of]:
-        kept = RESULTS / args.plan.stem / f"{name}-seed{seed}.json"
+        kept = RESULTS / stem / f"{name}-seed{seed}.json"
         if kept.exists():
             continue
         figures = run(plan, name, rows[name], seed, data, work)
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_text(json.dumps(figures, ensure_ascii=False) + "\n", encoding="utf-8")
+        shutil.rmtree(work / f"{name}-seed{seed}" / "checkpoints")
         scores = {n: round(figures["metrics"][n]["value"] or 0, 3) for n in KEPT}
         print(f"{name} seed {seed}: {scores}", flush=True)
         if args.commit:
-            commit(kept, f"bench: {args.plan.stem} ablation, {name}, seed {seed}")
+            commit(kept, f"bench: {stem} ablation, {name}, seed {seed}")
 
 
 def read_plan(path: Path, parts: Path | None) -> dict[str, Any]:
@@ -79,7 +91,13 @@ def read_plan(path: Path, parts: Path | None) -> dict[str, Any]:
             raise SystemExit(f"{path.name} needs pretrained parts: name their folder with --parts")
         text = text.replace("PARTS", str(parts.resolve()))
     plan: dict[str, Any] = YAML(typ="safe").load(text)
-    return plan
+    if "extends" not in plan:
+        return plan
+    base = read_plan(path.parent / plan.pop("extends"), parts)
+    rows = plan.get("rows", list(base["rows"]))
+    if isinstance(rows, list):  # some of the base's rows
+        plan["rows"] = {name: base["rows"][name] for name in rows}
+    return merged(base | {"rows": {}}, plan)
 
 
 def pairs_of(plan: dict[str, Any], named: Path | None, work: Path) -> Path:
@@ -117,7 +135,7 @@ def run(
     first, joint, both = step_flops(pairs, recipe, work / "probe")
     share = recipe.alignment.first_share
     cost = share * first + (1 - share) * joint
-    steps = round(row.get("budget", plan["budget"]) * both / cost)
+    steps = round(row.get("budget", 1) * plan["budget"] * both / cost)
     recipe = replace(recipe, steps=steps, evaluate_every=max(1, steps // plan["evaluations"]))
     out = work / f"{name}-seed{seed}"
     resume = (out / "checkpoints").exists()
@@ -127,9 +145,8 @@ def run(
     trained = verbs.train(pairs, recipe, out, resume=resume, progress=True)
     processor_seconds = time.process_time() - processor_seconds
     evaluation = verbs.evaluate_model(trained.model, data, out)
-    shutil.rmtree(out / "checkpoints", ignore_errors=True)
     texts = list(dict.fromkeys(case.prediction for case in evaluation.cases))
-    metrics = evaluation.to_dict()["metrics"]
+    metrics = evaluation.to_json()
     return {
         "row": name,
         "seed": seed,

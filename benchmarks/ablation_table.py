@@ -1,0 +1,135 @@
+"""Make the tables of docs/method.md from the figures that benchmarks/ablation.py kept.
+
+    python benchmarks/ablation_table.py benchmarks/plans/scenes.yaml
+    python benchmarks/ablation_table.py benchmarks/plans/site-ppe.yaml --data DIR --parts DIR
+
+A table stands in docs/method.md between `<!-- plan -->` and `<!-- /plan -->`, with `plan` the name
+of the plan's file. Means over seeds; intervals and differences by the paired bootstrap over photos
+and seeds (`hazardscribe.evaluation.paired`), each row against the plan's first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from ablation import RESULTS, ROOT, pairs_of, read_plan
+
+PAGE = ROOT / "docs" / "method.md"
+SCORES = ("cider_d", "element_f1", "hazard_f1", "balanced_accuracy", "false_alarm_rate")
+DIFFERENCES = ("cider_d", "balanced_accuracy")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("plan", type=Path)
+    parser.add_argument("--data", type=Path, help="pairs, where the plan draws no scenes")
+    parser.add_argument("--parts", type=Path)
+    parser.add_argument("--work", type=Path, default=ROOT / "runs" / "ablation")
+    parser.add_argument("--split", default="validation", choices=("validation", "dev"))
+    args = parser.parse_args()
+    plan = read_plan(args.plan, args.parts)
+    runs = figures(args.plan.stem, plan)
+    if args.split == "dev":
+        print(dev_table(runs, plan))
+        return
+    table = validation_table(runs, plan, pairs_of(plan, args.data, args.work / args.plan.stem))
+    print(table)
+    write_table(args.plan.stem, table)
+
+
+def figures(name: str, plan: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """The kept runs of each row of the plan, in the plan's order and by seed."""
+    runs: dict[str, list[dict[str, Any]]] = {row: [] for row in plan["rows"]}
+    for path in sorted((RESULTS / name).glob("*-seed*.json")):
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if record["row"] in runs:
+            runs[record["row"]].append(record)
+    for of_row in runs.values():
+        of_row.sort(key=lambda record: record["seed"])
+    return {row: of_row for row, of_row in runs.items() if of_row}
+
+
+def dev_table(runs: dict[str, list[dict[str, Any]]], plan: dict[str, Any]) -> str:
+    """Scores on dev, by which settings are chosen."""
+    names = ("cider_d", "element_f1", "hazard_f1", "balanced_accuracy", "distinct_share")
+    lines = ["| row | seeds | " + " | ".join(names) + " |", "|---" * (len(names) + 2) + "|"]
+    for row, of_row in runs.items():
+        means = [sum(run["dev"][name] for run in of_row) / len(of_row) for name in names]
+        cells = " | ".join(f"{mean:.3f}" for mean in means)
+        lines.append(f"| {title(plan, row)} | {len(of_row)} | {cells} |")
+    return "\n".join(lines)
+
+
+def validation_table(
+    runs: dict[str, list[dict[str, Any]]], plan: dict[str, Any], data: Path
+) -> str:
+    """Scores on validation, each row's difference to the first row's."""
+    from hazardscribe.evaluation.paired import mean_scores, paired_differences
+
+    truth = truth_of(plan, data)
+    reference = next(iter(runs))
+    hashes = {run["split_hash"] for of_row in runs.values() for run in of_row}
+    if len(hashes) != 1:
+        raise SystemExit(f"the runs were evaluated on different splits: {sorted(hashes)}")
+    texts = {
+        row: [[run["texts"][at] for at in run["predictions"]] for run in of_row]
+        for row, of_row in runs.items()
+    }
+    head = ["row", "seeds", *SCORES, *(f"{name}, difference" for name in DIFFERENCES), "distinct"]
+    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    for row, predictions in texts.items():
+        scores = mean_scores(truth, predictions)
+        differences = paired_differences(truth, predictions, texts[reference])
+        cells = [title(plan, row), str(len(predictions)), *(cell(scores[name]) for name in SCORES)]
+        cells += ["" if row == reference else cell(differences[name], "+") for name in DIFFERENCES]
+        distinct = [run["metrics"]["distinct_share"]["value"] for run in runs[row]]
+        cells.append(", ".join(f"{value:.2f}" for value in distinct))
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def truth_of(plan: dict[str, Any], data: Path) -> Any:
+    """What is true of the validation photos, in the order of the predictions."""
+    from hazardscribe.evaluation import Rules
+    from hazardscribe.evaluation.photo_scores import Truth
+    from hazardscribe.evaluation.rows import cases_from_rows
+    from hazardscribe.pairs.read import read_pairs
+    from hazardscribe.pairs.targets import detect_language, target_texts
+
+    pairs = read_pairs(data)
+    rows = list(pairs["validation"])
+    target = plan["recipe"].get("target", "{description}")
+    texts = target_texts(rows, target)
+    photos = dict.fromkeys(str(row["photo"]) for row in rows)
+    cases = cases_from_rows(rows, texts, dict.fromkeys(photos, ""))
+    language = detect_language(texts)
+    return Truth.of(cases, Rules.load(language), language)
+
+
+def title(plan: dict[str, Any], row: str) -> str:
+    """What a row is called in the table."""
+    return str(plan["rows"][row].get("title", row))
+
+
+def cell(score: Any, sign: str = "") -> str:
+    """A score with its interval."""
+    if score.value is None:
+        return "-"
+    return f"{score.value:{sign}.3f} [{score.low:{sign}.3f}, {score.high:{sign}.3f}]"
+
+
+def write_table(name: str, table: str) -> None:
+    """Put the table between its marks on the page."""
+    page = PAGE.read_text(encoding="utf-8")
+    marks = re.compile(rf"(<!-- {re.escape(name)} -->\n).*?(\n<!-- /{re.escape(name)} -->)", re.S)
+    if not marks.search(page):
+        raise SystemExit(f"{PAGE}: has no marks <!-- {name} --> and <!-- /{name} -->")
+    PAGE.write_text(marks.sub(lambda m: m[1] + table + m[2], page), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
