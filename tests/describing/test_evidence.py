@@ -1,0 +1,85 @@
+"""Shares of photo tokens in a phrase's likelihood, and the maps made of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from hazardscribe.describing.describer import Describer
+from hazardscribe.describing.evidence import Evidence, evidence, phrases_of
+from hazardscribe.model.parts import image_token_id
+from hazardscribe.model.sequences import TEXT_INPUTS, first_sequence
+
+TEXT = "一名工人未佩戴安全帽，气瓶未固定。"
+
+
+@pytest.mark.parametrize(
+    ("text", "phrases"),
+    [
+        (TEXT, ["一名工人未佩戴安全帽", "气瓶未固定"]),
+        ("one worker, on the left;  no hard hat.", ["one worker", "on the left", "no hard hat"]),
+        ("无", []),
+        ("", []),
+    ],
+)
+def test_phrases_stand_between_marks(text, phrases):
+    assert [text[start:end] for start, end in phrases_of(text)] == phrases
+
+
+@pytest.mark.parametrize("family", ["llava", "fast_vlm", "gemma3", "internvl"])
+def test_shares_sum_to_the_slope_of_the_phrase_likelihood(family, family_folder, photos):
+    describer = Describer(family_folder(family))
+    vlm, prompter = describer.vlm.double(), describer.prompter
+    photo = describer.pixels(photos[0])
+    found = evidence(vlm, prompter, photo, TEXT, phrases_of(TEXT))
+    assert [one.phrase for one in found] == ["一名工人未佩戴安全帽", "气瓶未固定"]
+
+    batch = prompter.training_batch([photo], [TEXT], 1000)
+    labels = batch.pop("labels")[0]
+    texts = {name: value for name, value in batch.items() if name in TEXT_INPUTS}
+    tokens = prompter.tokenizer.encode(TEXT, add_special_tokens=False)
+    # Byte tokens: a Chinese character is three of them.
+    cut = len(prompter.tokenizer.encode("一名工人未佩戴安全帽", add_special_tokens=False))
+
+    @torch.no_grad()
+    def likelihood(scale: float) -> float:
+        output = first_sequence(vlm, batch, image_token_id(vlm.config)).encoder_output
+        features = output.pooler_output
+        output.pooler_output = (
+            features * scale
+            if isinstance(features, torch.Tensor)
+            else type(features)(part * scale for part in features)
+        )
+        logits = vlm(**texts, mm_encoder_outputs={"image": output}).logits[0]
+        first = int((labels != -100).nonzero()[0])
+        chosen = logits[first : first + len(tokens)].log_softmax(-1)
+        return float(chosen.gather(1, torch.tensor(tokens)[:, None])[:cut].sum())
+
+    step = 2e-2  # the models' own norms compute in float32: a smaller one drowns in rounding
+    slope = (likelihood(1 + step) - likelihood(1 - step)) / (2 * step)
+    assert found[0].shares.sum() == pytest.approx(slope, rel=0.02)
+    assert all(parameter.grad is None for parameter in vlm.parameters())
+
+
+@pytest.mark.parametrize("family", ["smolvlm", "qwen3_vl"])
+def test_models_that_see_tiles_or_loose_patches_give_no_map(family, family_folder, photos):
+    describer = Describer(family_folder(family))
+    photo = describer.pixels(photos[0])
+    assert evidence(describer.vlm, describer.prompter, photo, TEXT, phrases_of(TEXT)) == []
+
+
+def test_a_map_lies_over_the_photo_without_its_padding():
+    shares = np.zeros((4, 4))
+    shares[1, 3] = 2.0  # right; in a wide photo the upper half of what is left
+    shares[3, 0] = -5.0  # speaks against the phrase
+    one = Evidence("x", 0, 1, shares)
+    wide = one.map_onto(50, 100)
+    assert wide.shape == (50, 100)
+    assert wide.max() == 1
+    assert wide[:, :60].max() == 0
+    row, column = one.peak(50, 100)
+    assert row < 0.5 < 0.75 < column
+    stretched = Evidence("x", 0, 1, shares, padded=False)
+    assert stretched.peak(50, 100)[0] == pytest.approx(3 / 8, abs=0.05)
+    assert Evidence("x", 0, 1, np.zeros((2, 2))).map_onto(4, 4).max() == 0
