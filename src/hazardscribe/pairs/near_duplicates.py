@@ -183,8 +183,8 @@ def _normal(looks: Sequence[Look]) -> np.ndarray:
     rows = pixels.reshape(len(looks), size).astype(np.float32)
     rows = rows - rows.mean(axis=1, keepdims=True)
     # One grey value squared: an even miniature is like nothing.
-    lengths: np.ndarray = np.sqrt(np.square(rows).sum(axis=1, keepdims=True) + 1.0)
-    return rows / lengths
+    normal: np.ndarray = rows / np.sqrt(np.square(rows).sum(axis=1, keepdims=True) + 1.0)
+    return normal
 
 
 def _correlate(miniatures: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
