@@ -121,7 +121,8 @@ def write_ledger(pairs: Pairs, out: str | Path, *, language: str) -> Path:
         main = name == "description"
         width = column_width(headers[name], texts, widest=WIDEST if main else 30)
         columns.append(Column(headers[name], "main" if main else "text", width))
-    columns.append(Column(words.original, "original", 24))
+    # Mostly empty: as narrow as its header, a name in it is wrapped.
+    columns.append(Column(words.original, "original", column_width(words.original, [])))
     with LedgerWriter(Path(out), columns, title=words.sheet, contents="pairs") as ledger:
         for photo, *cells in zip(*values, strict=True):
             ledger.add([None, *cells, None], Path(str(photo)))
