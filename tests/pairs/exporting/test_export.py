@@ -164,7 +164,8 @@ def test_from_a_described_jsonl(
     book = hs.export(described, to="xlsx", out=tmp_path / "o.xlsx")
     assert [row[1] for row in see(book)[0].rows] == ["甲.jpg", "乙.jpg", "丙.jpg"]
     former = tmp_path / "former.jsonl"  # when the text was still called description
-    former.write_text(described.read_text("utf-8").replace("ai_description", "description"), "utf-8")
+    text = described.read_text("utf-8").replace("ai_description", "description")
+    former.write_text(text, encoding="utf-8")
     assert is_described(former)
     assert read_records(former) == read_records(described)
     review = hs.export(described, to="label-studio", out=tmp_path / "ls")
