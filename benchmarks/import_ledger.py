@@ -1,13 +1,14 @@
 """How fast and how lean is the import of a ledger? Rows a second, peak memory, beside openpyxl.
 
     python benchmarks/import_ledger.py [--out benchmarks/results/import_ledger.json]
-    python benchmarks/import_ledger.py --rows 100000 --repeats 1 --out results.json
+    python benchmarks/import_ledger.py --rows 100000
 
 Builds a workbook (20,000 rows and 2,000 floating pictures by default) and a CSV file of the same
 rows, then imports each in a process of its own, so that one run's memory is not counted for the
 next. Right before each import of the workbook openpyxl reads the same file bare (`read_only`, all
 cells, no pictures): the ratio of the two, best taken of CPU time, says more than seconds do on a
-machine that has other work. Nothing here is a limit on time.
+machine that has other work. Nothing here is a limit on time. The results file keeps one entry for
+each number of rows.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +57,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=args.work) as work:
         result = measure(args, Path(work))
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    entries = json.loads(args.out.read_text(encoding="utf-8")) if args.out.exists() else []
+    entries = [entry for entry in entries if entry["rows"] != args.rows] + [result]
+    entries.sort(key=lambda entry: entry["rows"])
+    args.out.write_text(json.dumps(entries, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print(f"written: {args.out}")
 
 
@@ -95,7 +100,9 @@ def measure(args: argparse.Namespace, work: Path) -> dict[str, Any]:
         "peak_rss_under_1_gib": under,
         "machine": {
             "cores": os.cpu_count(),
+            "processor": processor(),
             "python": platform.python_version(),
+            "versions": {name: version(name) for name in ("openpyxl", "xlsxwriter", "pillow")},
             "load_average": [round(load, 1) for load in os.getloadavg()],
             "note": args.note,
         },
@@ -105,6 +112,16 @@ def measure(args: argparse.Namespace, work: Path) -> dict[str, Any]:
     for name in ("workbook", "csv", "openpyxl_bare", "workbook_over_openpyxl_bare"):
         print(f"{name}: {json.dumps(result[name])}")
     return result
+
+
+def processor() -> str:
+    """Its name as Linux tells it, else what Python knows."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
 
 
 def child(step: str, ledger: Path, args: argparse.Namespace) -> dict[str, Any]:

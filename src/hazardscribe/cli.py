@@ -182,7 +182,7 @@ def _describe(options: dict[str, Any]) -> int:
     for record in verbs.describe(**options):
         if record["error"] is None:
             described += 1
-            print(f"{record['photo']}\t{record['description']}", flush=True)
+            print(f"{record['photo']}\t{record['ai_description']}", flush=True)
         else:
             failed += 1
             print(f"{record['photo']}: {record['error']}", file=sys.stderr, flush=True)

@@ -357,7 +357,8 @@ def describe(
         device: `cpu`, `cuda` ...; default: a GPU where there is one.
 
     Returns:
-        An iterator of records: photo, description, confidence, alternatives, error.
+        An iterator of records: photo, ai_description, confidence, alternatives, error. The text is
+        not called `description`, so that nobody trains on it unconfirmed.
     """
     from hazardscribe.describing.describer import Describer
     from hazardscribe.describing.sources import check_out, find_photos, record, write_records

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from hazardscribe import describe
+from hazardscribe import Recipe, describe, import_ledger, read_pairs, train
 from hazardscribe.describing.describer import Describer, Description
 from hazardscribe.describing.sources import find_photos, record, write_records
 from hazardscribe.errors import InputError, PhotoError
 from hazardscribe.model.checkpoint import load_checkpoint, save_checkpoint
+from hazardscribe.pairs.columns import AI_COLUMNS, AI_KEY
 
 
 @pytest.fixture(scope="module")
@@ -157,10 +158,44 @@ def test_records_as_a_table_that_excel_reads_and_does_not_run(tmp_path):
     assert path.read_bytes().startswith(b"\xef\xbb\xbf")
     with path.open(encoding="utf-8-sig", newline="") as stream:
         rows = list(csv.DictReader(stream))
-    assert [row["description"] for row in rows] == ['工人，未戴"安全帽"', ""]
+    assert [row["AI描述"] for row in rows] == ['工人，未戴"安全帽"', ""]
     assert rows[0]["alternatives"] == "'=HYPERLINK()"
     assert rows[1]["photo"] == "'=b.jpg"
     assert rows[1]["confidence"] == ""
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "xlsx"])
+def test_what_the_model_wrote_is_never_taken_for_truth(kind, language, start, photos, tmp_path):
+    path = tmp_path / f"described.{kind}"
+    made = [record(photo, Description("工人未戴安全帽", [], 0.8)) for photo in photos[:4]]
+    list(write_records(iter(made), path, language=language))
+    name = AI_KEY if kind == "jsonl" else AI_COLUMNS[language]
+    if kind != "jsonl":  # which import does not read
+        with pytest.raises(InputError, match="no column for the description"):
+            import_ledger(path, dry_run=True)
+        named = import_ledger(path, dry_run=True, columns={"description": name})
+        assert named.account.rows_imported == 4
+    if kind != "xlsx":  # which read_pairs does not read
+        with pytest.raises(InputError, match=f"'{name}' is what a program wrote"):
+            read_pairs(path)
+        with pytest.raises(InputError, match=f"'{name}' is what a program wrote"):
+            train(path, Recipe(start=str(start)), tmp_path / "run")
+        assert len(read_pairs(path, columns={"description": name})) == 4
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_description_that_a_person_put_beside_it_counts(kind, photos, tmp_path):
+    path = tmp_path / f"described.{kind}"
+    list(write_records([record(photos[0], Description("工人未戴安全帽", [], 0.8))], path))
+    text = path.read_text(encoding="utf-8-sig")
+    if kind == "csv":
+        header, line, *_ = text.splitlines()
+        text = f"{header},隐患描述\n{line},两名工人未系安全带\n"
+    else:
+        text = json.dumps({**json.loads(text), "隐患描述": "两名工人未系安全带"}) + "\n"
+    path.write_text(text, encoding="utf-8")
+    assert read_pairs(path).frame["description"].tolist() == ["两名工人未系安全带"]
 
 
 @pytest.mark.parametrize(
@@ -185,8 +220,8 @@ def test_a_file_of_the_user_is_never_written_over(name, content, start, photos, 
 def test_an_earlier_result_may_be_written_over(name, tmp_path):
     path = tmp_path / name
     path.write_bytes(b"")
-    for _ in range(2):
-        assert list(write_records(iter(RECORDS), path)) == RECORDS
+    for language in ("zh", "en", "zh"):
+        assert list(write_records(iter(RECORDS), path, language=language)) == RECORDS
 
 
 def test_what_was_described_before_a_crash_is_in_the_file(tmp_path):

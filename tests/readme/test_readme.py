@@ -92,9 +92,7 @@ def test_commands_run_one_after_the_other(folder: Path) -> None:
         done = run(command.split(), folder)
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     assert (folder / "runs/mine/report/report.html").is_file()
-    assert (
-        (folder / "described.csv").read_text(encoding="utf-8-sig").startswith("photo,description")
-    )
+    assert (folder / "described.csv").read_text(encoding="utf-8-sig").startswith("photo,AI")
 
 
 def test_python_example_runs(folder: Path) -> None:

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from hazardscribe.errors import InputError
 from hazardscribe.files import check_writable
+from hazardscribe.pairs.columns import AI_COLUMNS, AI_KEY
 
 if TYPE_CHECKING:
     from hazardscribe.describing.describer import Description
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".mpo"}
-_COLUMNS = ("photo", "description", "confidence", "alternatives", "error")
+_COLUMNS = ("photo", AI_KEY, "confidence", "alternatives", "error")
+_FORMER = ("photo", "description", *_COLUMNS[2:])  # read still, written no more
 # A spreadsheet would run a cell that starts with one of these as a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -58,7 +60,7 @@ def record(photo: str, description: Description) -> dict[str, Any]:
     error = description.error
     return {
         "photo": photo,
-        "description": description.text,
+        AI_KEY: description.text,
         "confidence": round(description.confidence, 4) if error is None else None,
         "alternatives": description.alternatives,
         # The photo stands beside it: once is enough.
@@ -105,12 +107,12 @@ def _is_ours(out: Path) -> bool:
     if not raw:
         return True
     if out.suffix.lower() == ".csv":
-        return first == ",".join(_COLUMNS)
+        return first in {",".join(names) for names in (*map(_header, AI_COLUMNS), _FORMER)}
     try:
         record = json.loads(first)
     except ValueError:
         return False
-    return isinstance(record, dict) and tuple(record) == _COLUMNS
+    return isinstance(record, dict) and tuple(record) in (_COLUMNS, _FORMER)
 
 
 def write_records(
@@ -118,6 +120,8 @@ def write_records(
 ) -> Iterator[dict[str, Any]]:
     """Write records to `.jsonl`, `.csv` or `.xlsx` as they come, and hand them on.
 
+    The text stands under `ai_description` in JSONL and under `AI描述` or `AI description` in the
+    others, which reading pairs and importing never take for the description unless it is named.
     CSV is UTF-8 with a byte-order mark, so that Excel shows Chinese. A workbook holds the photos
     too and appears when the records end, also when they end early: with Ctrl-C, what was described
     until then is in it.
@@ -125,7 +129,7 @@ def write_records(
     Args:
         records: as `record` makes them.
         out: the file.
-        language: `zh` or `en`, of a workbook's header.
+        language: `zh` or `en`, of the header in CSV and workbook.
         alternatives: whether a workbook has a column for further descriptions.
 
     Raises:
@@ -139,9 +143,9 @@ def write_records(
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with out.open("w", encoding="utf-8-sig" if kind == ".csv" else "utf-8", newline="") as file:
-            table = csv.DictWriter(file, _COLUMNS) if kind == ".csv" else None
+            table = csv.writer(file) if kind == ".csv" else None
             if table is not None:
-                table.writeheader()
+                table.writerow(_header(language))
             for row in records:
                 if table is not None:
                     table.writerow(_cells(row))
@@ -176,7 +180,9 @@ def is_described(path: Path) -> bool:
             first = json.loads(file.readline())
     except (OSError, ValueError, RecursionError):
         return False
-    return isinstance(first, dict) and set(_COLUMNS) <= set(first)
+    return isinstance(first, dict) and any(
+        set(names) <= set(first) for names in (_COLUMNS, _FORMER)
+    )
 
 
 def read_records(path: Path, photos: Path | None = None) -> list[dict[str, Any]]:
@@ -205,6 +211,8 @@ def read_records(path: Path, photos: Path | None = None) -> list[dict[str, Any]]
             raise InputError(
                 f"{path}: line {number} is not JSON ({error}); describe the photos again"
             ) from error
+        if isinstance(row, dict) and AI_KEY not in row and set(_FORMER) <= set(row):
+            row[AI_KEY] = row.pop("description")
         problem = _problem(row)
         if problem:
             raise InputError(f"{path}: line {number}: {problem}; describe the photos again")
@@ -223,7 +231,7 @@ def _problem(row: Any) -> str | None:
         return f"is not a record of {', '.join(_COLUMNS)}"
     kinds = {
         "photo": str,
-        "description": str | None,
+        AI_KEY: str | None,
         "confidence": int | float | None,
         "alternatives": list | None,
         "error": str | None,
@@ -232,9 +240,13 @@ def _problem(row: Any) -> str | None:
     return f"{wrong[0]} has the wrong type" if wrong else None
 
 
-def _cells(row: dict[str, Any]) -> dict[str, Any]:
+def _header(language: str) -> list[str]:
+    return [AI_COLUMNS[language] if name == AI_KEY else name for name in _COLUMNS]
+
+
+def _cells(row: dict[str, Any]) -> list[Any]:
     cells = row | {"alternatives": " | ".join(row["alternatives"])}
-    return {
-        name: f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
-        for name, value in cells.items()
-    }
+    return [
+        f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+        for value in (cells[name] for name in _COLUMNS)
+    ]

@@ -32,6 +32,13 @@ EXPORTED = {
 }
 """Role -> its headers in an exported workbook, where no other column could be meant by them."""
 
+AI_COLUMNS = {"zh": "AI描述", "en": "AI description"}
+"""Language -> header of the texts that the model wrote, in ledgers for people."""
+
+AI_KEY = "ai_description"
+"""What a record calls them. Under none of these names is a text ever taken for the description
+unasked: what the program itself wrote becomes truth only when a person says so."""
+
 ORIGINAL_COLUMNS = ("照片原件", "Original file")
 """Headers of the column that names the photo's own file where an exported picture is a copy of it.
 
@@ -184,7 +191,10 @@ def find_columns(
                 f"{where}: several columns could be the {role}: {several}. {_how(role, names)}"
             )
         elif role != "split":
-            raise InputError(f"{where}: no column for the {role} was found. {_how(role, names)}")
+            raise InputError(
+                f"{where}: no column for the {role} was found. {_by_program(role, names)}"
+                f"{_how(role, names)}"
+            )
     return found
 
 
@@ -268,6 +278,18 @@ def _chosen(names: Sequence[str], role: str, wanted: str, where: str) -> int:
 
 def _seen(names: Sequence[str]) -> str:
     return ", ".join(repr(name) for name in names) or "none"
+
+
+def _by_program(role: str, names: Sequence[str]) -> str:
+    """Why a column that is there was not taken for the description."""
+    own = [name for name in names if role == "description" and written_by_program(name)]
+    if not own:
+        return ""
+    return (
+        f"{own[0]!r} is what a program wrote and nobody has confirmed: let people correct it "
+        "(describe --out NAME.jsonl, export NAME.jsonl --to label-studio) and import what they "
+        "say. "
+    )
 
 
 def _how(role: str, names: Sequence[str]) -> str:

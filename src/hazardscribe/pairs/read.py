@@ -41,6 +41,8 @@ from hazardscribe.pairs.tables import Table, read_tables
 if TYPE_CHECKING:
     import pandas as pd
 
+    from hazardscribe.pairs.near_duplicates import Look
+
 __all__ = ["Pairs", "Rejected", "clean_text", "is_empty", "read_pairs"]
 
 log = logging.getLogger(__name__)
@@ -58,7 +60,7 @@ def read_pairs(
     dev_share: float = 0.15,
     seed: int = 0,
     check_photos: bool = True,
-    examine: Callable[[str], int | str] | None = None,
+    examine: Callable[[str], Look | str] | None = None,
     progress: bool = False,
 ) -> Pairs:
     """Read pairs from a table, a dataset folder or a folder of photos with a table.
@@ -76,9 +78,8 @@ def read_pairs(
         check_photos: decode every photo once, to reject unreadable ones and to keep
             near-duplicates in one split. Without it only equal paths are kept together.
         examine: called with the path of each photo, from several threads, where a caller wants
-            to see more of the photos while they are decoded. Gives the photo's likeness: a 64-bit
-            difference hash, or a text that only equal photos share; raises `PhotoError` for one
-            that cannot be used.
+            to see more of the photos while they are decoded. Gives the photo's look, or a text that
+            only equal photos share; raises `PhotoError` for one that cannot be used.
         progress: show a progress bar while photos are checked.
 
     Raises:
@@ -96,7 +97,7 @@ def read_pairs(
 
     rejected: list[Rejected] = []
     drafts = _collect(tables, root, rejected)
-    tokens: dict[str, int | str | None] = {}
+    tokens: dict[str, Look | str] = {}
     if check_photos:
         distinct = list(dict.fromkeys(photo for draft in drafts for photo, _ in draft.photos))
         tokens, failures = _check_photos(distinct, examine or _likeness, progress)
@@ -203,15 +204,15 @@ def is_empty(text: str) -> bool:
 
 
 def _check_photos(
-    photos: list[str], examine: Callable[[str], int | str], progress: bool
-) -> tuple[dict[str, int | str | None], dict[str, PhotoError]]:
-    """Decode each photo small: its likeness token (hash, or digest when flat), or its error."""
+    photos: list[str], examine: Callable[[str], Look | str], progress: bool
+) -> tuple[dict[str, Look | str], dict[str, PhotoError]]:
+    """Decode each photo small: its look (or digest, where it is too even), or its error."""
     from tqdm import tqdm
 
-    tokens: dict[str, int | str | None] = {}
+    tokens: dict[str, Look | str] = {}
     failures: dict[str, PhotoError] = {}
 
-    def look(photo: str) -> int | str | PhotoError:
+    def look(photo: str) -> Look | str | PhotoError:
         try:
             return examine(photo)
         except PhotoError as error:
@@ -233,19 +234,18 @@ def _check_photos(
     return tokens, failures
 
 
-def _likeness(photo: str) -> int | str:
-    from hazardscribe.pairs.near_duplicates import HASH_BOUND, difference_hash
-    from hazardscribe.pairs.photo import load_photo, photo_digest
+def _likeness(photo: str) -> Look | str:
+    from hazardscribe.pairs.near_duplicates import look_at
+    from hazardscribe.pairs.photo import photo_digest
 
-    found = difference_hash(load_photo(photo, bound=HASH_BOUND))
-    return photo_digest(photo) if found is None else found
+    return look_at(photo) or photo_digest(photo)
 
 
 def _splits(
     drafts: list[_Draft],
     tables: list[Table],
     folder: Path,
-    tokens: Mapping[str, int | str | None],
+    tokens: Mapping[str, Look | str],
     dev_share: float,
     seed: int,
 ) -> list[str]:
@@ -269,13 +269,13 @@ def _splits(
     return settled
 
 
-def _group(drafts: list[_Draft], tokens: Mapping[str, int | str | None]) -> list[int]:
+def _group(drafts: list[_Draft], tokens: Mapping[str, Look | str]) -> list[int]:
     """Group number of each row: rows are together that share a photo or show nearly the same."""
-    from hazardscribe.pairs.near_duplicates import group_hashes
+    from hazardscribe.pairs.near_duplicates import group_looks
 
     photos = list(dict.fromkeys(photo for draft in drafts for photo, _ in draft.photos))
     likeness = [tokens.get(photo, photo) for photo in photos]
-    numbers = group_hashes([token if isinstance(token, int) else None for token in likeness])
+    numbers = group_looks([None if isinstance(token, str) else token for token in likeness])
     alike: dict[str, int | str] = {
         photo: token if isinstance(token, str) else number
         for photo, token, number in zip(photos, likeness, numbers, strict=True)

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 from made_photos import picture, text
-from PIL import ImageEnhance
+from PIL import Image, ImageEnhance
+
+from hazardscribe.pairs.checking.measure import measure_photo
+from hazardscribe.pairs.ledger.keeping import Kept, keep_photos
+from hazardscribe.pairs.near_duplicates import look_at
+from hazardscribe.pairs.read import read_pairs
 
 
 def copy(lines, tmp_path, source: int, target: int) -> None:
@@ -71,3 +76,35 @@ def test_the_same_photo_as_hazard_and_as_safe(lines, find):
     assert found["photo_contradicts"].severity == "warning"
     lines[-1]["hazard"] = "0"
     assert set(find(lines)) == {"photo_several_texts"}
+
+
+@pytest.mark.parametrize("size", [(60, 48), (200, 160), (900, 700)])
+def test_checking_and_importing_see_the_same_look(size, tmp_path):
+    """A JPEG decoded at another scale has another look: one would link what the other does not."""
+    photo = tmp_path / "one.jpg"
+    picture(1, size).save(photo, quality=60)
+    look = look_at(photo)
+    assert look is not None
+    assert measure_photo(photo).look == look
+    [(_, kept)] = keep_photos([("one", photo.read_bytes)], None)
+    assert isinstance(kept, Kept)
+    assert kept.likeness == look
+
+
+@pytest.mark.parametrize("cut", [0.01, 0.02, 0.2])
+def test_what_reading_keeps_together_is_a_leak_when_apart(cut, lines, find, tmp_path):
+    """And what it does not link is none: one definition for splits and check."""
+    whole = picture(1).resize((400, 320), Image.Resampling.BICUBIC)
+    across, down = int(400 * cut), int(320 * cut)
+    whole.save(tmp_path / lines[1]["photo"])
+    whole.crop((across, down, 400 - across, 320 - down)).save(tmp_path / lines[10]["photo"])
+    leaks = "leak_near_duplicate" in find(lines)
+    assert leaks == (cut < 0.1)
+    for line in lines:
+        del line["split"]
+    find(lines)  # writes the table
+    together = []
+    for seed in range(12):
+        frame = read_pairs(tmp_path / "pairs.csv", seed=seed).frame
+        together.append(frame["split"][1] == frame["split"][10])
+    assert all(together) == leaks

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from made_photos import picture
 from PIL import Image, ImageEnhance, ImageFilter
 
 from hazardscribe.pairs.checking import photo_findings
-from hazardscribe.pairs.checking.measure import likeness, measure_photo
+from hazardscribe.pairs.checking.measure import measure_photo
 
 
 def dim(image: Image.Image) -> Image.Image:
@@ -125,13 +123,3 @@ def test_a_column_of_photos_after_rectification(lines, find):
     for row in rows:
         del row["photo"]
     assert find(rows, columns={"photo": "整改后照片"})["photo_after"].count == 12
-
-
-def test_likeness_is_not_fooled_by_even_surfaces(tmp_path):
-    images = {"a": picture(1), "b": picture(2)}
-    images["copy"] = ImageEnhance.Brightness(images["a"].resize((100, 80))).enhance(0.8)
-    for name, image in images.items():
-        image.save(tmp_path / f"{name}.jpg", quality=60)
-    a, b, copy = (measure_photo(Path(tmp_path, f"{name}.jpg")) for name in ("a", "b", "copy"))
-    assert likeness(a, copy) > 0.95
-    assert abs(likeness(a, b)) < 0.5

@@ -31,17 +31,18 @@ def pairs(tmp_path: Path, make_pairs: MakePairs) -> Pairs:
 
 
 def records(tmp_path: Path) -> list[dict[str, Any]]:
-    blank = {"description": "", "confidence": None, "alternatives": [], "error": None}
+    blank = {"ai_description": "", "confidence": None, "alternatives": [], "error": None}
     return [
         blank
         | {
             "photo": str(photo(tmp_path / "甲.jpg")),
-            "description": "=未戴安全帽",
+            "ai_description": "=未戴安全帽",
             "confidence": 0.8731,
             "alternatives": ["未穿反光衣", "无"],
         },
         blank | {"photo": str(tmp_path / "乙.jpg"), "error": "missing: 乙.jpg: no such file"},
-        blank | {"photo": str(turned(tmp_path / "丙.jpg")), "description": "b", "confidence": 0.5},
+        blank
+        | {"photo": str(turned(tmp_path / "丙.jpg")), "ai_description": "b", "confidence": 0.5},
     ]
 
 
@@ -162,6 +163,11 @@ def test_from_a_described_jsonl(
     assert next(one["photo"] for one in read_records(described)) == str(tmp_path / "甲.jpg")
     book = hs.export(described, to="xlsx", out=tmp_path / "o.xlsx")
     assert [row[1] for row in see(book)[0].rows] == ["甲.jpg", "乙.jpg", "丙.jpg"]
+    former = tmp_path / "former.jsonl"  # when the text was still called description
+    text = described.read_text("utf-8").replace("ai_description", "description")
+    former.write_text(text, encoding="utf-8")
+    assert is_described(former)
+    assert read_records(former) == read_records(described)
     review = hs.export(described, to="label-studio", out=tmp_path / "ls")
     assert len(json.loads((review / "tasks.json").read_text(encoding="utf-8"))) == 2
     with pytest.raises(InputError, match="not pairs"):

@@ -226,12 +226,12 @@ def test_predictions_of_a_model(tmp_path: Path) -> None:
     photo(tmp_path / "a.jpg")
     good = {
         "photo": str(tmp_path / "a.jpg"),
-        "description": "未戴安全帽",
+        "ai_description": "未戴安全帽",
         "confidence": 0.8,
         "alternatives": ["未穿反光衣"],
         "error": None,
     }
-    bad = good | {"photo": "gone.jpg", "description": "", "error": "missing: gone.jpg"}
+    bad = good | {"photo": "gone.jpg", "ai_description": "", "error": "missing: gone.jpg"}
     folder = write_predictions([good, bad], tmp_path / "review", language="zh")
     [task] = tasks_of(folder)
     first, second = task["predictions"]

@@ -14,10 +14,10 @@ from pandas.testing import assert_frame_equal
 from PIL import Image
 
 from hazardscribe.errors import InputError, PhotoError
-from hazardscribe.pairs.columns import find_columns
+from hazardscribe.pairs.columns import AI_COLUMNS, ORIGINAL_COLUMNS, find_columns
 from hazardscribe.pairs.exporting import workbook
 from hazardscribe.pairs.exporting.workbook import Column, LedgerWriter
-from hazardscribe.pairs.exporting.xlsx import AI_COLUMNS, ORIGINAL_COLUMNS, write_ledger
+from hazardscribe.pairs.exporting.xlsx import write_ledger
 from hazardscribe.pairs.read import Pairs, read_pairs
 
 One = MakePairs = Callable[..., Pairs]
@@ -100,7 +100,7 @@ def test_headers_say_what_they_hold(tmp_path: Path, one: One) -> None:
     for header in (zh.header, en.header):
         roles = find_columns(header, where="book")
         assert (roles["photo"], roles["description"], header[roles["split"]]) == (0, 1, header[3])
-    assert find_columns(["照片", "描述", *AI_COLUMNS], where="book") == {
+    assert find_columns(["照片", "描述", *AI_COLUMNS.values(), "ai_description"], where="book") == {
         "photo": 0,
         "description": 1,
     }

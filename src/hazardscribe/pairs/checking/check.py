@@ -26,6 +26,7 @@ from hazardscribe.pairs.checking.subject import Subject, subject_of
 from hazardscribe.pairs.checking.table_findings import table_findings
 from hazardscribe.pairs.checking.text_findings import text_findings
 from hazardscribe.pairs.checking.wording import load_wording
+from hazardscribe.pairs.near_duplicates import Look
 from hazardscribe.pairs.read import Pairs, read_pairs
 from hazardscribe.pairs.targets import detect_language, target_texts
 
@@ -130,9 +131,9 @@ def check(
     load_wording("zh", chosen)  # a bad file is better known before the photos are read
     measures: dict[str, Measure] = {}
 
-    def examine(photo: str) -> int | str:
+    def examine(photo: str) -> Look | str:
         found = measures[photo] = measure_photo(photo)
-        return found.digest if found.hash is None else found.hash
+        return found.look or found.digest
 
     if isinstance(pairs, Pairs):
         source = pairs.folder.name
@@ -168,7 +169,7 @@ def check(
     )
 
 
-def _measure_all(pairs: Pairs, examine: Callable[[str], int | str], progress: bool) -> None:
+def _measure_all(pairs: Pairs, examine: Callable[[str], Look | str], progress: bool) -> None:
     """Measure the photos of pairs that were read before.
 
     Raises:

@@ -2,26 +2,20 @@
 
 A photo (or its twin) in train and in validation makes every score a little too good: that is an
 error. Within a split twins are harmless but count for one; a hint. Equal bytes are equal photos;
-near-duplicates have difference hashes within a few bits *and* look alike cell by cell, because
-the hash alone takes empty walls for one another.
+what near-duplicates are is said by `near_duplicates`, as for the splits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import combinations
+from typing import TYPE_CHECKING
 
 from hazardscribe.pairs.checking.findings import EXAMPLES, Example, Finding
-from hazardscribe.pairs.checking.measure import likeness
 from hazardscribe.pairs.checking.subject import Row, Subject, places_of
-from hazardscribe.pairs.near_duplicates import MAX_DISTANCE, group_hashes
+from hazardscribe.pairs.near_duplicates import near_pairs
 
-MIN_LIKENESS = 0.88
-"""Correlation of miniatures; see `measure.likeness`."""
-
-_LARGEST_GROUP = 400  # photos compared one with another; the rest of a group with its first
-
-Twins = tuple[list[Row], list[Row], float]
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def duplicate_findings(subject: Subject) -> Iterator[Finding]:
@@ -29,13 +23,7 @@ def duplicate_findings(subject: Subject) -> Iterator[Finding]:
     by_digest = subject.by_digest()
     yield from _equal(by_digest)
     yield from _several_texts(by_digest)
-    twins = list(_twins(subject, by_digest))
-    across = [both for both in twins if _splits(both[0]) != _splits(both[1])]
-    within = [both for both in twins if _splits(both[0]) == _splits(both[1])]
-    if across:
-        yield _twin_finding("leak_near_duplicate", across)
-    if within:
-        yield _twin_finding("near_duplicate", within)
+    yield from _twins(subject, by_digest)
 
 
 def _equal(by_digest: dict[str, list[Row]]) -> Iterator[Finding]:
@@ -113,41 +101,59 @@ def _several_texts(by_digest: dict[str, list[Row]]) -> Iterator[Finding]:
         )
 
 
-def _twins(subject: Subject, by_digest: dict[str, list[Row]]) -> Iterator[Twins]:
-    """Pairs of photos, of different bytes, that show nearly the same."""
-    digests = list(by_digest)
-    measures = [subject.measures[by_digest[digest][0].photo] for digest in digests]
-    groups: dict[int, list[int]] = {}
-    for index, group in enumerate(group_hashes([measure.hash for measure in measures])):
-        groups.setdefault(group, []).append(index)
-    for members in groups.values():
-        pairs = combinations(members[:_LARGEST_GROUP], 2)
-        rest = ((members[0], other) for other in members[_LARGEST_GROUP:])
-        for a, b in (*pairs, *rest):
-            first, second = measures[a], measures[b]
-            if first.hash is None or second.hash is None:
-                continue
-            if (first.hash ^ second.hash).bit_count() > MAX_DISTANCE:
-                continue
-            alike = likeness(first, second)
-            if alike >= MIN_LIKENESS:
-                yield by_digest[digests[a]], by_digest[digests[b]], alike
+def _twins(subject: Subject, by_digest: dict[str, list[Row]]) -> Iterator[Finding]:
+    """Photos of different bytes that show nearly the same, across splits and within them.
+
+    The pairs may be very many (a camera that stands still), so only their photos are kept.
+    """
+    import numpy as np
+
+    photos = list(by_digest.values())
+    splits = [_splits(rows) for rows in photos]
+    numbers = {found: number for number, found in enumerate(dict.fromkeys(splits))}
+    of_photo = np.array([numbers[found] for found in splits])
+    across, within = _Twins(photos), _Twins(photos)
+    for first, second, likeness in near_pairs(
+        [subject.measures[rows[0].photo].look for rows in photos]
+    ):
+        apart = of_photo[first] != of_photo[second]
+        across.add(first[apart], second[apart], likeness[apart])
+        within.add(first[~apart], second[~apart], likeness[~apart])
+    yield from across.finding("leak_near_duplicate")
+    yield from within.finding("near_duplicate")
 
 
-def _twin_finding(code: str, twins: Sequence[Twins]) -> Finding:
-    rows = [row for first, second, _ in twins for row in (*first, *second)]
-    clearest = sorted(twins, key=lambda both: -both[2])[:EXAMPLES]
-    return Finding(
-        code,
-        "error" if code.startswith("leak") else "hint",
-        len({row.photo for row in rows}),
-        "photos",
-        places_of(rows),
-        tuple(
-            _example([first[0], second[0]], likeness=round(alike, 2))
-            for first, second, alike in clearest
-        ),
-    )
+class _Twins:
+    """The photos that have a twin, and the clearest pairs of them."""
+
+    def __init__(self, photos: Sequence[list[Row]]) -> None:
+        self._photos = photos
+        self._found: set[int] = set()
+        self._clearest: list[tuple[float, int, int]] = []
+
+    def add(self, first: np.ndarray, second: np.ndarray, likeness: np.ndarray) -> None:
+        self._found.update(first.tolist(), second.tolist())
+        best = (-likeness).argsort(kind="stable")[:EXAMPLES]
+        pairs = zip(*(part[best].tolist() for part in (likeness, first, second)), strict=True)
+        self._clearest = sorted([*self._clearest, *pairs], key=lambda one: -one[0])[:EXAMPLES]
+
+    def finding(self, code: str) -> Iterator[Finding]:
+        if not self._found:
+            return
+        rows = [row for photo in sorted(self._found) for row in self._photos[photo]]
+        yield Finding(
+            code,
+            "error" if code.startswith("leak") else "hint",
+            len({row.photo for row in rows}),
+            "photos",
+            places_of(rows),
+            tuple(
+                _example(
+                    [self._photos[first][0], self._photos[second][0]], likeness=round(alike, 2)
+                )
+                for alike, first, second in self._clearest
+            ),
+        )
 
 
 def _splits(rows: Sequence[Row]) -> frozenset[str]:

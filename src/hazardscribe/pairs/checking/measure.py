@@ -1,7 +1,7 @@
-"""What is measured of a photo, from one decode: size, sharpness, light, likeness.
+"""What is measured of a photo: size, sharpness, light, and its look for finding near-duplicates.
 
-All but the size is measured on the photo scaled to `WORKING_SIDE` pixels, for two reasons. A model
-sees a photo at 224 to 512 pixels, so grain and blur that vanish at that size do no harm; and
+Sharpness and light are measured on the photo scaled to `WORKING_SIDE` pixels, for two reasons. A
+model sees a photo at 224 to 512 pixels, so grain and blur that vanish at that size do no harm; and
 numbers of photos of different size can only be compared at a common one. Smaller photos are not
 scaled up.
 
@@ -23,8 +23,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
+    from hazardscribe.pairs.near_duplicates import Look
+
 WORKING_SIDE = 256
-MINIATURE = 16
 
 _TILES = 6
 _RANK = 4  # the fourth sharpest of 36 tiles
@@ -44,8 +45,7 @@ class Measure:
         low: 10th percentile.
         middle: median.
         bright: 95th percentile.
-        hash: 64-bit difference hash; None where the picture is too even to tell.
-        miniature: 16 x 16 RGB pixels, 768 bytes.
+        look: what near-duplicates are told by; None where the picture is too even to tell.
     """
 
     width: int
@@ -57,8 +57,7 @@ class Measure:
     low: float
     middle: float
     bright: float
-    hash: int | None
-    miniature: bytes
+    look: Look | None
 
     @property
     def shorter(self) -> int:
@@ -67,22 +66,20 @@ class Measure:
 
 
 def measure_photo(photo: str | Path) -> Measure:
-    """Decode a photo once and measure it.
+    """Decode a photo and measure it.
 
     Raises:
         PhotoError: it cannot be used.
     """
     import numpy as np
-    from PIL import Image
 
-    from hazardscribe.pairs.near_duplicates import difference_hash
+    from hazardscribe.pairs.near_duplicates import look_at
     from hazardscribe.pairs.photo import load_photo, photo_digest, photo_size
 
     width, height = photo_size(photo)
     image = load_photo(photo, bound=WORKING_SIDE)
     grey = np.asarray(image.convert("L"), dtype=np.float32)
     dark, low, middle, bright = np.percentile(grey, [5, 10, 50, 95]).tolist()
-    small = image.resize((MINIATURE, MINIATURE), Image.Resampling.BOX)
     return Measure(
         width=width,
         height=height,
@@ -93,8 +90,7 @@ def measure_photo(photo: str | Path) -> Measure:
         low=low,
         middle=middle,
         bright=bright,
-        hash=difference_hash(image),
-        miniature=small.tobytes(),
+        look=look_at(photo),
     )
 
 
@@ -108,19 +104,3 @@ def sharpness(grey: np.ndarray) -> float:
         return float(edges.var())
     tiles = edges[: high * _TILES, : wide * _TILES].reshape(_TILES, high, _TILES, wide)
     return float(sorted(tiles.var(axis=(1, 3)).ravel())[-_RANK])
-
-
-def likeness(first: Measure, second: Measure) -> float:
-    """Correlation of two photos' miniatures, from -1 to 1: colour and light, cell by cell.
-
-    The difference hash alone takes unlike photos for twins where both are a few even surfaces
-    (walls, floors): of 21 such pairs among 4,500 drawn scenes the highest correlation is 0.79.
-    Copies of real photos that were scaled, re-compressed, brightened or cropped by 2 % keep 0.93.
-    """
-    import numpy as np
-
-    a, b = (
-        np.frombuffer(one.miniature, dtype=np.uint8).astype(np.float64) for one in (first, second)
-    )
-    a, b = a - a.mean(), b - b.mean()
-    return float((a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum() + 1.0))

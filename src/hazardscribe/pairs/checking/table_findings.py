@@ -14,6 +14,7 @@ from hazardscribe.pairs.checking.findings import (
     Severity,
 )
 from hazardscribe.pairs.checking.subject import Row, Subject, places_of
+from hazardscribe.pairs.columns import written_by_program
 from hazardscribe.pairs.splits import DEV, TRAIN, VALIDATION
 
 FEW_PHOTOS = 100
@@ -36,13 +37,12 @@ _REJECTED: dict[str, Severity] = {
     "empty_description": "warning",
     "blank": "hint",
 }
-_MACHINE_COLUMNS = ("ai描述", "ai description", "ai_description")
 
 
 def table_findings(subject: Subject) -> Iterator[Finding]:
     """Findings on rejected rows, splits and the balance of what is shown."""
     yield from _rejected(subject)
-    if subject.columns.get("description", "").strip().casefold() in _MACHINE_COLUMNS:
+    if written_by_program(subject.columns.get("description", "")):
         yield Finding(
             "text_by_machine",
             "warning",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hazardscribe.errors import InputError
+from hazardscribe.pairs.columns import AI_KEY
 from hazardscribe.pairs.exporting.label_studio import LOCAL_FILES, write_predictions, write_tasks
 from hazardscribe.pairs.exporting.xlsx import DescribedLedger, write_ledger
 from hazardscribe.pairs.records import Pairs
@@ -55,7 +56,7 @@ def export_records(
             f"--to pairs --out {out}: descriptions by the model are not pairs; let people correct "
             "them (--to label-studio), then import what they confirmed"
         )
-    language = _language(language, [record["description"] or "" for record in records])
+    language = _language(language, [record[AI_KEY] or "" for record in records])
     if to == "label-studio":
         return write_predictions(
             records, out, language=language, photo_url=photo_url or LOCAL_FILES

@@ -28,6 +28,7 @@ from xml.sax.saxutils import quoteattr
 
 from hazardscribe.errors import InputError
 from hazardscribe.files import write_whole
+from hazardscribe.pairs.columns import AI_KEY
 from hazardscribe.pairs.exporting.pictures import upright_copy
 from hazardscribe.pairs.records import FIRST_COLUMNS, Pairs
 from hazardscribe.pairs.tables import cell_text
@@ -152,8 +153,8 @@ def write_predictions(
     are left out.
 
     Args:
-        records: as `hazardscribe describe` writes them: photo (a path), description, confidence,
-            alternatives, error.
+        records: as `hazardscribe describe` writes them: photo (a path), ai_description,
+            confidence, alternatives, error.
         out, language, photo_url: as in `write_tasks`.
 
     Raises:
@@ -163,7 +164,7 @@ def write_predictions(
     tasks = [
         _Task(
             Path(record["photo"]),
-            [record.get("description") or "", *(record.get("alternatives") or [])],
+            [record.get(AI_KEY) or "", *(record.get("alternatives") or [])],
             score=record.get("confidence"),
         )
         for record in records

@@ -19,14 +19,17 @@ from pathlib import Path
 from typing import Any
 
 from hazardscribe.errors import InputError, PhotoError
-from hazardscribe.pairs.columns import EXPORTED, ORIGINAL_COLUMNS, usual_columns
+from hazardscribe.pairs.columns import (
+    AI_COLUMNS,
+    AI_KEY,
+    EXPORTED,
+    ORIGINAL_COLUMNS,
+    usual_columns,
+)
 from hazardscribe.pairs.exporting.layout import WIDEST, column_width
 from hazardscribe.pairs.exporting.workbook import PHOTO_WIDTH, Column, LedgerWriter
 from hazardscribe.pairs.records import FIRST_COLUMNS, Pairs
 from hazardscribe.pairs.tables import cell_text
-
-AI_COLUMNS = ("AI描述", "AI description")
-"""Headers of descriptions that the model wrote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ _WORDS = {
         sheet="隐患台账",
         described_photo="照片",
         file="文件名",
-        ai=AI_COLUMNS[0],
+        ai=AI_COLUMNS["zh"],
         confidence="置信度",
         alternatives="其他可能的描述",
         error="未能识别的原因",
@@ -66,7 +69,7 @@ _WORDS = {
         sheet="Hazards",
         described_photo="Photo",
         file="File",
-        ai=AI_COLUMNS[1],
+        ai=AI_COLUMNS["en"],
         confidence="Confidence",
         alternatives="Alternatives",
         error="Error",
@@ -118,7 +121,8 @@ def write_ledger(pairs: Pairs, out: str | Path, *, language: str) -> Path:
         main = name == "description"
         width = column_width(headers[name], texts, widest=WIDEST if main else 30)
         columns.append(Column(headers[name], "main" if main else "text", width))
-    columns.append(Column(words.original, "original", 24))
+    # Mostly empty: as narrow as its header, a name in it is wrapped.
+    columns.append(Column(words.original, "original", column_width(words.original, [])))
     with LedgerWriter(Path(out), columns, title=words.sheet, contents="pairs") as ledger:
         for photo, *cells in zip(*values, strict=True):
             ledger.add([None, *cells, None], Path(str(photo)))
@@ -147,14 +151,14 @@ class DescribedLedger:
         self._ledger = LedgerWriter(out, columns, title=words.sheet, contents="described")
 
     def add(self, record: Mapping[str, Any]) -> None:
-        """Add one record of `describe`: photo, description, confidence, alternatives, error."""
+        """Add one record of `describe`: photo, ai_description, confidence, alternatives, error."""
         photo = str(record.get("photo") or "")
         error = str(record.get("error") or "")
         confidence = record.get("confidence")
         cells = [
             None,
             Path(photo.replace("\\", "/")).name,
-            str(record.get("description") or ""),
+            str(record.get(AI_KEY) or ""),
             float(confidence) if isinstance(confidence, int | float) else None,
             *(["\n".join(map(str, record.get("alternatives") or []))] * self._alternatives),
             error,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from hazardscribe.errors import InputError
 from hazardscribe.pairs.ledger.keeping import Kept
-from hazardscribe.pairs.near_duplicates import group_hashes
+from hazardscribe.pairs.near_duplicates import group_looks
 from hazardscribe.pairs.splits import DEV, TRAIN, VALIDATION, Linked, divide, settle_names
 
 SHARES = {VALIDATION: 0.1, DEV: 0.1}
@@ -130,7 +130,7 @@ def _groups(items: Sequence[Item]) -> list[int]:
     photos = {
         photo.digest: photo.likeness for item in items for photo in (*item.photos, *item.safe)
     }
-    numbers = dict(zip(photos, group_hashes(list(photos.values())), strict=True))
+    numbers = dict(zip(photos, group_looks(list(photos.values())), strict=True))
     linked = Linked()
     first: list[tuple[str, object]] = []
     for item in items:

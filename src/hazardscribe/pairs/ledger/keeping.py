@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hazardscribe.errors import PhotoError
-from hazardscribe.pairs.photo import load_photo, photo_digest
+from hazardscribe.pairs.near_duplicates import Look, look_at
+from hazardscribe.pairs.photo import photo_digest
 from hazardscribe.pairs.write import digest_name
 
 Refused = tuple[str, str]
@@ -27,12 +28,12 @@ class Kept:
     Attributes:
         name: its path in the folder of pairs.
         digest: SHA-256 of its bytes in hex.
-        likeness: its difference hash; None where the picture is too even to tell.
+        likeness: its look; None where the picture is too even to tell.
     """
 
     name: str
     digest: str
-    likeness: int | None
+    likeness: Look | None
 
 
 def keep_photos(
@@ -71,10 +72,8 @@ def _next(
 
 
 def _keep(content: bytes, folder: Path | None) -> Kept | Refused:
-    from hazardscribe.pairs.near_duplicates import HASH_BOUND, difference_hash
-
     try:
-        likeness = difference_hash(load_photo(content, bound=HASH_BOUND))
+        likeness = look_at(content)
     except PhotoError as error:
         return _refused(error)
     digest = photo_digest(content)
