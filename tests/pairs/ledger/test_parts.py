@@ -7,6 +7,8 @@ from collections import Counter
 import pytest
 
 from hazardscribe.pairs.ledger.dates import iso_date
+from hazardscribe.pairs.ledger.grid import CellRange, Row
+from hazardscribe.pairs.ledger.header import find_header
 from hazardscribe.pairs.ledger.mapping import Name, map_columns
 from hazardscribe.pairs.ledger.numbered import split_numbered
 from hazardscribe.pairs.ledger.unseeable import load_unseeable
@@ -106,6 +108,82 @@ def test_photo_columns(names: list[str], photo: list[int], after: list[int]) -> 
     roles = map_columns([Name("", name) for name in names], {}, where="t")
     assert list(roles.get("photo", ())) == photo
     assert list(roles.get("after_photo", ())) == after
+
+
+def headed(
+    rows: list[list[str]], merges: list[tuple[int, int, int, int]] | None = None
+) -> tuple[int, int, dict[str, list[str]]]:
+    """First and last row of the header that is found, and role -> names of its columns."""
+    header = find_header(
+        [Row(number, tuple(cells), False) for number, cells in enumerate(rows, start=1)],
+        [CellRange(*one) for one in merges or []],
+        {},
+        where="t",
+    )
+    assert header is not None
+    roles = {
+        role: [header.names[at].text for at in places] for role, places in header.roles.items()
+    }
+    return header.first, header.last, roles
+
+
+THREE = [
+    ["序号", "隐患情况", "", "", "整改情况", "", "", ""],
+    ["", "隐患描述", "照片", "", "责任", "", "照片", ""],
+    ["", "", "近景", "远景", "单位", "人", "1", "2"],
+    ["1", "护栏缺失", "", "", "二队", "王五", "", ""],
+]
+THREE_ROLES = {
+    "photo": ["隐患情况-照片-近景", "隐患情况-照片-远景"],
+    "description": ["隐患情况-隐患描述"],
+    "after_photo": ["整改情况-照片-1", "整改情况-照片-2"],
+    "responsible": ["整改情况-责任-人"],
+}
+
+
+@pytest.mark.parametrize("titled", [False, True])
+def test_a_header_of_three_merged_rows(titled: bool) -> None:
+    merges = [(1, 1, 3, 1), (1, 2, 1, 4), (1, 5, 1, 8), (2, 2, 3, 2), (2, 3, 2, 4), (2, 5, 2, 6)]
+    merges.append((2, 7, 2, 8))
+    if titled:
+        merges = [(1, 1, 1, 8), *((a + 1, b, c + 1, d) for a, b, c, d in merges)]
+        assert headed([["隐患排查整改台账"], *THREE], merges) == (2, 4, THREE_ROLES)
+    else:
+        assert headed(THREE, merges) == (1, 3, THREE_ROLES)
+
+
+def test_a_header_of_three_rows_in_a_text_file() -> None:
+    rows = [[*row] for row in THREE]
+    rows[2][6:] = ["近", "远"]
+    first, last, roles = headed(rows)
+    assert (first, last) == (1, 3)
+    assert roles["after_photo"] == ["整改情况-照片-近", "整改情况-照片-远"]
+    assert roles["photo"] == THREE_ROLES["photo"]
+
+
+def test_the_lower_row_of_a_header_never_stands_alone() -> None:
+    # On its own it would read 照片 for the hazard's photo, which shows the repair.
+    rows = [["序号", "隐患描述", "整改", ""], ["", "", "期限", "照片"], ["1", "甲", "", ""]]
+    first, last, roles = headed(rows, [(1, 1, 2, 1), (1, 2, 2, 2), (1, 3, 1, 4)])
+    assert (first, last) == (1, 2)
+    assert "photo" not in roles
+    assert roles["after_photo"] == ["整改-照片"]
+
+
+def test_groups_over_all_columns_are_no_title() -> None:
+    rows = [
+        ["基本情况", "", "隐患情况", "", "整改情况", ""],
+        ["序号", "日期", "隐患描述", "照片", "期限", "照片"],
+        ["1", "2025.1.3", "护栏缺失", "", "", ""],
+    ]
+    first, last, roles = headed(rows, [(1, 1, 1, 2), (1, 3, 1, 4), (1, 5, 1, 6)])
+    assert (first, last) == (1, 2)
+    assert roles["photo"] == ["隐患情况-照片"]
+    assert roles["after_photo"] == ["整改情况-照片"]
+    rows[0] = ["单位：甲公司", "", "", "日期：2025年", "", ""]
+    rows[1][5] = "整改照片"
+    first, last, roles = headed(rows, [(1, 1, 1, 3), (1, 4, 1, 6)])
+    assert (first, last, roles["photo"]) == (2, 2, ["照片"])
 
 
 def test_a_role_can_be_switched_off() -> None:

@@ -1,7 +1,7 @@
 """Which column of a ledger plays which role.
 
 The names are those of `pairs/columns.py`; here they meet what ledgers do with them: two-row
-headers (`整改` over `期限`), several photo columns, the same name twice, names nobody thought of.
+headers (`整改` over `期限`) and three-row ones, several photo columns, the same name twice, names nobody thought of.
 The rule above all others: a column that could show the place after repair is never taken for the
 hazard photo.
 """
@@ -26,6 +26,9 @@ _AFTER = re.compile(
 )
 _BOTH = re.compile(r"前后|对比|before.*after|after.*before")
 _BEFORE = re.compile(rf"{_PICTURE}[\d一二三四五六七八九十]*$")
+_VIEW = re.compile(
+    r"(?:近景|远景|全景|局部|细部|细节|特写|正面|侧面|背面|第?[\d一二三四五六七八九十]+张?|图\d+)"
+)
 _TEXT = re.compile(
     r"(?:隐患|问题|违章|违规|不符合项?|缺陷).*(?:描述|内容|情况|说明|详情|概述|简述)$"
 )
@@ -42,17 +45,17 @@ _RESULT = ("status", "after_photo", "due", "measure", "responsible")
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A column's name, of one or two header rows."""
+    """A column's name, of one to three header rows; `above` is the uppermost of three."""
 
     parent: str
     child: str
+    above: str = ""
 
     @property
     def text(self) -> str:
-        """`整改-期限`; the one name where there is one, or both rows say the same."""
-        if not self.parent or self.parent == self.child:
-            return self.child
-        return f"{self.parent}-{self.child}" if self.child else self.parent
+        """`整改-期限`; the one name where there is one, or rows that say the same."""
+        parts = [part for part in (self.above, self.parent, self.child) if part]
+        return "-".join(part for at, part in enumerate(parts) if part not in parts[:at])
 
 
 def map_columns(
@@ -145,7 +148,8 @@ def _fit(name: Name) -> dict[str, float]:
         return {}  # one picture of both is neither
     if _AFTER.search(plain) and not re.search(r"整改前", plain):
         return {"after_photo": fit.get("after_photo", 1000.0)}
-    if not fit and _BEFORE.search(bare):
+    view = _VIEW.fullmatch(normal_name(name.child)) and _BEFORE.search(normal_name(name.parent))
+    if not fit and (view or _BEFORE.search(bare)):
         fit["photo"] = 1000.0
     if not fit and _TEXT.search(bare) and not _NOT_TEXT.search(bare):
         fit["description"] = 1000.0
@@ -153,7 +157,9 @@ def _fit(name: Name) -> dict[str, float]:
 
 
 def _forms(name: Name) -> list[str]:
-    """The names that a header of two rows could stand for."""
+    """The names that a header of several rows could stand for."""
+    if _REPAIR.search(name.above.casefold()) and not _REPAIR.search(name.parent.casefold()):
+        return [f"整改{name.parent}{name.child}", f"整改{name.child}", name.child + name.parent]
     if not name.parent or name.parent == name.child:
         return [name.child]
     if not name.child:
