@@ -7,6 +7,7 @@ import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from string import Formatter
 
 import pytest
 from ledger_files import photo_bytes
@@ -18,6 +19,8 @@ from hazardscribe.pairs.ledger.folder import read_safe
 from hazardscribe.pairs.ledger.importing import import_ledger
 from hazardscribe.pairs.ledger.result import Imported
 from hazardscribe.pairs.read import read_pairs
+from hazardscribe.pairs.sentences import SENTENCES
+from hazardscribe.pairs.targets import detect_language
 
 Write = Callable[..., Path]
 PHOTOS = tuple(f"{n}.png" for n in range(12))
@@ -137,8 +140,8 @@ def test_dry_run_writes_nothing(ledger: Write, tmp_path: Path) -> None:
     import_ledger(path, out=tmp_path / "out", dry_run=True, say=said.append)
     assert contents(tmp_path) == before
     assert "description <- 隐患描述" in said[0]
-    assert "rows: 2 imported + 0 rejected = 2 read" in said[0]
-    assert "pictures: 2 used + 0 unused = 2 found" in said[0]
+    assert "行：导入 2 ＋ 剔除 0 ＝ 读入 2" in said[0]
+    assert "图片：使用 2 ＋ 未用 0 ＝ 发现 2" in said[0]
 
 
 class TestLayout:
@@ -224,7 +227,7 @@ class TestTexts:
         path = ledger(self.NUMBERED, photos=PHOTOS[:2])
         imported = dry(path)
         assert texts(imported) == ["1、护栏缺失；2、无证上岗。3、灯损坏"]
-        assert "1 rows number several hazards" in imported.summary()
+        assert "有 1 行在一个单元格里编号列出多条隐患" in imported.summary()
         imported = dry(path, split_numbered=True)
         assert texts(imported) == ["护栏缺失", "灯损坏"]
         assert imported.pairs == 4  # each hazard with each photo
@@ -465,6 +468,53 @@ class TestSplit:
         head = "隐患描述,照片,检查地点,隐患类别\n"
         path = ledger(head + self.rows(12), photos=PHOTOS)
         assert dry(path).split_hash == dry(path).split_hash != dry(path, seed=5).split_hash
+
+
+class TestLanguage:
+    def told(self, path: Path, out: Path) -> tuple[Imported, list[str], str, str]:
+        """What an import says: its result, the sentences of its list, its page, its summary."""
+        imported = import_ledger(path, out=out, photos=path.parent)
+        with (out / "rejected.csv").open(encoding="utf-8-sig", newline="") as stream:
+            details = [line["detail"] for line in csv.DictReader(stream)]
+        return imported, details, (out / "report.html").read_text("utf-8"), imported.summary()
+
+    def test_a_chinese_ledger_is_answered_in_chinese(self, ledger: Write, tmp_path: Path) -> None:
+        path = ledger(
+            "隐患描述,照片\n护栏缺失,0.png\n护栏松动,0.png\n灯损坏,坏.png\n/,1.png\n线裸露,无此图.png\n电工无证上岗,2.png\n"
+            "通道堵塞,https://host/a.png\n门未关,\n合计,3项\n",
+            photos=PHOTOS[:3],
+        )
+        (path.parent / "坏.png").write_bytes(b"GIF89a nothing")
+        imported, details, page, summary = self.told(path, tmp_path / "out")
+        assert {one.reason for one in imported.account.left if one.kind == "row"} == {
+            *("photo_unreadable", "empty_description", "photo_missing", "not_visible"),
+            *("photo_url", "no_photo_named", "total"),
+        }
+        for detail in details:
+            assert detect_language([detail.replace(str(path.parent), "")]) == "zh", detail
+        assert "照片无法体现“无证”：电工无证上岗" in details
+        for said in ("图片数据损坏或不完整", "中找不到该文件", "程序不会联网下载", "第 4 行"):
+            assert said in page
+        assert "empty_description (描述为空或占位（/、无、同上）)：1" in summary
+        assert "dev 为空" in summary
+
+    def test_an_english_ledger_is_answered_in_english(self, ledger: Write, tmp_path: Path) -> None:
+        path = ledger(
+            "finding,photo\nguard rail missing,0.png\nlamp broken,gone.png\n", photos=PHOTOS[:1]
+        )
+        _, details, page, summary = self.told(path, tmp_path / "out")
+        assert all(detail.isascii() for detail in details)
+        assert "no such file in" in page
+        assert "Rows: 1 imported + 1 rejected = 2 read" in summary
+        assert "photo_missing (photo file not found): 1" in summary
+
+    def test_every_sentence_is_there_in_both_languages(self) -> None:
+        def gaps(text: str) -> set[str]:
+            return {name for _, name, _, _ in Formatter().parse(text) if name}
+
+        assert SENTENCES["en"].keys() == SENTENCES["zh"].keys()
+        for code, english in SENTENCES["en"].items():
+            assert gaps(SENTENCES["zh"][code]) <= gaps(english), code
 
 
 class TestCommandLine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -178,6 +179,20 @@ def test_written_folders_are_equal_byte_by_byte(workbook: Write, tmp_path: Path)
     assert len(files) == 8 + 4
     for file in files:
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def test_a_damaged_picture_costs_its_own_row_alone(workbook: Write) -> None:
+    rows = [["隐患描述", "照片"], ["甲"], ["乙"]]
+    path = workbook({"台账": rows}, pictures={"台账": [(1, 1, 1), (2, 1, 2)]})
+    content = path.read_bytes()
+    with zipfile.ZipFile(path) as book:
+        info = book.getinfo("xl/media/image2.png")
+    at = info.header_offset + 30 + len(info.filename) + info.compress_size - 40
+    path.write_bytes(content[:at] + bytes(20) + content[at + 20 :])
+    imported = dry(path)
+    assert pairs(imported) == [("甲", 1)]
+    assert left(imported) == [(3, "picture_damaged")]
+    assert left(imported, "picture") == [(3, "picture_damaged")]
 
 
 def test_an_old_workbook_is_refused_with_a_remedy(tmp_path: Path) -> None:

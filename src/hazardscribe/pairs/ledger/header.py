@@ -107,7 +107,7 @@ def _filled(row: Row, merges: Sequence[CellRange], top: Sequence[Row]) -> list[s
 
 def _header_rows(rows: Sequence[Row], merges: Sequence[CellRange]) -> Sequence[Row]:
     """The one to three rows of a header that begins with the first of `rows`."""
-    if len(rows) > 2 and _is_third(*rows, merges):
+    if len(rows) > 2 and _is_third(rows[0], rows[1], rows[2], merges):
         return rows
     return rows[:2] if len(rows) > 1 and _is_second(rows[0], rows[1], merges) else rows[:1]
 

@@ -1,9 +1,9 @@
 """Which column of a ledger plays which role.
 
-The names are those of `pairs/columns.py`; here they meet what ledgers do with them: two-row
-headers (`整改` over `期限`) and three-row ones, several photo columns, the same name twice, names nobody thought of.
-The rule above all others: a column that could show the place after repair is never taken for the
-hazard photo.
+The names are those of `pairs/columns.py`; here they meet what ledgers do with them: headers of
+several rows (`整改` over `期限`), several photo columns, the same name twice, names nobody thought
+of. The rule above all others: a column that could show the place after repair is never taken for
+the hazard photo.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from hazardscribe.errors import InputError
 from hazardscribe.pairs.ledger.grid import Book, TextBook
 from hazardscribe.pairs.ledger.sources import LedgerPhotos
 from hazardscribe.pairs.ledger.zipped import Archive
+from hazardscribe.pairs.sentences import say
 
 TEXT = (".csv", ".tsv", ".txt")
 WORKBOOKS = (".xlsx", ".xlsm")
@@ -128,10 +129,8 @@ def _open(stack: ExitStack, path: Path, warnings: list[str]) -> Archive:
     stack.callback(archive.close)
     if archive.refused:
         shown = ", ".join(archive.refused[:3])
-        warnings.append(
-            f"{path.name}: {len(archive.refused)} files are left out, since their names point "
-            f"outside of the archive: {shown}"
-        )
+        count = len(archive.refused)
+        warnings.append(say("outside", file=path.name, count=count, names=shown))
     return archive
 
 

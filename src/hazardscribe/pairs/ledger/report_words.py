@@ -1,4 +1,4 @@
-"""The words of an import's report, in both languages."""
+"""The words of an import's report and summary; sentences on single rows are in `sentences`."""
 
 from __future__ import annotations
 
@@ -43,8 +43,11 @@ WORDS: dict[str, dict[str, Any]] = {
         "others": "其他列",
         "left_out": "未读取",
         "sheet": "工作表",
+        "comma": "，",
+        "warning": "注意",
         "row_reasons": "被剔除的行及原因",
         "picture_reasons": "未使用的图片及原因",
+        "text_reasons": "被剔除的编号条目及原因",
         "reason": "原因",
         "count": "数量",
         "examples": "例（工作表、行）",
@@ -112,9 +115,12 @@ WORDS: dict[str, dict[str, Any]] = {
         "column": "Column of the ledger",
         "others": "other columns",
         "left_out": "left out",
-        "sheet": "Sheet",
+        "sheet": "sheet",
+        "comma": ", ",
+        "warning": "warning",
         "row_reasons": "Rejected rows",
         "picture_reasons": "Unused pictures",
+        "text_reasons": "Numbered hazards left out",
         "reason": "Reason",
         "count": "Count",
         "examples": "Examples (sheet, row)",

@@ -10,6 +10,7 @@ from xml.etree.ElementTree import Element
 
 from hazardscribe.errors import InputError
 from hazardscribe.pairs.photo import DEFAULT_LIMITS
+from hazardscribe.pairs.sentences import say
 from hazardscribe.pairs.workbook import refusals
 from hazardscribe.pairs.workbook.items import CellRange, Form, Picture, Row, Sheet
 from hazardscribe.pairs.workbook.number_formats import Show, built_in, general, number_format
@@ -269,25 +270,19 @@ class Workbook:
             relations = self._package.relations(drawing.target)
             for place, ids in floating(self._package, drawing.target, layout):
                 leads = [relations[i] for i in ids if i in relations]
-                lost = f"the drawing refers to {ids[0][:60]!r}, which it does not define"
+                lost = say("drawing_broken", name=ids[0][:60])
                 yield self._picture(sheet, place, "floating", leads, lost)
         for row, column, name in layout.wps:
             leads = self._wps.get(name.upper(), [])
-            lost = (
-                f"the WPS picture {name[:60]} is not in the workbook: a program other than WPS "
-                "saved it without its pictures; take the file as WPS saved it"
-            )
+            lost = say("wps_lost", name=name[:60])
             yield self._picture(sheet, (row, column, row, column), "wps", leads, lost)
         for row, column, vm in layout.rich:
             leads = self._rich.find(vm) or []
-            lost = "the workbook does not hold the picture of this cell; insert it again"
+            lost = say("cell_picture_lost")
             yield self._picture(sheet, (row, column, row, column), "in_cell", leads, lost)
         for row, column, address in layout.web:
-            problem = (
-                "picture_linked",
-                f"IMAGE shows a picture from {address[:300] or 'an address'} that is not in the "
-                "workbook; insert the picture itself",
-            )
+            shown = address[:300] or say("an_address")
+            problem = "picture_linked", say("picture_web", address=shown)
             yield Picture(sheet.name, row, column, row, column, "in_cell", "", problem)
 
     def _picture(
