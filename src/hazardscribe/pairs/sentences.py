@@ -126,6 +126,8 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         # warnings
         "outside": "{file}: {count} files are left out, since their names point outside of the "
         "archive: {names}",
+        "foreign": "{file}: {count} ledgers are not read, since they are no .xlsx: {names}; save "
+        "them as .xlsx in Excel or WPS and import again",
         "lost_originals": "{file}: {count} originals such as {name} were not found, so the copies "
         "in the cells are taken; put their folder beside the workbook, or name it with --photos",
         "split_unused": "the ledger's split column is not used, since --split names a group",
@@ -204,6 +206,8 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "unreadable_too_small": "图片过小，看不清内容；请使用原图",
         "unreadable_damaged": "图片数据损坏或不完整；请从原处重新复制",
         "outside": "{file}：有 {count} 个文件的名称指向压缩包之外，未予读取：{names}",
+        "foreign": "{file}：有 {count} 个台账不是 .xlsx，未读取：{names}；"
+        "请用 Excel 或 WPS 另存为 .xlsx 后重新导入",
         "lost_originals": "{file}：有 {count} 张原图（如 {name}）未找到，改用单元格中的副本；"
         "请把原图文件夹放在工作簿旁边，或用 --photos 指明",
         "split_unused": "--split 指定了分组，因此未采用台账自带的数据划分列",

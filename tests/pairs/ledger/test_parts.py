@@ -31,6 +31,13 @@ from hazardscribe.pairs.splits import divide
         ("2025年1月3日（星期五）", "2025-01-03"),
         ("Jan 3, 2025", "2025-01-03"),
         ("3 March 2025", "2025-03-03"),
+        ("二〇二五年十一月二十三日", "2025-11-23"),
+        ("2025年1月3日 下午3点30分", "2025-01-03T15:30"),
+        ("2025-01-03 上午", "2025-01-03"),
+        ("2025-01-03 14时", "2025-01-03T14:00"),
+        ("2025-1", "2025-01"),
+        ("2025.1", "2025.1"),
+        ("24/5/6", "24/5/6"),
         ("1月3日", "1月3日"),
         ("1/3/2025", "1/3/2025"),
         ("2025.2.31", "2025.2.31"),
@@ -102,6 +109,8 @@ def test_what_no_photo_can_show(text: str, left_out: bool) -> None:
         (["description", "photo", "after photo", "Photo after"], [1], [2, 3]),
         (["隐患描述", "照片", "整改情况", "照片"], [1], [3]),
         (["隐患描述", "照片", "照片", "整改情况"], [1, 2], []),
+        (["隐患问题", "整改前", "整改后", "整改人"], [1], [2]),
+        (["检查中发现的主要问题", "图 片", "整改完成情况及图片"], [1], [2]),
     ],
 )
 def test_photo_columns(names: list[str], photo: list[int], after: list[int]) -> None:
@@ -184,6 +193,12 @@ def test_groups_over_all_columns_are_no_title() -> None:
     rows[1][5] = "整改照片"
     first, last, roles = headed(rows, [(1, 1, 1, 3), (1, 4, 1, 6)])
     assert (first, last, roles["photo"]) == (2, 2, ["照片"])
+
+
+def test_what_stands_under_before_repair_is_the_hazard() -> None:
+    names = [Name("", "隐患描述"), Name("整改前", "照片"), Name("整改后", "照片")]
+    roles = map_columns(names, {}, where="t")
+    assert (roles["photo"], roles["after_photo"]) == ((1,), (2,))
 
 
 def test_a_role_can_be_switched_off() -> None:

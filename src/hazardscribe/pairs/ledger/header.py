@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from hazardscribe.pairs.columns import LEDGER_ROLES, usual_rank
 from hazardscribe.pairs.ledger.grid import CellRange, Row
 from hazardscribe.pairs.ledger.mapping import Name, map_columns
 
@@ -75,7 +76,7 @@ def find_header(
         if not known or (len(known) < 2 and len(names) > 1):
             continue
         roles = map_columns(names, chosen, where=where, strict=False)
-        if "description" not in roles:
+        if "description" not in roles or _is_form(top, last, roles["description"][0]):
             continue
         taken = last
         score = ("photo" in roles, len(roles))
@@ -84,9 +85,19 @@ def find_header(
     return None if best is None else best[1]
 
 
+def _is_form(top: Sequence[Row], last: int, described: int) -> bool:
+    """Whether names stand below a name: a form of one hazard, its texts to their right."""
+    below = next((row for row in top if row.number > last and _named(row)), None)
+    text = "" if below is None else _clean(_cell(below, described + 1))
+    return any(usual_rank(text, role) is not None for role in LEDGER_ROLES)
+
+
 def seen_names(top: Sequence[Row]) -> list[str]:
     """The fullest of the first rows, for messages about a header that was not found."""
-    rows = [[cell.strip() for cell in row.cells if cell.strip()] for row in top[:HEADER_WITHIN]]
+    rows = [
+        [" ".join(cell.split()) for cell in row.cells if cell.strip()]
+        for row in top[:HEADER_WITHIN]
+    ]
     return max(rows, key=len, default=[])[:40]
 
 

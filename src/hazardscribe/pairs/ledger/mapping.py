@@ -31,6 +31,7 @@ _VIEW = re.compile(
 )
 _TEXT = re.compile(
     r"(?:隐患|问题|违章|违规|不符合项?|缺陷).*(?:描述|内容|情况|说明|详情|概述|简述)$"
+    r"|(?:发现|存在|检查出|查出|主要).*(?:隐患|问题|缺陷)$|^(?:安全)?(?:隐患|问题)(?:隐患|问题)$"
 )
 _NOT_TEXT = re.compile(r"整改|复查|数量?|编号|序号|类别|类型|等级|级别|来源|是否|部位|地点|位置")
 _REPAIR = re.compile(r"整改|整治|治理|复查|验收|销号|闭环|rectif|after|corrective|follow")
@@ -149,6 +150,8 @@ def _fit(name: Name) -> dict[str, float]:
     if _AFTER.search(plain) and not re.search(r"整改前", plain):
         return {"after_photo": fit.get("after_photo", 1000.0)}
     view = _VIEW.fullmatch(normal_name(name.child)) and _BEFORE.search(normal_name(name.parent))
+    if "整改前" in plain:
+        fit.pop("after_photo", None)
     if not fit and (view or _BEFORE.search(bare)):
         fit["photo"] = 1000.0
     if not fit and _TEXT.search(bare) and not _NOT_TEXT.search(bare):

@@ -38,6 +38,12 @@ _UNFINISHED = (
 Named = tuple[str, str, str | tuple[str, str]]
 """(role, name, key of the file or why there is none)."""
 
+# What stands for a text without being one: a pointer to the picture, an error of Excel.
+_NOTHING = re.compile(
+    r"(?:详?见|如)(?:下|上|右|左|附)?(?:图|照片|图片|附件)(?:所示)?[。.]?|#[A-Z0/]+[!?]?"
+    r"|see (?:the )?(?:photo|picture|image)s?",
+    re.IGNORECASE,
+)
 _ISO_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
@@ -167,7 +173,7 @@ class SheetReader:
             return []
         written = record.cells[self.header.roles["description"][0]]
         whole = clean_text(written)
-        if is_empty(whole):
+        if is_empty(whole) or _NOTHING.fullmatch(whole) or not any(map(str.isalpha, whole)):
             record.reason = "empty_description"
             record.detail = say("empty_description", text=written)
             return []

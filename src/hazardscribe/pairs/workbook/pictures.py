@@ -134,12 +134,16 @@ def _point(element: Element, layout: Layout) -> tuple[float, float, tuple[int, i
 
 
 def _place(box: Box, corner: tuple[int, int], layout: Layout) -> Place:
-    """Hidden cells have no size: a picture that lies in them alone stays in its first cell."""
+    """Hidden cells have no size: a picture that begins in one stays there.
+
+    It was put there before the row was hidden or filtered out; that it now seems to lie over the
+    next row must not pair it with that row's text.
+    """
     row, last_row = corner[0], corner[0]
-    if box.bottom > box.top:
+    if box.bottom > box.top and layout.rows.size(row):
         row, last_row = layout.rows.covered(box.top, box.bottom)
     column, last_column = corner[1], corner[1]
-    if box.right > box.left:
+    if box.right > box.left and layout.columns.size(column):
         column, last_column = layout.columns.covered(box.left, box.right)
     return row + 1, column + 1, last_row + 1, last_column + 1
 

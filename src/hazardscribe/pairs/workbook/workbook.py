@@ -24,7 +24,7 @@ from hazardscribe.pairs.workbook.pictures import (
 )
 from hazardscribe.pairs.workbook.rich_values import RichPictures, read_rich_pictures
 from hazardscribe.pairs.workbook.safe_xml import attribute, local
-from hazardscribe.pairs.workbook.sheet_reader import Layout, Lookups, read_sheet
+from hazardscribe.pairs.workbook.sheet_reader import Layout, Lookups, local_photo, read_sheet
 from hazardscribe.pairs.workbook.strings import shared_strings
 
 _USUAL_PARTS = {
@@ -139,14 +139,16 @@ class Workbook:
     def rows(self, sheet: Sheet) -> Iterator[Row]:
         """The rows that the file holds, from top to bottom, one at a time.
 
-        Row numbers rise but may leave gaps: rows that nobody touched are not stored.
+        Row numbers rise but may leave gaps: rows that nobody touched are not stored. A cell that
+        links to a photo file says where it lies, whatever it shows (查看, click here).
 
         Raises:
             InputError: the sheet is damaged.
         """
+        links = self._photo_links(sheet)
         for item in self._read(sheet, text=True):
             if isinstance(item, Row):
-                yield item
+                yield _linked(item, links[item.number]) if item.number in links else item
 
     def merges(self, sheet: Sheet) -> tuple[CellRange, ...]:
         """The merged ranges, in the order of the file."""
@@ -218,6 +220,17 @@ class Workbook:
             for _ in self._read(sheet, text=False):
                 pass
         return self._layouts[sheet.position]
+
+    def _photo_links(self, sheet: Sheet) -> dict[int, dict[int, str]]:
+        """Row -> column -> photo file, of the hyperlinks that lead to one."""
+        found: dict[int, dict[int, str]] = {}
+        links = self._layout(sheet).links
+        relations = self._package.relations(self._sheet_parts[sheet.position]) if links else {}
+        for cells, name in links:
+            address = local_photo(relations[name].address) if name in relations else ""
+            if address:
+                found.setdefault(cells.first_row, {})[cells.first_column] = address
+        return found
 
     @cached_property
     def _lookups(self) -> Lookups:
@@ -299,3 +312,11 @@ class Workbook:
             if key:
                 self._problems[key] = (member, problem)
         return Picture(sheet.name, *place, form, member, problem)
+
+
+def _linked(row: Row, links: dict[int, str]) -> Row:
+    """The row with the files that its cells link to in place of what they show."""
+    cells = list(row.cells) + [""] * (max(links) - len(row.cells))
+    for column, address in links.items():
+        cells[column - 1] = address
+    return Row(row.number, tuple(cells), row.hidden)
