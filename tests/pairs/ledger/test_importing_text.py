@@ -423,6 +423,32 @@ class TestZips:
             dry(self.zipped(tmp_path / "n.zip", {"0.png": photo_bytes(0)}))
 
 
+class TestFolders:
+    OLD = bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600) + "Workbook\0".encode("utf-16-le")
+
+    def test_old_workbooks_in_a_folder_are_named(self, ledger: Write) -> None:
+        path = ledger(PLAIN, photos=PHOTOS[:2])
+        (path.parent / "2019").mkdir()
+        (path.parent / "2019/台账.xls").write_bytes(self.OLD)
+        imported = dry(path.parent)
+        assert texts(imported) == ["配电箱未上锁", "护栏缺失"]
+        [warning] = [one for one in imported.warnings if "xls" in one]
+        assert "2019/台账.xls" in warning
+        path.unlink()
+        with pytest.raises(InputError, match="另存为"):
+            dry(path.parent)
+
+    def test_text_files_count_where_there_is_nothing_else(self, ledger: Write) -> None:
+        path = ledger(PLAIN.replace(",", "\t"), name="台账.txt", photos=PHOTOS[:2])
+        assert len(texts(dry(path.parent))) == 2
+        (path.parent / "台账.csv").write_text("隐患描述,照片\n灯损坏,0.png\n", encoding="utf-8")
+        assert texts(dry(path.parent)) == ["灯损坏"]
+        for file in path.parent.glob("台账.*"):
+            file.unlink()
+        with pytest.raises(InputError, match=r"holds no ledger \(seen: 0\.png"):
+            dry(path.parent)
+
+
 class TestSplit:
     def rows(self, count: int) -> str:
         return "".join(
