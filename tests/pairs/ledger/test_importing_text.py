@@ -55,13 +55,21 @@ PLAIN = "序号,检查地点,隐患描述,隐患照片\n1,A区,配电箱未上�
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gb18030"])
-@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 def test_encodings_and_separators(ledger: Write, encoding: str, separator: str) -> None:
     path = ledger(PLAIN.replace(",", separator), encoding=encoding, photos=PHOTOS[:2])
     imported = dry(path)
     assert texts(imported) == ["配电箱未上锁", "护栏缺失"]
     assert imported.account.rows_read == imported.account.rows_imported == 2
     assert [row.draft.value("place") for row in imported.rows] == ["A区", "B区"]
+
+
+def test_a_quotation_mark_that_is_never_closed_is_named(ledger: Write) -> None:
+    text = '隐患描述,照片\n"甲\n隐患",0.png\n乙,1.png\n"丙,2.png\n丁,3.png\n'
+    with pytest.raises(InputError, match="line 5: a quotation mark"):
+        dry(ledger(text, photos=PHOTOS[:4]))
+    whole = ledger(text.replace('"丙', "丙").rstrip("\n"), photos=PHOTOS[:4])
+    assert texts(dry(whole)) == ["甲 隐患", "乙", "丙", "丁"]
 
 
 def test_the_folder_that_is_written(ledger: Write, tmp_path: Path) -> None:
@@ -521,7 +529,7 @@ class TestLanguage:
         assert "照片无法体现“无证”：电工无证上岗" in details
         for said in ("图片数据损坏或不完整", "中找不到该文件", "程序不会联网下载", "第 4 行"):
             assert said in page
-        assert "empty_description (描述为空或占位（/、无、同上）)：1" in summary
+        assert "empty_description (描述为空或占位（/、无、同上、见照片）)：1" in summary
         assert "dev 为空" in summary
 
     def test_an_english_ledger_is_answered_in_english(self, ledger: Write, tmp_path: Path) -> None:

@@ -105,6 +105,8 @@ def test_what_no_photo_can_show(text: str, left_out: bool) -> None:
         (["隐患描述", "整改图片"], [], [1]),
         (["隐患描述", "整改前照片", "整改后照片"], [1], [2]),
         (["隐患描述", "整改前后对比照片"], [], []),
+        (["隐患描述", "整改前/整改后照片"], [], []),
+        (["隐患描述", "照片（整改前、后）"], [], []),
         (["隐患描述", "现场照片1", "现场照片2", "复查照片"], [1, 2], [3]),
         (["description", "photo", "after photo", "Photo after"], [1], [2, 3]),
         (["隐患描述", "照片", "整改情况", "照片"], [1], [3]),
@@ -197,6 +199,10 @@ def test_groups_over_all_columns_are_no_title() -> None:
 
 def test_what_stands_under_before_repair_is_the_hazard() -> None:
     names = [Name("", "隐患描述"), Name("整改前", "照片"), Name("整改后", "照片")]
+    roles = map_columns(names, {}, where="t")
+    assert (roles["photo"], roles["after_photo"]) == ((1,), (2,))
+    both = "整改前后照片"
+    names = [Name("", "隐患描述"), Name(both, "整改前"), Name(both, "整改后"), Name(both, "备注")]
     roles = map_columns(names, {}, where="t")
     assert (roles["photo"], roles["after_photo"]) == ((1,), (2,))
 

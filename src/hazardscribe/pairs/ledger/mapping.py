@@ -24,7 +24,7 @@ _AFTER = re.compile(
     rf"(?:(?:整改|整治|治理|处理|修复|完成|闭环)后|整改(?!前)|复查|验收|销号|闭环|after|rectified|closing).*{_PICTURE}"
     rf"|{_PICTURE}.*(?:(?:整改|治理|处理)后|after)"
 )
-_BOTH = re.compile(r"前后|对比|before.*after|after.*before")
+_BOTH = re.compile(r"前.*后|后.*前|对比|before.*after|after.*before")
 _BEFORE = re.compile(rf"{_PICTURE}[\d一二三四五六七八九十]*$")
 _VIEW = re.compile(
     r"(?:近景|远景|全景|局部|细部|细节|特写|正面|侧面|背面|第?[\d一二三四五六七八九十]+张?|图\d+)"
@@ -146,7 +146,10 @@ def _fit(name: Name) -> dict[str, float]:
     plain = unicodedata.normalize("NFKC", name.text).casefold()
     bare = normal_name(name.text)
     if _BOTH.search(plain) and re.search(_PICTURE, plain):
-        return {}  # one picture of both is neither
+        before, after = "前" in name.child, "后" in name.child
+        if before == after or not _BOTH.search(name.parent):
+            return {}  # one picture of both is neither
+        return {"photo" if before else "after_photo": 1000.0}
     if _AFTER.search(plain) and not re.search(r"整改前", plain):
         return {"after_photo": fit.get("after_photo", 1000.0)}
     view = _VIEW.fullmatch(normal_name(name.child)) and _BEFORE.search(normal_name(name.parent))

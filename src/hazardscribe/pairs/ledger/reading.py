@@ -175,7 +175,8 @@ class SheetReader:
         whole = clean_text(written)
         if is_empty(whole) or _NOTHING.fullmatch(whole) or not any(map(str.isalpha, whole)):
             record.reason = "empty_description"
-            record.detail = say("empty_description", text=written)
+            said = say("empty_description", text=written) if whole else say("no_description")
+            record.detail = said
             return []
         parts = [clean_text(part) for part in split_numbered(written)]
         self.gatherer.numbered += len(parts) > 1

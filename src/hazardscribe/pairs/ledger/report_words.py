@@ -10,7 +10,7 @@ WORDS: dict[str, dict[str, Any]] = {
         "colon": "：",
         "row": "第 {} 行",
         "splits": {"train": "训练集", "dev": "开发集", "validation": "验证集"},
-        "numbered": "有 {} 行在一个单元格里编号列出多条隐患；--split_numbered true 可把每条分开。",
+        "numbered": "有 {} 行在一个单元格里编号列出多条隐患；--split-numbered 可把每条分开。",
         "roles": {
             "photo": "隐患照片",
             "description": "隐患描述",
@@ -65,7 +65,7 @@ WORDS: dict[str, dict[str, Any]] = {
             "hidden_row": "隐藏行",
             "hidden_sheet": "隐藏的工作表",
             "bad_row": "单元格错位",
-            "empty_description": "描述为空或占位（/、无、同上）",
+            "empty_description": "描述为空或占位（/、无、同上、见照片）",
             "not_visible": "照片无法体现（证照、记录、培训等）",
             "no_photo_named": "没有照片",
             "photo_missing": "找不到照片文件",
@@ -98,7 +98,7 @@ WORDS: dict[str, dict[str, Any]] = {
         "row": "row {}",
         "splits": {"train": "train", "dev": "dev", "validation": "validation"},
         "numbered": (
-            "{} rows number several hazards in one cell; --split_numbered true makes a pair of each"
+            "{} rows number several hazards in one cell; --split-numbered makes a pair of each"
         ),
         "roles": {},
         "sums": "Account",
