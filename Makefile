@@ -2,6 +2,7 @@
 #
 #   make demo      the whole way once on made-up scenes: runs/demo/report.html
 #   make test      the core tests: offline, no GPU, no system package
+#   make fuzz      random and damaged ledgers through import, ten minutes (MINUTES=60 SEED=7)
 #
 # PYTHON=python3.12 picks the interpreter; PIP_FLAGS are handed to pip install, for example
 # PIP_FLAGS="--no-index --find-links wheelhouse" where there is no network.
@@ -12,7 +13,7 @@ PIP_FLAGS ?=
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt $(PIP_FLAGS)
 
-.PHONY: demo test test-all lint types install dev clean
+.PHONY: demo test test-all fuzz lint types install dev clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -40,6 +41,13 @@ test: dev
 MARK ?= extended or not extended
 test-all: dev
 	$(BIN)/python -m pytest -m "$(MARK)"
+
+# Random and damaged ledgers for ten minutes; every one must end in pairs or in a sentence.
+MINUTES ?= 10
+SEED ?= 0
+fuzz: dev
+	HAZARDSCRIBE_FUZZ_MINUTES=$(MINUTES) HAZARDSCRIBE_FUZZ_SEED=$(SEED) \
+		$(BIN)/python -m pytest tests/pairs/ledger/test_any_ledger.py -m extended
 
 lint: dev
 	$(BIN)/ruff check .

@@ -49,7 +49,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "photo": (
         *("隐患照片", "隐患图片", "问题图片", "问题照片", "整改前照片", "整改前图片", "现场照片"),
         *("现场图片", "照片", "图片", "附件", "隐患图", "照片名称", "图片名称", "照片文件名"),
-        *("图片文件名", "照片路径", "图片路径", "照片文件", "图片文件"),
+        *("图片文件名", "整改前", "照片路径", "图片路径", "照片文件", "图片文件"),
         *("photo", "photos", "image", "images", "picture", "pictures", "img", "file_name"),
         *("photo_file", "photo_path", "photo_name", "image_file", "image_path", "image_name"),
         *("hazard_photo", "hazard_image", "before_photo", "photo_before", "photo_of_hazard"),

@@ -13,6 +13,8 @@ import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 
+from hazardscribe.pairs.sentences import say
+
 _ADDRESS = re.compile(r"^(?:[a-z][a-z0-9+.-]+://|data:|www\.)", re.IGNORECASE)
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".heic")
 """Suffixes of photo files; a name without one may stand for a file with any of them."""
@@ -61,15 +63,11 @@ class PhotoFinder:
         """Absolute path of the photo file, or (reason code, detail)."""
         name = name.strip().strip("\"'")
         if _ADDRESS.match(name):
-            return "photo_url", "is a network address; nothing is fetched: download the photo first"
+            return "photo_url", say("photo_url")
         if EMBEDDED.match(name):
-            return (
-                "no_photo_named",
-                "stands for a picture inside an Excel cell, which CSV cannot hold; save the "
-                "pictures as files",
-            )
+            return "no_photo_named", say("photo_embedded")
         if "\0" in name:
-            return "photo_missing", "is not a valid file name"
+            return "photo_missing", say("photo_bad_name")
         # A backslash is a separator on Windows, where most ledgers come from.
         tries = [name, name.replace("\\", "/")] if "\\" in name else [name]
         for text in tries:
@@ -90,10 +88,8 @@ class PhotoFinder:
         if found:
             return only(found)
         where = " or ".join(self._roots)
-        hint = (
-            "" if self._photos else "; name the photo folder: --photos FOLDER, in Python photos=..."
-        )
-        return "photo_missing", f"no such file in {where}{hint}"
+        missing = "photo_missing" if self._photos else "photo_missing_folder"
+        return "photo_missing", say(missing, where=where)
 
     def _by_stem(self, name: str) -> list[str]:
         """The photos called by a name without a suffix: in its folder, else anywhere."""
@@ -164,4 +160,4 @@ def only(found: list[str]) -> str | tuple[str, str]:
     """The single file that was found, or that there are several."""
     if len(found) == 1:
         return found[0]
-    return "photo_missing", f"fits {len(found)} files ({', '.join(found[:3])}); name its folder too"
+    return "photo_missing", say("photo_several", count=len(found), names=", ".join(found[:3]))

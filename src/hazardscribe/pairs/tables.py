@@ -233,7 +233,7 @@ def sniff_separator(text: str, path: Path, chosen: Mapping[str, str]) -> tuple[s
         InputError: the text is empty, or no table.
     """
     best: tuple[int, int, int, str, int] | None = None
-    for separator in "\t,;" if path.suffix.lower() == ".tsv" else ",;\t":
+    for separator in "\t,;|" if path.suffix.lower() == ".tsv" else ",;\t|":
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
         top = []
         try:

@@ -1,26 +1,20 @@
 """Damaged ledgers of every form: an `InputError` or a whole folder of pairs, never anything else.
 
-Each example is repeated by (form, seed). Set HAZARDSCRIBE_FUZZ_MINUTES and run `-m extended` for
-longer than the minute that `make test-all` takes.
+Each example is repeated by (form, seed); `test_any_ledger.py` looks further, for minutes.
 """
 
 from __future__ import annotations
 
 import io
-import json
-import os
 import random
 import re
 import shutil
-import tempfile
-import time
 import zipfile
 import zlib
-from contextlib import suppress
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
+from checked_import import checked_import, whole
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ledger_files import photo_bytes
@@ -231,7 +225,7 @@ def _zip(path: Path, rng: random.Random) -> None:
     rewrite(path, edits)
 
 
-def _damage(folder: Path, rng: random.Random) -> None:
+def damage(folder: Path, rng: random.Random) -> None:
     """Damage one or two of the files, mostly ledgers."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     tables = [path for path in files if path.suffix != ".png"]
@@ -267,43 +261,10 @@ def survive(form: str, seed: int, sample: Path, work: Path) -> bool:
     """Damage a copy and import it; True where pairs came out."""
     rng = random.Random(f"{form} {seed}")
     shutil.rmtree(work, ignore_errors=True)
-    folder, temporary = work / "ledger", work / "temporary"
+    folder = work / "ledger"
     shutil.copytree(sample, folder)
-    temporary.mkdir()
-    _damage(folder, rng)
-    ledger, options = _ledger(form, folder), _options(form, rng)
-    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    former, tempfile.tempdir = tempfile.tempdir, str(temporary)
-    imported = None
-    try:
-        with suppress(InputError):
-            imported = import_ledger(ledger, out=work / "pairs", **options)  # type: ignore[arg-type]
-    finally:
-        tempfile.tempdir = former
-    assert not list(temporary.iterdir())
-    assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    if imported is None:
-        assert {path.name for path in work.iterdir()} == {"ledger", "temporary"}
-        return False
-    _whole(work / "pairs", imported.pairs)
-    return True
-
-
-def _whole(pairs: Path, count: int) -> None:
-    """All that was promised is there, and both sums hold."""
-    record = json.loads((pairs / "import.json").read_text(encoding="utf-8"))
-    rows, pictures = record["rows"], record["pictures"]
-    assert rows["imported"] + rows["rejected"] == rows["read"]
-    assert pictures["used"] + pictures["unused"] == pictures["found"]
-    table = pq.read_table(pairs / "pairs.parquet")
-    assert table.num_rows == count == record["pairs"] > 0
-    named = {*table["photo"].to_pylist()}
-    if (pairs / "safe.parquet").exists():
-        named |= {*pq.read_table(pairs / "safe.parquet")["photo"].to_pylist()}
-    assert named == {f"photos/{path.name}" for path in (pairs / "photos").iterdir()}
-    assert all(text.strip() for text in table["description"].to_pylist())
-    assert (pairs / "report.html").read_text(encoding="utf-8").endswith("</html>")
-    assert (pairs / "rejected.csv").read_text(encoding="utf-8-sig")
+    damage(folder, rng)
+    return checked_import(_ledger(form, folder), folder, work, **_options(form, rng))
 
 
 # --- tests -----------------------------------------------------------------------------------
@@ -312,7 +273,7 @@ def _whole(pairs: Path, count: int) -> None:
 @pytest.mark.parametrize("form", FORMS)
 def test_samples_import_when_whole(samples: dict[str, Path], tmp_path: Path, form: str) -> None:
     imported = import_ledger(_ledger(form, samples[form]), out=tmp_path / "pairs")
-    _whole(tmp_path / "pairs", imported.pairs)
+    whole(tmp_path / "pairs", imported.pairs)
 
 
 @settings(
@@ -339,17 +300,3 @@ def test_an_earlier_import_outlives_a_damaged_ledger(
         import_ledger(ledger, out=out)
     assert before == {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     assert {path.name for path in tmp_path.iterdir()} == {"ledger", "pairs"}
-
-
-@pytest.mark.extended
-def test_damage_for_minutes(samples: dict[str, Path], tmp_path: Path) -> None:
-    """A failure names the form and the seed that repeat it."""
-    end = time.monotonic() + 60 * float(os.environ.get("HAZARDSCRIBE_FUZZ_MINUTES", "1"))
-    seed = int(os.environ.get("HAZARDSCRIBE_FUZZ_SEED", "0"))
-    while time.monotonic() < end:
-        for form in FORMS:
-            try:
-                survive(form, seed, samples[form], tmp_path / "work")
-            except Exception as error:
-                raise AssertionError(f"form {form}, seed {seed}") from error
-        seed += 1

@@ -7,6 +7,7 @@ import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from string import Formatter
 
 import pytest
 from ledger_files import photo_bytes
@@ -18,6 +19,8 @@ from hazardscribe.pairs.ledger.folder import read_safe
 from hazardscribe.pairs.ledger.importing import import_ledger
 from hazardscribe.pairs.ledger.result import Imported
 from hazardscribe.pairs.read import read_pairs
+from hazardscribe.pairs.sentences import SENTENCES
+from hazardscribe.pairs.targets import detect_language
 
 Write = Callable[..., Path]
 PHOTOS = tuple(f"{n}.png" for n in range(12))
@@ -52,13 +55,21 @@ PLAIN = "序号,检查地点,隐患描述,隐患照片\n1,A区,配电箱未上�
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gb18030"])
-@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 def test_encodings_and_separators(ledger: Write, encoding: str, separator: str) -> None:
     path = ledger(PLAIN.replace(",", separator), encoding=encoding, photos=PHOTOS[:2])
     imported = dry(path)
     assert texts(imported) == ["配电箱未上锁", "护栏缺失"]
     assert imported.account.rows_read == imported.account.rows_imported == 2
     assert [row.draft.value("place") for row in imported.rows] == ["A区", "B区"]
+
+
+def test_a_quotation_mark_that_is_never_closed_is_named(ledger: Write) -> None:
+    text = '隐患描述,照片\n"甲\n隐患",0.png\n乙,1.png\n"丙,2.png\n丁,3.png\n'
+    with pytest.raises(InputError, match="line 5: a quotation mark"):
+        dry(ledger(text, photos=PHOTOS[:4]))
+    whole = ledger(text.replace('"丙', "丙").rstrip("\n"), photos=PHOTOS[:4])
+    assert texts(dry(whole)) == ["甲 隐患", "乙", "丙", "丁"]
 
 
 def test_the_folder_that_is_written(ledger: Write, tmp_path: Path) -> None:
@@ -137,8 +148,8 @@ def test_dry_run_writes_nothing(ledger: Write, tmp_path: Path) -> None:
     import_ledger(path, out=tmp_path / "out", dry_run=True, say=said.append)
     assert contents(tmp_path) == before
     assert "description <- 隐患描述" in said[0]
-    assert "rows: 2 imported + 0 rejected = 2 read" in said[0]
-    assert "pictures: 2 used + 0 unused = 2 found" in said[0]
+    assert "行：导入 2 ＋ 剔除 0 ＝ 读入 2" in said[0]
+    assert "图片：使用 2 ＋ 未用 0 ＝ 发现 2" in said[0]
 
 
 class TestLayout:
@@ -224,7 +235,7 @@ class TestTexts:
         path = ledger(self.NUMBERED, photos=PHOTOS[:2])
         imported = dry(path)
         assert texts(imported) == ["1、护栏缺失；2、无证上岗。3、灯损坏"]
-        assert "1 rows number several hazards" in imported.summary()
+        assert "有 1 行在一个单元格里编号列出多条隐患" in imported.summary()
         imported = dry(path, split_numbered=True)
         assert texts(imported) == ["护栏缺失", "灯损坏"]
         assert imported.pairs == 4  # each hazard with each photo
@@ -420,6 +431,32 @@ class TestZips:
             dry(self.zipped(tmp_path / "n.zip", {"0.png": photo_bytes(0)}))
 
 
+class TestFolders:
+    OLD = bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600) + "Workbook\0".encode("utf-16-le")
+
+    def test_old_workbooks_in_a_folder_are_named(self, ledger: Write) -> None:
+        path = ledger(PLAIN, photos=PHOTOS[:2])
+        (path.parent / "2019").mkdir()
+        (path.parent / "2019/台账.xls").write_bytes(self.OLD)
+        imported = dry(path.parent)
+        assert texts(imported) == ["配电箱未上锁", "护栏缺失"]
+        [warning] = [one for one in imported.warnings if "xls" in one]
+        assert "2019/台账.xls" in warning
+        path.unlink()
+        with pytest.raises(InputError, match="另存为"):
+            dry(path.parent)
+
+    def test_text_files_count_where_there_is_nothing_else(self, ledger: Write) -> None:
+        path = ledger(PLAIN.replace(",", "\t"), name="台账.txt", photos=PHOTOS[:2])
+        assert len(texts(dry(path.parent))) == 2
+        (path.parent / "台账.csv").write_text("隐患描述,照片\n灯损坏,0.png\n", encoding="utf-8")
+        assert texts(dry(path.parent)) == ["灯损坏"]
+        for file in path.parent.glob("台账.*"):
+            file.unlink()
+        with pytest.raises(InputError, match=r"holds no ledger \(seen: 0\.png"):
+            dry(path.parent)
+
+
 class TestSplit:
     def rows(self, count: int) -> str:
         return "".join(
@@ -465,6 +502,53 @@ class TestSplit:
         head = "隐患描述,照片,检查地点,隐患类别\n"
         path = ledger(head + self.rows(12), photos=PHOTOS)
         assert dry(path).split_hash == dry(path).split_hash != dry(path, seed=5).split_hash
+
+
+class TestLanguage:
+    def told(self, path: Path, out: Path) -> tuple[Imported, list[str], str, str]:
+        """What an import says: its result, the sentences of its list, its page, its summary."""
+        imported = import_ledger(path, out=out, photos=path.parent)
+        with (out / "rejected.csv").open(encoding="utf-8-sig", newline="") as stream:
+            details = [line["detail"] for line in csv.DictReader(stream)]
+        return imported, details, (out / "report.html").read_text("utf-8"), imported.summary()
+
+    def test_a_chinese_ledger_is_answered_in_chinese(self, ledger: Write, tmp_path: Path) -> None:
+        path = ledger(
+            "隐患描述,照片\n护栏缺失,0.png\n护栏松动,0.png\n灯损坏,坏.png\n/,1.png\n线裸露,无此图.png\n电工无证上岗,2.png\n"
+            "通道堵塞,https://host/a.png\n门未关,\n合计,3项\n",
+            photos=PHOTOS[:3],
+        )
+        (path.parent / "坏.png").write_bytes(b"GIF89a nothing")
+        imported, details, page, summary = self.told(path, tmp_path / "out")
+        assert {one.reason for one in imported.account.left if one.kind == "row"} == {
+            *("photo_unreadable", "empty_description", "photo_missing", "not_visible"),
+            *("photo_url", "no_photo_named", "total"),
+        }
+        for detail in details:
+            assert detect_language([detail.replace(str(path.parent), "")]) == "zh", detail
+        assert "照片无法体现“无证”：电工无证上岗" in details
+        for said in ("图片数据损坏或不完整", "中找不到该文件", "程序不会联网下载", "第 4 行"):
+            assert said in page
+        assert "empty_description (描述为空或占位（/、无、同上、见照片）)：1" in summary
+        assert "dev 为空" in summary
+
+    def test_an_english_ledger_is_answered_in_english(self, ledger: Write, tmp_path: Path) -> None:
+        path = ledger(
+            "finding,photo\nguard rail missing,0.png\nlamp broken,gone.png\n", photos=PHOTOS[:1]
+        )
+        _, details, page, summary = self.told(path, tmp_path / "out")
+        assert all(detail.isascii() for detail in details)
+        assert "no such file in" in page
+        assert "Rows: 1 imported + 1 rejected = 2 read" in summary
+        assert "photo_missing (photo file not found): 1" in summary
+
+    def test_every_sentence_is_there_in_both_languages(self) -> None:
+        def gaps(text: str) -> set[str]:
+            return {name for _, name, _, _ in Formatter().parse(text) if name}
+
+        assert SENTENCES["en"].keys() == SENTENCES["zh"].keys()
+        for code, english in SENTENCES["en"].items():
+            assert gaps(SENTENCES["zh"][code]) <= gaps(english), code
 
 
 class TestCommandLine:

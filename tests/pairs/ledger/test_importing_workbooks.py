@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from hazardscribe.errors import InputError
 from hazardscribe.pairs.ledger.importing import import_ledger
 from hazardscribe.pairs.ledger.result import Imported
 from hazardscribe.pairs.photo import photo_digest
+from pairs.workbook.build import emf, replace, rewrite
 
 Write = Callable[..., Path]
 HEAD = ["序号", "检查地点", "隐患描述", "隐患照片", "整改后照片"]
@@ -178,6 +180,90 @@ def test_written_folders_are_equal_byte_by_byte(workbook: Write, tmp_path: Path)
     assert len(files) == 8 + 4
     for file in files:
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def test_a_damaged_picture_costs_its_own_row_alone(workbook: Write) -> None:
+    rows = [["隐患描述", "照片"], ["甲"], ["乙"]]
+    path = workbook({"台账": rows}, pictures={"台账": [(1, 1, 1), (2, 1, 2)]})
+    content = path.read_bytes()
+    with zipfile.ZipFile(path) as book:
+        info = book.getinfo("xl/media/image2.png")
+    at = info.header_offset + 30 + len(info.filename) + info.compress_size - 40
+    path.write_bytes(content[:at] + bytes(20) + content[at + 20 :])
+    imported = dry(path)
+    assert pairs(imported) == [("甲", 1)]
+    assert left(imported) == [(3, "picture_damaged")]
+    assert left(imported, "picture") == [(3, "picture_damaged")]
+
+
+def test_a_picture_of_a_hidden_row_never_meets_the_next_rows_text(workbook: Write) -> None:
+    rows = [["隐患描述", "照片"], ["甲"], ["乙"], ["丙"]]
+    path = workbook({"台账": rows}, pictures={"台账": [(1, 1, 1), (2, 1, 2), (3, 1, 3)]})
+    hide = replace((b'<row r="3"', b'<row hidden="1" r="3"'))
+    rewrite(path, {"xl/worksheets/sheet1.xml": hide})
+    imported = dry(path)
+    assert pairs(imported) == [("甲", 1), ("丙", 3)]
+    assert left(imported) == [(3, "hidden_row")]
+    assert left(imported, "picture") == [(3, "rejected_row")]
+
+
+def test_drawings_are_rejected_with_their_row(workbook: Write, tmp_path: Path) -> None:
+    rows = [["隐患描述", "照片"], ["甲"], ["乙"]]
+    path = workbook({"台账": rows}, pictures={"台账": [(1, 1, 1), (2, 1, 2)]})
+    rewrite(path, {"xl/media/image2.png": emf()})
+    imported = dry(path)
+    assert pairs(imported) == [("甲", 1)]
+    assert left(imported) == [(3, "picture_format")]
+    assert "EMF" in imported.account.left[0].detail
+
+
+def test_a_workbook_with_macros(workbook: Write) -> None:
+    path = workbook({"台账": [["隐患描述", "照片"], ["甲"]]}, pictures={"台账": [(1, 1, 1)]})
+    kind = (
+        b"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml",
+        b"application/vnd.ms-excel.sheet.macroEnabled.main+xml",
+    )
+    rewrite(path, {"[Content_Types].xml": replace(kind), "xl/vbaProject.bin": b"\xd0\xcf\x11\xe0"})
+    assert pairs(dry(path.rename(path.with_suffix(".xlsm")))) == [("甲", 1)]
+
+
+def test_links_to_photo_files_are_followed(tmp_path: Path) -> None:
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    sheet = book.active
+    for row in (["隐患描述", "照片"], ["甲", '=HYPERLINK("照片\\1.png","查看")'], ["乙", "查看"]):
+        sheet.append(row)
+    sheet["B3"].hyperlink = "照片/2.png"
+    sheet.append(["丙", "查看"])
+    sheet["B4"].hyperlink = "https://host/3.png"
+    book.save(tmp_path / "a.xlsx")
+    (tmp_path / "照片").mkdir()
+    for seed in (1, 2):
+        (tmp_path / "照片" / f"{seed}.png").write_bytes(photo_bytes(seed))
+    imported = dry(tmp_path / "a.xlsx")
+    assert pairs(imported) == [("甲", 1), ("乙", 2)]
+    assert left(imported) == [(4, "photo_missing")]
+
+
+def test_a_form_of_one_hazard_is_no_table(workbook: Write) -> None:
+    rows = [["隐患整改通知单"], ["检查单位", "安全部"], ["隐患描述", "围堰破损"], ["隐患照片", ""]]
+    path = workbook({"通知单": rows}, pictures={"通知单": [(3, 1, 1)]})
+    with pytest.raises(InputError, match="no column for the description"):
+        dry(path)
+
+
+@pytest.mark.parametrize(
+    "text", ["，", "见照片", "如图所示。", "#REF!", "12345", "See photo", "\u3000", "同上"]
+)
+def test_what_stands_for_a_text_is_none(workbook: Write, text: str) -> None:
+    path = workbook(
+        {"台账": [["隐患描述", "照片"], ["甲"], [text]]},
+        pictures={"台账": [(1, 1, 1), (2, 1, 2)]},
+    )
+    imported = dry(path)
+    assert pairs(imported) == [("甲", 1)]
+    assert left(imported) == [(3, "empty_description")]
 
 
 def test_an_old_workbook_is_refused_with_a_remedy(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ from collections import Counter
 import pytest
 
 from hazardscribe.pairs.ledger.dates import iso_date
+from hazardscribe.pairs.ledger.grid import CellRange, Row
+from hazardscribe.pairs.ledger.header import find_header
 from hazardscribe.pairs.ledger.mapping import Name, map_columns
 from hazardscribe.pairs.ledger.numbered import split_numbered
 from hazardscribe.pairs.ledger.unseeable import load_unseeable
@@ -29,6 +31,13 @@ from hazardscribe.pairs.splits import divide
         ("2025年1月3日（星期五）", "2025-01-03"),
         ("Jan 3, 2025", "2025-01-03"),
         ("3 March 2025", "2025-03-03"),
+        ("二〇二五年十一月二十三日", "2025-11-23"),
+        ("2025年1月3日 下午3点30分", "2025-01-03T15:30"),
+        ("2025-01-03 上午", "2025-01-03"),
+        ("2025-01-03 14时", "2025-01-03T14:00"),
+        ("2025-1", "2025-01"),
+        ("2025.1", "2025.1"),
+        ("24/5/6", "24/5/6"),
         ("1月3日", "1月3日"),
         ("1/3/2025", "1/3/2025"),
         ("2025.2.31", "2025.2.31"),
@@ -96,16 +105,106 @@ def test_what_no_photo_can_show(text: str, left_out: bool) -> None:
         (["隐患描述", "整改图片"], [], [1]),
         (["隐患描述", "整改前照片", "整改后照片"], [1], [2]),
         (["隐患描述", "整改前后对比照片"], [], []),
+        (["隐患描述", "整改前/整改后照片"], [], []),
+        (["隐患描述", "照片（整改前、后）"], [], []),
         (["隐患描述", "现场照片1", "现场照片2", "复查照片"], [1, 2], [3]),
         (["description", "photo", "after photo", "Photo after"], [1], [2, 3]),
         (["隐患描述", "照片", "整改情况", "照片"], [1], [3]),
         (["隐患描述", "照片", "照片", "整改情况"], [1, 2], []),
+        (["隐患问题", "整改前", "整改后", "整改人"], [1], [2]),
+        (["检查中发现的主要问题", "图 片", "整改完成情况及图片"], [1], [2]),
     ],
 )
 def test_photo_columns(names: list[str], photo: list[int], after: list[int]) -> None:
     roles = map_columns([Name("", name) for name in names], {}, where="t")
     assert list(roles.get("photo", ())) == photo
     assert list(roles.get("after_photo", ())) == after
+
+
+def headed(
+    rows: list[list[str]], merges: list[tuple[int, int, int, int]] | None = None
+) -> tuple[int, int, dict[str, list[str]]]:
+    """First and last row of the header that is found, and role -> names of its columns."""
+    header = find_header(
+        [Row(number, tuple(cells), False) for number, cells in enumerate(rows, start=1)],
+        [CellRange(*one) for one in merges or []],
+        {},
+        where="t",
+    )
+    assert header is not None
+    roles = {
+        role: [header.names[at].text for at in places] for role, places in header.roles.items()
+    }
+    return header.first, header.last, roles
+
+
+THREE = [
+    ["序号", "隐患情况", "", "", "整改情况", "", "", ""],
+    ["", "隐患描述", "照片", "", "责任", "", "照片", ""],
+    ["", "", "近景", "远景", "单位", "人", "1", "2"],
+    ["1", "护栏缺失", "", "", "二队", "王五", "", ""],
+]
+THREE_ROLES = {
+    "photo": ["隐患情况-照片-近景", "隐患情况-照片-远景"],
+    "description": ["隐患情况-隐患描述"],
+    "after_photo": ["整改情况-照片-1", "整改情况-照片-2"],
+    "responsible": ["整改情况-责任-人"],
+}
+
+
+@pytest.mark.parametrize("titled", [False, True])
+def test_a_header_of_three_merged_rows(titled: bool) -> None:
+    merges = [(1, 1, 3, 1), (1, 2, 1, 4), (1, 5, 1, 8), (2, 2, 3, 2), (2, 3, 2, 4), (2, 5, 2, 6)]
+    merges.append((2, 7, 2, 8))
+    if titled:
+        merges = [(1, 1, 1, 8), *((a + 1, b, c + 1, d) for a, b, c, d in merges)]
+        assert headed([["隐患排查整改台账"], *THREE], merges) == (2, 4, THREE_ROLES)
+    else:
+        assert headed(THREE, merges) == (1, 3, THREE_ROLES)
+
+
+def test_a_header_of_three_rows_in_a_text_file() -> None:
+    rows = [[*row] for row in THREE]
+    rows[2][6:] = ["近", "远"]
+    first, last, roles = headed(rows)
+    assert (first, last) == (1, 3)
+    assert roles["after_photo"] == ["整改情况-照片-近", "整改情况-照片-远"]
+    assert roles["photo"] == THREE_ROLES["photo"]
+
+
+def test_the_lower_row_of_a_header_never_stands_alone() -> None:
+    # On its own it would read 照片 for the hazard's photo, which shows the repair.
+    rows = [["序号", "隐患描述", "整改", ""], ["", "", "期限", "照片"], ["1", "甲", "", ""]]
+    first, last, roles = headed(rows, [(1, 1, 2, 1), (1, 2, 2, 2), (1, 3, 1, 4)])
+    assert (first, last) == (1, 2)
+    assert "photo" not in roles
+    assert roles["after_photo"] == ["整改-照片"]
+
+
+def test_groups_over_all_columns_are_no_title() -> None:
+    rows = [
+        ["基本情况", "", "隐患情况", "", "整改情况", ""],
+        ["序号", "日期", "隐患描述", "照片", "期限", "照片"],
+        ["1", "2025.1.3", "护栏缺失", "", "", ""],
+    ]
+    first, last, roles = headed(rows, [(1, 1, 1, 2), (1, 3, 1, 4), (1, 5, 1, 6)])
+    assert (first, last) == (1, 2)
+    assert roles["photo"] == ["隐患情况-照片"]
+    assert roles["after_photo"] == ["整改情况-照片"]
+    rows[0] = ["单位：甲公司", "", "", "日期：2025年", "", ""]
+    rows[1][5] = "整改照片"
+    first, last, roles = headed(rows, [(1, 1, 1, 3), (1, 4, 1, 6)])
+    assert (first, last, roles["photo"]) == (2, 2, ["照片"])
+
+
+def test_what_stands_under_before_repair_is_the_hazard() -> None:
+    names = [Name("", "隐患描述"), Name("整改前", "照片"), Name("整改后", "照片")]
+    roles = map_columns(names, {}, where="t")
+    assert (roles["photo"], roles["after_photo"]) == ((1,), (2,))
+    both = "整改前后照片"
+    names = [Name("", "隐患描述"), Name(both, "整改前"), Name(both, "整改后"), Name(both, "备注")]
+    roles = map_columns(names, {}, where="t")
+    assert (roles["photo"], roles["after_photo"]) == ((1,), (2,))
 
 
 def test_a_role_can_be_switched_off() -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from hazardscribe.errors import InputError
 from hazardscribe.pairs.ledger.keeping import Kept
 from hazardscribe.pairs.near_duplicates import group_looks
+from hazardscribe.pairs.sentences import say
 from hazardscribe.pairs.splits import DEV, TRAIN, VALIDATION, Linked, divide, settle_names
 
 SHARES = {VALIDATION: 0.1, DEV: 0.1}
@@ -75,10 +76,7 @@ def divide_items(
         _share(result, items, groups, paired, SHARES, seed)
         largest = max(Counter(groups).values(), default=0)
         if len(items) >= 20 and largest > 0.4 * len(items):
-            warnings.append(
-                f"one group holds {largest} of {len(items)} rows, which cannot be divided; choose "
-                "another column to group by, or --split random"
-            )
+            warnings.append(say("one_group", count=largest, total=len(items)))
     else:
         if DEV not in result and TRAIN in result and not settled:
             part = [at for at in paired if result[at] == TRAIN]
@@ -88,14 +86,11 @@ def divide_items(
             spread.setdefault(group, set()).add(split)
         torn = sum(len(splits) > 1 for splits in spread.values())
         if torn:
-            warnings.append(
-                f"the ledger's own splits part {torn} groups of rows with the same or nearly the "
-                "same photo; scores on validation will flatter"
-            )
+            warnings.append(say("torn_groups", count=torn))
     _follow(result, groups, items)
     for split in (DEV, VALIDATION):
         if split not in result and len(paired) > 1:
-            warnings.append(f"{split} is empty: the rows form too few groups")
+            warnings.append(say("empty_split", split=split))
     return result, warnings
 
 

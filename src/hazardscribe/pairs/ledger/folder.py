@@ -4,7 +4,7 @@ pairs.parquet   photo, description, split, row_file, row_sheet, row_number, then
                 the ledger has (category, place, date ...), then its other columns
 safe.parquet    photo, split, provenance and place of photos after repair: no hazard text
 photos/         each photo once, its bytes as they were, under their digest
-rejected.csv    what was left out and why
+rejected.csv    what was left out: codes that stay, and a sentence in the ledger's language
 import.json     mapping, counts, versions, the split's hash
 report.html     the same for people
 """
@@ -22,6 +22,7 @@ from hazardscribe.pairs.columns import FIRST_COLUMNS, LEDGER_ROLES
 from hazardscribe.pairs.ledger.dividing import split_digest
 from hazardscribe.pairs.ledger.result import Imported
 from hazardscribe.pairs.photo import LOADER_VERSION, photo_digest
+from hazardscribe.pairs.sentences import in_language
 from hazardscribe.pairs.splits import DEV, TRAIN, VALIDATION
 from hazardscribe.pairs.write import write_columns, write_list
 
@@ -148,15 +149,19 @@ def write_folder(folder: Path, imported: Imported, tables: Tables) -> None:
     write_columns(folder / PAIRS, tables.names, tables.columns)
     if tables.safe[0]:
         write_columns(folder / SAFE, tables.safe_names, tables.safe)
+    language = imported.language
     write_list(
         folder / REJECTED,
         ("kind", "file", "sheet", "row", "sheet_row", "photo", "reason", "detail"),
         (
-            (one.kind, one.file, one.sheet, one.row, one.line, one.photo, one.reason, one.detail)
+            (
+                *(one.kind, one.file, one.sheet, one.row, one.line, one.photo, one.reason),
+                in_language(one.detail, language),
+            )
             for one in imported.account.left
         ),
     )
-    write_report(folder / REPORT, folder, imported, tables)
+    write_report(folder / REPORT, folder, imported)
     names = [name for name in (PAIRS, SAFE, REJECTED, REPORT) if (folder / name).is_file()]
     outputs = {name: photo_digest(folder / name) for name in names}
     write_json(folder / RECORD, record(imported) | {"outputs": outputs})

@@ -18,6 +18,7 @@ from hazardscribe.pairs.ledger.placing import place
 from hazardscribe.pairs.ledger.reading import SheetReader, picture_name
 from hazardscribe.pairs.ledger.rows import read_records
 from hazardscribe.pairs.ledger.sources import LedgerPhotos
+from hazardscribe.pairs.sentences import say
 
 
 class Gatherer:
@@ -83,18 +84,16 @@ class Gatherer:
                 None,
                 picture_name(picture),
                 "unplaced",
-                "lies in no cell of any sheet",
+                say("unplaced"),
             )
         found_sheets = {sheet.name for sheet in book.sheets}
         self._chosen |= found_sheets
         for sheet in book.sheets:
             self._read_sheet(label, book, sheet, finder, wanted, text_file, own)
         if self.lost:
-            self.warnings.append(
-                f"{label}: {len(self.lost)} originals such as {min(self.lost)} were not found, so "
-                "the copies in the cells are taken; put their folder beside the workbook, or name "
-                "it with --photos"
-            )
+            count = len(self.lost)
+            said = say("lost_originals", file=label, count=count, name=min(self.lost))
+            self.warnings.append(said)
             self.lost.clear()
         new = ((key, read) for key, read in wanted.items() if key not in self.kept)
         for key, result in keep(new):
@@ -121,15 +120,16 @@ class Gatherer:
         self.sheets.append(note)
         chosen = not self.options.sheets or sheet.name in self.options.sheets
 
-        def leave_all(reason: str, detail: str) -> None:
+        def leave_all(reason: str) -> None:
             note.left_out = reason
+            detail = say(reason)
             for key, picture in zip(keys, pictures, strict=True):
                 self.leave(
                     key, label, sheet.name, None, picture.row, picture_name(picture), reason, detail
                 )
 
         if not chosen:
-            leave_all("sheet_not_chosen", "the sheet was not named with --sheets")
+            leave_all("sheet_not_chosen")
             return
         merges = book.merges(sheet)
         stream = iter(book.rows(sheet))
@@ -140,7 +140,7 @@ class Gatherer:
             own = None
             header = find_header(top, merges, self.options.columns, where=where)
         if header is None:
-            leave_all("no_header", "the sheet has no header that names a description")
+            leave_all("no_header")
             self.seen = max(self.seen, seen_names(top), key=len)
             return
         roles = header.roles
@@ -181,7 +181,7 @@ class Gatherer:
             note.rows += 1
             if hidden and not record.reason:
                 record.reason = "hidden_sheet"
-                record.detail = "the sheet is hidden; name it with --sheets to read it"
+                record.detail = say("hidden_sheet")
             reader.take(record)
         reader.end()
         if hidden:

@@ -8,12 +8,16 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
 from hazardscribe.errors import InputError
 from hazardscribe.pairs.tables import decode_text, sniff_separator
 from hazardscribe.pairs.workbook.items import CellRange, Picture, Row, Sheet
+
+_END = "\ue000end of the file\ue000"
+"""Follows the last line: an open quotation mark swallows it."""
 
 __all__ = ["Book", "CellRange", "Picture", "Row", "Sheet", "TextBook"]
 
@@ -73,11 +77,22 @@ class TextBook:
 
     def rows(self, sheet: Sheet) -> Iterator[Row]:
         """The records in order."""
-        stream = io.StringIO(self._text, newline="")
-        reader = csv.reader(stream, delimiter=self.separator)
+        lines = chain(io.StringIO(self._text, newline=""), (_END,))
+        reader = csv.reader(lines, delimiter=self.separator)
+        begins = number = 0
         try:
-            for number, record in enumerate((one for one in reader if one), start=1):
-                yield Row(number, tuple(record), False)
+            for record in reader:
+                if record == [_END]:
+                    break
+                if record and record[-1].endswith(_END):
+                    raise InputError(
+                        f"{self._path}: line {begins + 1}: a quotation mark is opened in this row "
+                        "and never closed, so all that follows would be lost; correct the row"
+                    )
+                begins = reader.line_num
+                if record:
+                    number += 1
+                    yield Row(number, tuple(record), False)
         except csv.Error as error:
             raise InputError(
                 f"{self._path}: line {reader.line_num}: {error}; a quotation mark that is never "

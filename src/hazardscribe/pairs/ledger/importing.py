@@ -27,6 +27,7 @@ from hazardscribe.pairs.ledger.own_books import own_book
 from hazardscribe.pairs.ledger.result import Imported, Row
 from hazardscribe.pairs.ledger.unseeable import load_unseeable
 from hazardscribe.pairs.photo import photo_digest
+from hazardscribe.pairs.sentences import say
 from hazardscribe.pairs.splits import read_split
 
 
@@ -182,17 +183,13 @@ def _settle(
     """What became of each draft and each of its pictures."""
     given = any(draft.split for draft in gatherer.drafts)
     if given and options.group:
-        warnings.append("the ledger's split column is not used, since --split names a group")
+        warnings.append(say("split_unused"))
         given = False
     rows: list[Row] = []
     repaired: list[list[tuple[str, Kept]]] = []
     for draft in gatherer.drafts:
         if given and not read_split(draft.split):
-            detail = (
-                f"{draft.split!r} is not a split; use train, dev or validation"
-                if draft.split
-                else "the split is empty while other rows have one"
-            )
+            detail = say("bad_split", text=draft.split) if draft.split else say("no_split")
             _reject(account, draft, "bad_split", detail)
             continue
         draft.split = read_split(draft.split) or "" if given else ""
@@ -212,7 +209,7 @@ def _settle(
         names = dict(row.draft.after)
         for key, kept in safe:
             if kept.digest in shown:
-                detail = "is the same picture as a photo of a hazard"
+                detail = say("also_hazard_photo")
                 _leave(account, row.draft, key, names[key], "also_hazard_photo", detail)
             else:
                 account.use(key)
@@ -230,8 +227,7 @@ def _photos(
         if isinstance(kept, tuple):
             _leave(account, draft, key, name, *kept)
         elif kept.digest in result:
-            detail = "is in this row already"
-            _leave(account, draft, key, name, "duplicate", detail)
+            _leave(account, draft, key, name, "duplicate", say("duplicate"))
         else:
             result[kept.digest] = key, kept
     return list(result.values())
@@ -240,8 +236,9 @@ def _photos(
 def _reject(account: Account, draft: Draft, reason: str, detail: str) -> None:
     if draft.photos:  # a row with safe photos alone is rejected already
         account.reject(draft.file, draft.sheet, draft.row, draft.line, reason, detail)
+    said = say("rejected_row", reason=reason, detail=detail)
     for key, name in (*draft.photos, *draft.after):
-        _leave(account, draft, key, name, "rejected_row", f"{reason}: {detail}")
+        _leave(account, draft, key, name, "rejected_row", said)
 
 
 def _leave(account: Account, draft: Draft, key: str, name: str, reason: str, detail: str) -> None:

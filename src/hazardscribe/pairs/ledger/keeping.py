@@ -12,9 +12,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from hazardscribe.errors import PhotoError
+from hazardscribe.errors import InputError, PhotoError
 from hazardscribe.pairs.near_duplicates import Look, look_at
 from hazardscribe.pairs.photo import photo_digest
+from hazardscribe.pairs.sentences import say
 from hazardscribe.pairs.write import digest_name
 
 Refused = tuple[str, str]
@@ -56,7 +57,7 @@ def keep_photos(
         for key, read in photos:
             try:
                 waiting.append((key, pool.submit(_keep, read(), folder)))
-            except PhotoError as error:
+            except InputError as error:
                 waiting.append((key, _refused(error)))
             if len(waiting) > workers:
                 yield _next(waiting)
@@ -83,5 +84,8 @@ def _keep(content: bytes, folder: Path | None) -> Kept | Refused:
     return Kept(name, digest, likeness)
 
 
-def _refused(error: PhotoError) -> Refused:
-    return "photo_unreadable", f"{error.reason}: {error}"
+def _refused(error: InputError) -> Refused:
+    if isinstance(error, PhotoError):
+        return "photo_unreadable", say(f"unreadable_{error.reason}", cause=str(error))
+    # A picture of a workbook whose bytes are damaged costs its own row, not the whole ledger.
+    return "picture_damaged", say("picture_damaged", cause=str(error))

@@ -1,9 +1,9 @@
 """Which column of a ledger plays which role.
 
-The names are those of `pairs/columns.py`; here they meet what ledgers do with them: two-row
-headers (`整改` over `期限`), several photo columns, the same name twice, names nobody thought of.
-The rule above all others: a column that could show the place after repair is never taken for the
-hazard photo.
+The names are those of `pairs/columns.py`; here they meet what ledgers do with them: headers of
+several rows (`整改` over `期限`), several photo columns, the same name twice, names nobody thought
+of. The rule above all others: a column that could show the place after repair is never taken for
+the hazard photo.
 """
 
 from __future__ import annotations
@@ -24,10 +24,14 @@ _AFTER = re.compile(
     rf"(?:(?:整改|整治|治理|处理|修复|完成|闭环)后|整改(?!前)|复查|验收|销号|闭环|after|rectified|closing).*{_PICTURE}"
     rf"|{_PICTURE}.*(?:(?:整改|治理|处理)后|after)"
 )
-_BOTH = re.compile(r"前后|对比|before.*after|after.*before")
+_BOTH = re.compile(r"前.*后|后.*前|对比|before.*after|after.*before")
 _BEFORE = re.compile(rf"{_PICTURE}[\d一二三四五六七八九十]*$")
+_VIEW = re.compile(
+    r"(?:近景|远景|全景|局部|细部|细节|特写|正面|侧面|背面|第?[\d一二三四五六七八九十]+张?|图\d+)"
+)
 _TEXT = re.compile(
     r"(?:隐患|问题|违章|违规|不符合项?|缺陷).*(?:描述|内容|情况|说明|详情|概述|简述)$"
+    r"|(?:发现|存在|检查出|查出|主要).*(?:隐患|问题|缺陷)$|^(?:安全)?(?:隐患|问题)(?:隐患|问题)$"
 )
 _NOT_TEXT = re.compile(r"整改|复查|数量?|编号|序号|类别|类型|等级|级别|来源|是否|部位|地点|位置")
 _REPAIR = re.compile(r"整改|整治|治理|复查|验收|销号|闭环|rectif|after|corrective|follow")
@@ -42,17 +46,17 @@ _RESULT = ("status", "after_photo", "due", "measure", "responsible")
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A column's name, of one or two header rows."""
+    """A column's name, of one to three header rows; `above` is the uppermost of three."""
 
     parent: str
     child: str
+    above: str = ""
 
     @property
     def text(self) -> str:
-        """`整改-期限`; the one name where there is one, or both rows say the same."""
-        if not self.parent or self.parent == self.child:
-            return self.child
-        return f"{self.parent}-{self.child}" if self.child else self.parent
+        """`整改-期限`; the one name where there is one, or rows that say the same."""
+        parts = [part for part in (self.above, self.parent, self.child) if part]
+        return "-".join(part for at, part in enumerate(parts) if part not in parts[:at])
 
 
 def map_columns(
@@ -142,10 +146,16 @@ def _fit(name: Name) -> dict[str, float]:
     plain = unicodedata.normalize("NFKC", name.text).casefold()
     bare = normal_name(name.text)
     if _BOTH.search(plain) and re.search(_PICTURE, plain):
-        return {}  # one picture of both is neither
+        before, after = "前" in name.child, "后" in name.child
+        if before == after or not _BOTH.search(name.parent):
+            return {}  # one picture of both is neither
+        return {"photo" if before else "after_photo": 1000.0}
     if _AFTER.search(plain) and not re.search(r"整改前", plain):
         return {"after_photo": fit.get("after_photo", 1000.0)}
-    if not fit and _BEFORE.search(bare):
+    view = _VIEW.fullmatch(normal_name(name.child)) and _BEFORE.search(normal_name(name.parent))
+    if "整改前" in plain:
+        fit.pop("after_photo", None)
+    if not fit and (view or _BEFORE.search(bare)):
         fit["photo"] = 1000.0
     if not fit and _TEXT.search(bare) and not _NOT_TEXT.search(bare):
         fit["description"] = 1000.0
@@ -153,7 +163,9 @@ def _fit(name: Name) -> dict[str, float]:
 
 
 def _forms(name: Name) -> list[str]:
-    """The names that a header of two rows could stand for."""
+    """The names that a header of several rows could stand for."""
+    if _REPAIR.search(name.above.casefold()) and not _REPAIR.search(name.parent.casefold()):
+        return [f"整改{name.parent}{name.child}", f"整改{name.child}", name.child + name.parent]
     if not name.parent or name.parent == name.child:
         return [name.child]
     if not name.child:

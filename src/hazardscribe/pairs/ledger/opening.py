@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from hazardscribe.errors import InputError
 from hazardscribe.pairs.ledger.grid import Book, TextBook
 from hazardscribe.pairs.ledger.sources import LedgerPhotos
 from hazardscribe.pairs.ledger.zipped import Archive
+from hazardscribe.pairs.sentences import say
 
 TEXT = (".csv", ".tsv", ".txt")
 WORKBOOKS = (".xlsx", ".xlsm")
@@ -75,21 +76,16 @@ def open_source(source: Path, photos: Path | None) -> Iterator[Source]:
                     f"photos: {photos} is neither a folder nor a zip; name what holds the photos"
                 )
         if source.is_dir():
-            paths = [
-                path
+            names = [
+                path.relative_to(source).as_posix()
                 for path in sorted(source.rglob("*"))
-                if path.suffix.lower() in WORKBOOKS + TEXT[:2] and _is_ledger(path.name)
+                if path.is_file()
             ]
-            if not paths:
-                raise InputError(f"{source}: holds no ledger; give {SUPPORTED}")
-            ledgers = [
-                Ledger(
-                    path.relative_to(source).as_posix(),
-                    path,
-                    LedgerPhotos(path.parent, root or source, outer),
-                )
-                for path in paths
-            ]
+            ledgers = []
+            for name in _choose(source, names, warnings):
+                path = source / name
+                finder = LedgerPhotos(path.parent, root or source, outer)
+                ledgers.append(Ledger(name, path, finder))
         elif not source.exists():
             raise InputError(f"{source}: no such file or folder; give {SUPPORTED}")
         elif source.suffix.lower() == ".zip":
@@ -128,10 +124,8 @@ def _open(stack: ExitStack, path: Path, warnings: list[str]) -> Archive:
     stack.callback(archive.close)
     if archive.refused:
         shown = ", ".join(archive.refused[:3])
-        warnings.append(
-            f"{path.name}: {len(archive.refused)} files are left out, since their names point "
-            f"outside of the archive: {shown}"
-        )
+        count = len(archive.refused)
+        warnings.append(say("outside", file=path.name, count=count, names=shown))
     return archive
 
 
@@ -143,12 +137,7 @@ def _unpack(
     warnings: list[str],
 ) -> list[Ledger]:
     archive = _open(stack, source, warnings)
-    names = [name for name in archive.names if _is_ledger(name.rpartition("/")[2])]
-    tables = [name for name in names if Path(name).suffix.lower() in WORKBOOKS + TEXT[:2]]
-    tables = tables or [n for n in names if Path(n).suffix.lower() in (*FOREIGN, ".txt")]
-    if not tables:
-        seen = ", ".join(archive.names[:8]) or "nothing"
-        raise InputError(f"{source}: holds no ledger (seen: {seen}); give {SUPPORTED}")
+    tables = _choose(source, archive.names, warnings)
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hazardscribe-")))
     ledgers = []
     for position, name in enumerate(tables):
@@ -159,6 +148,26 @@ def _unpack(
         finder = LedgerPhotos(root, root, [*outer, (archive, inside)])
         ledgers.append(Ledger(name, path, finder))
     return ledgers
+
+
+def _choose(source: Path, names: Sequence[str], warnings: list[str]) -> list[str]:
+    """The ledgers among the files of a folder or archive; others of their kind are warned about.
+
+    Raises:
+        InputError: there is none.
+    """
+    ledgers = [name for name in names if _is_ledger(name.rpartition("/")[2])]
+    known = [name for name in ledgers if Path(name).suffix.lower() in WORKBOOKS + TEXT[:2]]
+    foreign = [name for name in ledgers if Path(name).suffix.lower() in FOREIGN]
+    # Opening a foreign file says what to do about it; a .txt beside ledgers is a note.
+    found = known or foreign or [n for n in ledgers if Path(n).suffix.lower() == TEXT[2]]
+    if not found:
+        seen = ", ".join(names[:8]) or "nothing"
+        raise InputError(f"{source}: holds no ledger (seen: {seen}); give {SUPPORTED}")
+    if known and foreign:
+        shown = ", ".join(foreign[:3])
+        warnings.append(say("foreign", file=source.name, count=len(foreign), names=shown))
+    return found
 
 
 def _is_ledger(name: str) -> bool:

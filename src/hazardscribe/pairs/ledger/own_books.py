@@ -16,6 +16,7 @@ from hazardscribe.pairs.ledger.header import Header
 from hazardscribe.pairs.ledger.mapping import Name, map_columns
 from hazardscribe.pairs.ledger.results_book import ResultsBook
 from hazardscribe.pairs.ledger.rows import Record
+from hazardscribe.pairs.sentences import say
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +86,8 @@ def own_records(
         if row.number in own.bad:
             record.reason, record.detail = own.bad[row.number]
         elif not any(cell.strip() for cell in cells) and row.number not in pictured:
-            record.reason, record.detail = "blank", "the row is blank"
+            record.reason, record.detail = "blank", say("blank")
         elif row.hidden:
             record.reason = "hidden_row"
-            record.detail = "the row is hidden or filtered out in the sheet"
+            record.detail = say("hidden_row")
         yield record

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from hazardscribe.pairs.ledger.grid import CellRange, Picture
 from hazardscribe.pairs.ledger.header import Header
+from hazardscribe.pairs.sentences import say
 
 _NOT_A_PHOTO = ("inspector", "responsible", "status", "after_photo", "date", "due", "split")
 
@@ -42,14 +43,14 @@ def place(pictures: Sequence[Picture], merges: Sequence[CellRange], header: Head
     for index in order:
         picture = pictures[index]
         if picture.row <= header.last:
-            placed.left.append((index, "title_row", "lies above the rows of the ledger"))
+            placed.left.append((index, "title_row", say("title_row")))
             continue
         placed.begins.add(picture.row)
         role = _role(picture, header)
         if not role:
             inside = picture.column <= len(header.names)
-            name = repr(header.names[picture.column - 1].text) if inside else "without a name"
-            detail = f"lies in the column {name}, which is not one of photos"
+            name = header.names[picture.column - 1].text if inside else ""
+            detail = say("other_column", name=name) if name else say("nameless_column")
             placed.left.append((index, "other_column", detail))
             continue
         rows = [picture.row]

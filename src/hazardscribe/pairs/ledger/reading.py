@@ -19,6 +19,7 @@ from hazardscribe.pairs.ledger.placing import Placed
 from hazardscribe.pairs.ledger.rows import LAYOUT, Record
 from hazardscribe.pairs.ledger.sources import LedgerPhotos
 from hazardscribe.pairs.read import clean_text, is_empty
+from hazardscribe.pairs.sentences import say
 
 if TYPE_CHECKING:
     from hazardscribe.pairs.ledger.gathering import Gatherer
@@ -37,6 +38,12 @@ _UNFINISHED = (
 Named = tuple[str, str, str | tuple[str, str]]
 """(role, name, key of the file or why there is none)."""
 
+# What stands for a text without being one: a pointer to the picture, an error of Excel.
+_NOTHING = re.compile(
+    r"(?:详?见|如)(?:下|上|右|左|附)?(?:图|照片|图片|附件)(?:所示)?[。.]?|#[A-Z0/]+[!?]?"
+    r"|see (?:the )?(?:photo|picture|image)s?",
+    re.IGNORECASE,
+)
 _ISO_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
@@ -88,8 +95,8 @@ class SheetReader:
         for index, role, _ in placed:
             key, picture = self.keys[index], self.pictures[index]
             if original and role == "photo":
-                detail = f"is a copy of {original}, which is taken instead"
-                self._leave(key, record, picture_name(picture), "copy_of_original", detail)
+                said = say("copy_of_original", name=original)
+                self._leave(key, record, picture_name(picture), "copy_of_original", said)
                 original = ""
                 continue
             if picture.problem is not None:
@@ -110,11 +117,11 @@ class SheetReader:
             self.wanted.setdefault(key, partial(self.finder.read, found))
         if after and self._unfinished(record):
             for key, name in after:
-                self._leave(key, record, name, "not_rectified", "the row says it is not yet done")
+                self._leave(key, record, name, "not_rectified", say("not_rectified"))
             after = []
         if not photos and refused:
             name, reason, detail = refused[0]
-            record.reason, record.detail = reason, f"{name}: {detail}"
+            record.reason, record.detail = reason, say("because", name=name, detail=detail)
         elif not photos:
             record.reason, record.detail = "no_photo_named", self._no_photo(record)
         if record.reason and not after:
@@ -157,7 +164,7 @@ class SheetReader:
                     line,
                     picture_name(self.pictures[index]),
                     "no_row",
-                    "lies beside no row of the ledger",
+                    say("no_row"),
                 )
 
     def _texts(self, record: Record) -> list[str]:
@@ -166,9 +173,10 @@ class SheetReader:
             return []
         written = record.cells[self.header.roles["description"][0]]
         whole = clean_text(written)
-        if is_empty(whole):
+        if is_empty(whole) or _NOTHING.fullmatch(whole) or not any(map(str.isalpha, whole)):
             record.reason = "empty_description"
-            record.detail = f"the description is {written!r}"
+            said = say("empty_description", text=written) if whole else say("no_description")
+            record.detail = said
             return []
         parts = [clean_text(part) for part in split_numbered(written)]
         self.gatherer.numbered += len(parts) > 1
@@ -188,10 +196,10 @@ class SheetReader:
         if not kept:
             part, word = left[0]
             record.reason = "not_visible"
-            record.detail = f"no photo can show {word!r}: {part}"
+            record.detail = say("not_visible", word=word, text=part)
             return []
         for part, word in left:
-            detail = f"no photo can show {word!r}: {part}"
+            detail = say("not_visible", word=word, text=part)
             self.gatherer.account.left.append(
                 Left(
                     "text",
@@ -243,7 +251,7 @@ class SheetReader:
         names: Sequence[Named],
     ) -> None:
         """The row is rejected, and its pictures with it."""
-        detail = f"{record.reason}: {record.detail}"
+        detail = say("rejected_row", reason=record.reason, detail=record.detail)
         for index, _, _ in placed:
             self._leave(
                 self.keys[index], record, picture_name(self.pictures[index]), "rejected_row", detail
@@ -280,11 +288,11 @@ class SheetReader:
     def _no_photo(self, record: Record) -> str:
         columns = self.header.roles.get("photo")
         if not columns:
-            return "the sheet has no column of photos, and no picture lies in the row"
+            return say("no_photo_column")
         text = record.cells[columns[0]]
         if not text.strip():
-            return "the photo cell is empty, and no picture lies over it"
-        return f"photo cell is {text!r}"
+            return say("no_photo")
+        return say("no_photo_named", text=text)
 
     def _source(self, record: Record) -> tuple[str, str, int]:
         """Where the row stood first: pairs that were imported before say so themselves."""

@@ -1,47 +1,43 @@
 """The page that shows what an import did: both sums, the mapping, the reasons, a few pairs.
 
-Self-contained: it asks nothing of any network. Its headings are in the ledger's language, its
+Self-contained: it asks nothing of any network. It speaks the ledger's language, its
 places are rows as the sheet numbers them, and personal data is masked: a report gets mailed.
 """
 
 from __future__ import annotations
 
 from importlib import resources
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from hazardscribe.pages import render_page, thumbnail
 from hazardscribe.pairs.checking.personal import mask_personal
 from hazardscribe.pairs.ledger.account import Left
 from hazardscribe.pairs.ledger.report_words import WORDS
 from hazardscribe.pairs.ledger.result import Imported
-from hazardscribe.pairs.targets import detect_language
-
-if TYPE_CHECKING:
-    from hazardscribe.pairs.ledger.folder import Tables
+from hazardscribe.pairs.sentences import in_language
 
 THUMBNAIL = 240  # pixels, longest side
 _SAMPLES = 12
 _EXAMPLES = 5
 
 
-def write_report(path: Path, folder: Path, imported: Imported, tables: Tables) -> None:
+def write_report(path: Path, folder: Path, imported: Imported) -> None:
     """Write the page; the photos of its samples are read from the folder."""
-    texts = tables.columns[1]
-    language = detect_language(islice(texts, 2000)) if texts else "zh"
+    language = imported.language
     words = WORDS[language]
-    notes = list(imported.warnings)
+    notes = [in_language(warning, language) for warning in imported.warnings]
     if imported.numbered and not imported.options["split_numbered"]:
         notes.append(words["numbered"].format(imported.numbered))
+    tables = [(words[f"{k}_reasons"], _reasons(imported, k, language)) for k in ("row", "picture")]
+    if texts := _reasons(imported, "text", language):
+        tables.append((words["text_reasons"], texts))
     values = {
         "words": words,
         "language": language,
         "imported": imported,
         "account": imported.account,
         "notes": notes,
-        "row_reasons": _reasons(imported, "row"),
-        "picture_reasons": _reasons(imported, "picture"),
+        "reason_tables": tables,
         "samples": _samples(folder, imported, words["row"]),
         "named": words["reasons"],
     }
@@ -49,8 +45,9 @@ def write_report(path: Path, folder: Path, imported: Imported, tables: Tables) -
     path.write_text(render_page(template, values), encoding="utf-8")
 
 
-def _reasons(imported: Imported, kind: str) -> list[tuple[str, int, list[str]]]:
+def _reasons(imported: Imported, kind: str, language: str) -> list[tuple[str, int, list[str]]]:
     """(reason, how many, a few examples), the most frequent first."""
+    words = WORDS[language]
     counts: dict[str, int] = {}
     examples: dict[str, list[str]] = {}
     for one in imported.account.left:
@@ -59,16 +56,19 @@ def _reasons(imported: Imported, kind: str) -> list[tuple[str, int, list[str]]]:
         counts[one.reason] = counts.get(one.reason, 0) + 1
         shown = examples.setdefault(one.reason, [])
         if len(shown) < _EXAMPLES:
-            shown.append(mask_personal(f"{_where(imported, one)}: {one.detail}"))
+            place = _where(imported, one, words["row"])
+            detail = in_language(one.detail, language)
+            shown.append(mask_personal(f"{place}{words['colon']}{detail}"))
     order = sorted(counts, key=lambda reason: (-counts[reason], reason))
     return [(reason, counts[reason], examples[reason]) for reason in order]
 
 
-def _where(imported: Imported, one: Left) -> str:
+def _where(imported: Imported, one: Left, row: str) -> str:
     """Where it lies; the file only where there are several."""
     line = "" if one.photo and one.photo[:1].isalpha() and "(" in one.photo else one.line
     file = one.file if len(imported.digests) > 1 or not (one.sheet or line) else ""
-    return " ".join(str(part) for part in (file, one.sheet, line, one.photo) if part)
+    parts = (file, one.sheet, row.format(line) if line else "", one.photo)
+    return " ".join(part for part in parts if part)
 
 
 def _samples(folder: Path, imported: Imported, row: str) -> list[tuple[str, str, str, str]]:

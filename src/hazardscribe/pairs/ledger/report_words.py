@@ -1,4 +1,4 @@
-"""The words of an import's report, in both languages."""
+"""The words of an import's report and summary; sentences on single rows are in `sentences`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ WORDS: dict[str, dict[str, Any]] = {
         "colon": "：",
         "row": "第 {} 行",
         "splits": {"train": "训练集", "dev": "开发集", "validation": "验证集"},
-        "numbered": "有 {} 行在一个单元格里编号列出多条隐患；--split_numbered true 可把每条分开。",
+        "numbered": "有 {} 行在一个单元格里编号列出多条隐患；--split-numbered 可把每条分开。",
         "roles": {
             "photo": "隐患照片",
             "description": "隐患描述",
@@ -43,8 +43,11 @@ WORDS: dict[str, dict[str, Any]] = {
         "others": "其他列",
         "left_out": "未读取",
         "sheet": "工作表",
+        "comma": "，",
+        "warning": "注意",
         "row_reasons": "被剔除的行及原因",
         "picture_reasons": "未使用的图片及原因",
+        "text_reasons": "被剔除的编号条目及原因",
         "reason": "原因",
         "count": "数量",
         "examples": "例（工作表、行）",
@@ -62,7 +65,7 @@ WORDS: dict[str, dict[str, Any]] = {
             "hidden_row": "隐藏行",
             "hidden_sheet": "隐藏的工作表",
             "bad_row": "单元格错位",
-            "empty_description": "描述为空或占位（/、无、同上）",
+            "empty_description": "描述为空或占位（/、无、同上、见照片）",
             "not_visible": "照片无法体现（证照、记录、培训等）",
             "no_photo_named": "没有照片",
             "photo_missing": "找不到照片文件",
@@ -95,7 +98,7 @@ WORDS: dict[str, dict[str, Any]] = {
         "row": "row {}",
         "splits": {"train": "train", "dev": "dev", "validation": "validation"},
         "numbered": (
-            "{} rows number several hazards in one cell; --split_numbered true makes a pair of each"
+            "{} rows number several hazards in one cell; --split-numbered makes a pair of each"
         ),
         "roles": {},
         "sums": "Account",
@@ -112,9 +115,12 @@ WORDS: dict[str, dict[str, Any]] = {
         "column": "Column of the ledger",
         "others": "other columns",
         "left_out": "left out",
-        "sheet": "Sheet",
+        "sheet": "sheet",
+        "comma": ", ",
+        "warning": "warning",
         "row_reasons": "Rejected rows",
         "picture_reasons": "Unused pictures",
+        "text_reasons": "Numbered hazards left out",
         "reason": "Reason",
         "count": "Count",
         "examples": "Examples (sheet, row)",

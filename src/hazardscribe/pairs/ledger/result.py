@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from hazardscribe.pairs.ledger.account import Account
 from hazardscribe.pairs.ledger.drafts import Draft, SheetNote
 from hazardscribe.pairs.ledger.keeping import Kept
+from hazardscribe.pairs.targets import detect_language
 
 
 @dataclass(slots=True)
@@ -57,8 +59,15 @@ class Imported:
         """What `--strict` objects to: records and pictures of records that were left out."""
         return self.account.findings
 
+    @property
+    def language(self) -> str:
+        """`zh` or `en`: the language of the descriptions, else of the columns' names."""
+        texts = (text for row in self.rows if row.photos for text in row.draft.texts)
+        names = (name for sheet in self.sheets for of in sheet.columns.values() for name in of)
+        return detect_language(list(islice(texts, 2000)) or names)
+
     def summary(self) -> str:
-        """Mapping, sums, reasons, splits and warnings, for the terminal."""
+        """Mapping, sums, reasons, splits and warnings, in the ledger's language."""
         from hazardscribe.pairs.ledger.summary import summarise
 
         return summarise(self)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from hazardscribe.pairs.ledger.grid import CellRange, Row
 from hazardscribe.pairs.ledger.header import Header
+from hazardscribe.pairs.sentences import say
 
 LAYOUT = frozenset(("blank", "continued", "header", "title", "total", "signature", "note"))
 """Reasons of rows that hold no record at all: nothing is lost with them."""
@@ -95,20 +96,18 @@ def read_records(
         bare = not any(own) and row.number not in pictured and not (surplus and surplus_is_bad)
         if bare and described in merged:
             record.reason = "continued"
-            record.detail = "all of its cells are merged with the row above"
+            record.detail = say("continued")
         elif bare:
-            record.reason, record.detail = "blank", "the row is blank"
+            record.reason, record.detail = "blank", say("blank")
             waiting.append(record)
             continue
         elif row.hidden:
             record.reason = "hidden_row"
-            record.detail = "the row is hidden or filtered out in the sheet"
+            record.detail = say("hidden_row")
         elif surplus and surplus_is_bad:
             record.reason = "bad_row"
-            record.detail = (
-                f"{len(row.cells)} cells under {len(header.names)} columns: is a separator in a "
-                "text not within quotes?"
-            )
+            count = len(row.cells)
+            record.detail = say("bad_row", cells=count, columns=len(header.names))
         else:
             pictures = row.number in pictured
             across = filler.widths.get(row.number, {})
@@ -204,29 +203,29 @@ def _layout(
         return "", ""
     matching = sum("".join(own[at].split()) in repeated[at] for at in filled)
     if len(filled) > 1 and matching * 3 >= len(filled) * 2:
-        return "header", "repeats the header"
+        return "header", say("header")
     first = _plain(own[filled[0]])
     if _TOTAL.fullmatch(first) and (
         described not in filled[1:] or _COUNT.fullmatch(own[described].casefold())
     ):
-        return "total", f"is a total: {own[filled[0]]}"
+        return "total", say("total", text=own[filled[0]])
     if pictures:
         return "", ""
     signed = all(_SIGNATURE.match(_plain(own[at])) for at in photos if own[at])
     if signed and described not in filled[1:] and _SIGNATURE.match(first):
-        return "signature", f"is a line for signatures: {_short(own[filled[0]])}"
+        return "signature", say("signature", text=_short(own[filled[0]]))
     if any(own[at] for at in photos):
         return "", ""
     if described not in filled[1:] and len(filled) <= 2 and _NOTE.match(first):
-        return "note", f"is a note: {_short(own[filled[0]])}"
+        return "note", say("note", text=_short(own[filled[0]]))
     if len(filled) == 1:
         at = filled[0]
         wide = across.get(at, 1)
         over = at <= described < at + wide and wide > 1
         if over and _TOTAL_ACROSS.match(first):
-            return "total", f"is a total: {_short(own[at])}"
+            return "total", say("total", text=_short(own[at]))
         if over or (at != described and not _NUMBER.fullmatch(first)):
-            return "title", f"is a heading: {_short(own[at])}"
+            return "title", say("title", text=_short(own[at]))
     return "", ""
 
 

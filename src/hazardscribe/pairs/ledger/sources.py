@@ -9,6 +9,7 @@ from hazardscribe.errors import PhotoError
 from hazardscribe.pairs.finder import PhotoFinder, only
 from hazardscribe.pairs.ledger.zipped import Archive
 from hazardscribe.pairs.photo import DEFAULT_LIMITS
+from hazardscribe.pairs.sentences import say
 
 _IN_ARCHIVE = "\0"  # never part of a path
 
@@ -47,7 +48,7 @@ class LedgerPhotos(PhotoFinder):
         if self._roots:
             return known
         where = " or ".join(str(archive.path) for archive, _ in self._archives)
-        return "photo_missing", f"no such file in {where}"
+        return "photo_missing", say("photo_missing", where=where)
 
     def read(self, key: str) -> bytes:
         """The photo's bytes.

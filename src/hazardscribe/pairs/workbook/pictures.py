@@ -7,6 +7,7 @@ from xml.etree.ElementTree import Element
 
 from hazardscribe.errors import InputError
 from hazardscribe.pairs.photo import DEFAULT_LIMITS, SUPPORTED, photo_suffix
+from hazardscribe.pairs.sentences import say
 from hazardscribe.pairs.workbook.geometry import Box
 from hazardscribe.pairs.workbook.package import Package, Relation
 from hazardscribe.pairs.workbook.safe_xml import attribute, child, local, text
@@ -17,15 +18,15 @@ Place = tuple[int, int, int, int]
 """Row, column, last row, last column; 1-based."""
 
 _FOREIGN = {
-    b"\xd7\xcd\xc6\x9a": "a WMF drawing",
-    b"\x01\x00\x09\x00": "a WMF drawing",
-    b"\x1f\x8b": "a compressed EMF or WMF drawing",
-    b"\xd0\xcf\x11\xe0": "an embedded Office object",
-    b"PK\x03\x04": "an embedded Office file",
-    b"%PDF-": "a PDF",
-    b"8BPS": "a Photoshop file",
-    b"\0\0\0\x0cjP": "a JPEG 2000 picture",
-    b"II\xbc\x01": "a JPEG XR picture",
+    b"\xd7\xcd\xc6\x9a": "kind_wmf",
+    b"\x01\x00\x09\x00": "kind_wmf",
+    b"\x1f\x8b": "kind_packed",
+    b"\xd0\xcf\x11\xe0": "kind_ole",
+    b"PK\x03\x04": "kind_office",
+    b"%PDF-": "kind_pdf",
+    b"8BPS": "kind_psd",
+    b"\0\0\0\x0cjP": "kind_jp2",
+    b"II\xbc\x01": "kind_jxr",
 }
 
 
@@ -34,15 +35,9 @@ def media(package: Package, relation: Relation | None, missing: str) -> tuple[st
     if relation is None:
         return "", ("picture_missing", missing)
     if not relation.target:
-        return "", (
-            "picture_linked",
-            f"it is only a link to {relation.address[:300]}; insert the picture itself",
-        )
+        return "", ("picture_linked", say("picture_linked", address=relation.address[:300]))
     if not package.has(relation.target):
-        return "", (
-            "picture_missing",
-            f"{relation.target[:300]} is not in the workbook any more; insert the picture again",
-        )
+        return "", ("picture_missing", say("picture_gone", part=relation.target[:300]))
     return package.member(relation.target), media_problem(package, relation.target)
 
 
@@ -50,29 +45,32 @@ def media_problem(package: Package, part: str) -> Problem | None:
     """What makes a file unfit as a photo, as far as its size and first bytes tell."""
     size = package.size(part)
     if size == 0:
-        return "picture_damaged", f"{part} is empty (0 bytes); insert the picture again"
+        return "picture_damaged", say("picture_empty", part=part)
     if size > DEFAULT_LIMITS.max_bytes:
         limit = DEFAULT_LIMITS.max_bytes >> 20
-        return "picture_too_large", f"{part} has {size >> 20} MiB; the limit is {limit} MiB"
+        said = say("picture_too_large", part=part, size=size >> 20, limit=limit)
+        return "picture_too_large", said
     try:
         head = package.head(part)
     except InputError as error:
-        return "picture_damaged", str(error)
+        return "picture_damaged", say("picture_damaged", cause=str(error))
     if photo_suffix(head) != ".bin":
         return None
-    return "picture_format", (
-        f"{part} is {_foreign(head)}, which is no photo; insert it as one of {SUPPORTED}"
-    )
+    kind = say(_foreign(head))
+    return "picture_format", say("picture_format", part=part, kind=kind, supported=SUPPORTED)
 
 
 def _foreign(head: bytes) -> str:
+    """Code of the sentence that names what a file is."""
     if head[:4] == b"\x01\0\0\0" and head[40:44] == b" EMF":
-        return "an EMF drawing"
+        return "kind_emf"
     if head[4:8] == b"ftyp":
-        return "a HEIC, AVIF or video file"
+        return "kind_heic"
     if b"<svg" in head.lower():
-        return "an SVG drawing"
-    return next((kind for start, kind in _FOREIGN.items() if head.startswith(start)), "unknown")
+        return "kind_svg"
+    return next(
+        (kind for start, kind in _FOREIGN.items() if head.startswith(start)), "kind_unknown"
+    )
 
 
 # --- floating over the cells -----------------------------------------------------------------
@@ -136,12 +134,16 @@ def _point(element: Element, layout: Layout) -> tuple[float, float, tuple[int, i
 
 
 def _place(box: Box, corner: tuple[int, int], layout: Layout) -> Place:
-    """Hidden cells have no size: a picture that lies in them alone stays in its first cell."""
+    """Hidden cells have no size: a picture that begins in one stays there.
+
+    It was put there before the row was hidden or filtered out; that it now seems to lie over the
+    next row must not pair it with that row's text.
+    """
     row, last_row = corner[0], corner[0]
-    if box.bottom > box.top:
+    if box.bottom > box.top and layout.rows.size(row):
         row, last_row = layout.rows.covered(box.top, box.bottom)
     column, last_column = corner[1], corner[1]
-    if box.right > box.left:
+    if box.right > box.left and layout.columns.size(column):
         column, last_column = layout.columns.covered(box.left, box.right)
     return row + 1, column + 1, last_row + 1, last_column + 1
 

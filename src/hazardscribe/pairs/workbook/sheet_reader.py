@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import unquote
 
+from hazardscribe.pairs.finder import has_photo_suffix
 from hazardscribe.pairs.workbook.geometry import POINT, Axis, column_width
 from hazardscribe.pairs.workbook.items import MAX_COLUMNS, MAX_ROWS, CellRange, Row
 from hazardscribe.pairs.workbook.number_formats import Show, general, iso_text
@@ -23,13 +25,14 @@ _MAIN = (
 )
 _NAMES = (
     *("c", "v", "f", "row", "is", "t", "rPh", "col", "sheetFormatPr", "mergeCell"),
-    *("drawing", "worksheet", "sheetData"),
+    *("drawing", "hyperlink", "worksheet", "sheetData"),
 )
 _KINDS = {f"{space}}}{name}": name for space in _MAIN for name in _NAMES}
 
 WPS_VALUE = re.compile(r'\s*=?\s*(?:_xlfn\.)?DISPIMG\(\s*"?([^",)]+)', re.IGNORECASE)
 _WPS_FORMULA = re.compile(r'\bDISPIMG\(\s*"?([^",)]+)', re.IGNORECASE)
 _WEB_FORMULA = re.compile(r'=?(?:_xlfn\.|_xlws\.)*IMAGE\(\s*"?([^",)]*)', re.IGNORECASE)
+_LINK_FORMULA = re.compile(r'=?\s*HYPERLINK\(\s*"([^"]+)"', re.IGNORECASE)
 _REFERENCE = re.compile(r"\$?([A-Za-z]{1,3})\$?([1-9][0-9]{0,6})")
 _MAX_PICTURES = 500_000
 
@@ -60,6 +63,7 @@ class Layout:
         rich: (row, column, vm) of cells with a Microsoft 365 picture.
         web: (row, column, address) of cells with an IMAGE formula that holds no picture.
         drawings: relation ids of the drawings over the cells.
+        links: (first cell, relation id) of the hyperlinks.
     """
 
     rows: Axis
@@ -69,6 +73,7 @@ class Layout:
     rich: list[tuple[int, int, int]] = field(default_factory=list)
     web: list[tuple[int, int, str]] = field(default_factory=list)
     drawings: list[str] = field(default_factory=list)
+    links: list[tuple[CellRange, str]] = field(default_factory=list)
 
 
 def read_sheet(
@@ -238,6 +243,10 @@ class _Reader:
             self.widths.update((index - 1, width) for index in range(max(first, 1), last + 1))
         elif kind == "mergeCell":
             self.found.merges.append(cell_range(given.get("ref", "")))
+        elif kind == "hyperlink":
+            relation = next((given[key] for key in given if key.endswith("}id")), "")
+            if relation and len(self.found.links) < _MAX_PICTURES:
+                self.found.links.append((cell_range(given.get("ref", "")), relation))
         elif kind == "drawing":
             self.found.drawings += (given[key] for key in given if key.endswith("}id"))
 
@@ -254,8 +263,13 @@ class _Reader:
         kind = attributes.get("t", "n")
         if "vm" in attributes and self._note_rich(row, column, attributes["vm"]):
             return ""
-        if formula and self._note_formula(row, column, formula):
-            return ""
+        if formula:
+            if self._note_formula(row, column, formula):
+                return ""
+            if "HYPERLINK(" in formula.upper() and (link := _LINK_FORMULA.match(formula)):
+                address = local_photo(link[1])
+                if address:
+                    return address
         if kind == "n":
             if not self._text:
                 return ""
@@ -303,6 +317,14 @@ class _Reader:
         if len(pictures) >= _MAX_PICTURES:
             raise BadXmlError(f"it holds more than {_MAX_PICTURES:,} pictures")
         pictures.append(picture)
+
+
+def local_photo(address: str) -> str:
+    """The file that a link leads to where it is a photo of this machine, else ""."""
+    address = unquote(address)
+    if not has_photo_suffix(address) or address.lower().startswith(("http:", "https:", "ftp:")):
+        return ""
+    return re.sub(r"^file:/{0,3}", "", address, flags=re.IGNORECASE)
 
 
 def _length(written: str, most: float) -> float:

@@ -10,6 +10,7 @@ from xml.etree.ElementTree import Element
 
 from hazardscribe.errors import InputError
 from hazardscribe.pairs.photo import DEFAULT_LIMITS
+from hazardscribe.pairs.sentences import say
 from hazardscribe.pairs.workbook import refusals
 from hazardscribe.pairs.workbook.items import CellRange, Form, Picture, Row, Sheet
 from hazardscribe.pairs.workbook.number_formats import Show, built_in, general, number_format
@@ -23,7 +24,7 @@ from hazardscribe.pairs.workbook.pictures import (
 )
 from hazardscribe.pairs.workbook.rich_values import RichPictures, read_rich_pictures
 from hazardscribe.pairs.workbook.safe_xml import attribute, local
-from hazardscribe.pairs.workbook.sheet_reader import Layout, Lookups, read_sheet
+from hazardscribe.pairs.workbook.sheet_reader import Layout, Lookups, local_photo, read_sheet
 from hazardscribe.pairs.workbook.strings import shared_strings
 
 _USUAL_PARTS = {
@@ -138,14 +139,16 @@ class Workbook:
     def rows(self, sheet: Sheet) -> Iterator[Row]:
         """The rows that the file holds, from top to bottom, one at a time.
 
-        Row numbers rise but may leave gaps: rows that nobody touched are not stored.
+        Row numbers rise but may leave gaps: rows that nobody touched are not stored. A cell that
+        links to a photo file says where it lies, whatever it shows (查看, click here).
 
         Raises:
             InputError: the sheet is damaged.
         """
+        links = self._photo_links(sheet)
         for item in self._read(sheet, text=True):
             if isinstance(item, Row):
-                yield item
+                yield _linked(item, links[item.number]) if item.number in links else item
 
     def merges(self, sheet: Sheet) -> tuple[CellRange, ...]:
         """The merged ranges, in the order of the file."""
@@ -218,6 +221,17 @@ class Workbook:
                 pass
         return self._layouts[sheet.position]
 
+    def _photo_links(self, sheet: Sheet) -> dict[int, dict[int, str]]:
+        """Row -> column -> photo file, of the hyperlinks that lead to one."""
+        found: dict[int, dict[int, str]] = {}
+        links = self._layout(sheet).links
+        relations = self._package.relations(self._sheet_parts[sheet.position]) if links else {}
+        for cells, name in links:
+            address = local_photo(relations[name].address) if name in relations else ""
+            if address:
+                found.setdefault(cells.first_row, {})[cells.first_column] = address
+        return found
+
     @cached_property
     def _lookups(self) -> Lookups:
         strings = self._parts["sharedStrings"]
@@ -269,25 +283,19 @@ class Workbook:
             relations = self._package.relations(drawing.target)
             for place, ids in floating(self._package, drawing.target, layout):
                 leads = [relations[i] for i in ids if i in relations]
-                lost = f"the drawing refers to {ids[0][:60]!r}, which it does not define"
+                lost = say("drawing_broken", name=ids[0][:60])
                 yield self._picture(sheet, place, "floating", leads, lost)
         for row, column, name in layout.wps:
             leads = self._wps.get(name.upper(), [])
-            lost = (
-                f"the WPS picture {name[:60]} is not in the workbook: a program other than WPS "
-                "saved it without its pictures; take the file as WPS saved it"
-            )
+            lost = say("wps_lost", name=name[:60])
             yield self._picture(sheet, (row, column, row, column), "wps", leads, lost)
         for row, column, vm in layout.rich:
             leads = self._rich.find(vm) or []
-            lost = "the workbook does not hold the picture of this cell; insert it again"
+            lost = say("cell_picture_lost")
             yield self._picture(sheet, (row, column, row, column), "in_cell", leads, lost)
         for row, column, address in layout.web:
-            problem = (
-                "picture_linked",
-                f"IMAGE shows a picture from {address[:300] or 'an address'} that is not in the "
-                "workbook; insert the picture itself",
-            )
+            shown = address[:300] or say("an_address")
+            problem = "picture_linked", say("picture_web", address=shown)
             yield Picture(sheet.name, row, column, row, column, "in_cell", "", problem)
 
     def _picture(
@@ -304,3 +312,11 @@ class Workbook:
             if key:
                 self._problems[key] = (member, problem)
         return Picture(sheet.name, *place, form, member, problem)
+
+
+def _linked(row: Row, links: dict[int, str]) -> Row:
+    """The row with the files that its cells link to in place of what they show."""
+    cells = list(row.cells) + [""] * (max(links) - len(row.cells))
+    for column, address in links.items():
+        cells[column - 1] = address
+    return Row(row.number, tuple(cells), row.hidden)
