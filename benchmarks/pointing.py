@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,27 +40,32 @@ def main() -> None:
     describer = Describer(args.model)
     rows = list(read_pairs(args.data)[args.split])
     texts = target_texts(rows, describer.card.target)
-    found = [
-        (place, peak)
-        for row, text in zip(rows, texts, strict=True)
-        if (place := place_of(row)) and (peak := pointed(describer, row["photo"], text))
-    ]
-    places = [place for place, _ in found]
-    peaks = [peak for _, peak in found]
-    hits = np.array([place == peak for place, peak in found], dtype=float)
+    places: list[str] = []
+    peaks: dict[str, list[str]] = {"evidence": [], "gradient_times_input": []}
+    for row, text in zip(rows, texts, strict=True):
+        place = place_of(row)
+        pointed = peaks_of(describer, row["photo"], text) if place else None
+        if place and pointed:
+            places.append(place)
+            for name, peak in pointed.items():
+                peaks[name].append(peak)
     usual = Counter(places).most_common(1)[0][0]
-    # Exchanging maps at random hits as often as the two shares of each third agree.
-    exchanged = sum(Counter(places)[t] * Counter(peaks)[t] for t in THIRDS) / len(found) ** 2
-    low, high = interval(resampled_sums(hits[:, None], 2000, 0)[:, 0] / len(hits)) or (None, None)
-    result = {
+    result: dict[str, Any] = {
         "split": args.split,
-        "photos": len(found),
-        "hits": {"value": float(hits.mean()), "low": low, "high": high},
-        "most_frequent_place": sum(place == usual for place in places) / len(places),
-        "maps_exchanged": exchanged,
+        "photos": len(places),
         "places": Counter(places),
-        "peaks": Counter(peaks),
+        "most_frequent_place": sum(place == usual for place in places) / len(places),
     }
+    for name, of_maps in peaks.items():
+        hits = np.array([a == b for a, b in zip(places, of_maps, strict=True)], dtype=float)
+        bounds = interval(resampled_sums(hits[:, None], 2000, 0)[:, 0] / len(hits))
+        # Exchanging maps at random hits as often as the two shares of each third agree.
+        same = sum(Counter(places)[third] * Counter(of_maps)[third] for third in THIRDS)
+        result[name] = {
+            "hits": {"value": float(hits.mean()), "low": bounds[0], "high": bounds[1]},
+            "maps_exchanged": same / len(places) ** 2,
+            "peaks": Counter(of_maps),
+        }
     RESULTS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(result, indent=1))
 
@@ -72,19 +78,24 @@ def place_of(row: dict[str, Any]) -> str | None:
     return place if place in THIRDS else None
 
 
-def pointed(describer: Any, photo: str, text: str) -> str | None:
-    """The third in which the evidence for the hazard's phrase is strongest."""
-    from hazardscribe.describing.evidence import evidence, phrases_of
+def peaks_of(describer: Any, photo: str, text: str) -> dict[str, str] | None:
+    """The thirds in which the evidence for the hazard's phrase is strongest."""
+    from hazardscribe.describing.evidence import evidence, phrase_gradients, phrases_of
     from hazardscribe.evaluation import Rules
 
     rules = Rules.load(describer.card.language)
-    spans = [(start, end) for start, end in phrases_of(text) if rules.hazard(text[start:end])]
+    spans = [(start, end) for start, end in phrases_of(text) if rules.hazard(text[start:end])][:1]
     pixels = describer.pixels(photo)
-    maps = evidence(describer.vlm, describer.prompter, pixels, text, spans[:1])
+    given = (describer.vlm, describer.prompter, pixels, text, spans)
+    maps = evidence(*given)
     if not maps:
         return None
-    _, across = maps[0].peak(*pixels.shape[:2])
-    return THIRDS[min(2, int(3 * across))]
+    tokens, [gradient] = phrase_gradients(*given)
+    products = (gradient * tokens).sum(-1).reshape(maps[0].shares.shape).double().cpu().numpy()
+    both = {"evidence": maps[0], "gradient_times_input": replace(maps[0], shares=products)}
+    return {
+        name: THIRDS[min(2, int(3 * one.peak(*pixels.shape[:2])[1]))] for name, one in both.items()
+    }
 
 
 if __name__ == "__main__":

@@ -1,16 +1,16 @@
 """Which parts of a photo speak for each phrase of its description.
 
 The language model reads the photo as tokens s_1..s_N of the first sequence, and each of them stands
-for a place in the photo. How much token n speaks for a phrase is its first-order share in the
-phrase's log-likelihood, given the photo and the words before it:
+for a place in the photo. How much the place of token n speaks for a phrase is the Grad-CAM share
+(Selvaraju et al., "Grad-CAM: visual explanations from deep networks via gradient-based
+localization", ICCV 2017, eq. 1 and 2, with the phrase's log-likelihood as the score):
 
-    c_n = < d log p(phrase | s, words before) / d s_n , s_n >
+    a   = 1/N sum_m d log p(phrase | s, words before) / d s_m
+    c_n = < a , s_n >
 
-(gradient times input; Shrikumar, Greenside and Kundaje, "Learning important features through
-propagating activation differences", ICML 2017, section 3.1; with the positive part taken for the
-picture as Grad-CAM does, Selvaraju et al., ICCV 2017). The sum over n is the slope of the phrase's
-log-likelihood as the whole first sequence is scaled. A large share says where the model looked, not
-that what it says is true.
+that is 1/N of the slope of the log-likelihood as all tokens are moved towards s_n; the positive
+part is drawn. A large share says where the model looked, not that what it says is true.
+benchmarks/pointing.py measures how well it points, beside gradient times input.
 """
 
 from __future__ import annotations
@@ -93,8 +93,23 @@ def evidence(
         One for each phrase; none where the model's photo tokens form no square grid over the whole
         photo (models that crop, cut a photo into tiles or keep its aspect).
     """
-    if crops(prompter.processor):
-        return []
+    tokens, gradients = phrase_gradients(vlm, prompter, photo, text, spans)
+    side = math.isqrt(len(tokens))
+    padded = bool(getattr(prompter.processor.image_processor, "do_pad", False))
+    found = []
+    for (start, end), gradient in zip(spans, gradients, strict=False):
+        shares = (tokens @ gradient.mean(0)).double().reshape(side, side).cpu().numpy()
+        found.append(Evidence(text[start:end], start, end, shares, padded))
+    return found
+
+
+def phrase_gradients(
+    vlm: Any, prompter: Prompter, photo: np.ndarray, text: str, spans: Sequence[tuple[int, int]]
+) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """The first sequence `(N, D)` and, for each phrase, its log-likelihood's gradient to it.
+
+    Arguments as in `evidence`; the list is empty where the tokens form no grid.
+    """
     batch = prompter.training_batch([photo], [text], max_text_tokens=1_000_000)
     device = next(vlm.parameters()).device
     batch = {name: value.to(device) for name, value in batch.items()}
@@ -102,10 +117,10 @@ def evidence(
     with torch.no_grad():
         output = first_sequence(vlm, batch, image_token_id(vlm.config)).encoder_output
     leaves = _as_leaves(output)
-    side = math.isqrt(leaves.shape[0])
-    if side * side != leaves.shape[0] or not _is_one_square(batch["pixel_values"]):
-        return []
-    padded = bool(getattr(prompter.processor.image_processor, "do_pad", False))
+    side = math.isqrt(len(leaves))
+    is_grid = side * side == len(leaves) and _is_one_square(batch["pixel_values"])
+    if not is_grid or crops(prompter.processor):
+        return leaves.detach(), []
     supervised = labels != IGNORED
     with torch.enable_grad():
         logits = vlm(
@@ -115,15 +130,15 @@ def evidence(
             use_cache=False,
         ).logits.reshape(int(supervised.sum()), -1)
         likelihoods = logits.float().log_softmax(-1).gather(1, labels[supervised][:, None])[:, 0]
-        found = []
-        for start, end in spans:
-            own = _tokens_of(prompter, text, start, end)
-            if not own:
-                continue
-            [gradient] = torch.autograd.grad(likelihoods[own].sum(), leaves, retain_graph=True)
-            shares = (gradient * leaves).sum(-1).detach().double().reshape(side, side)
-            found.append(Evidence(text[start:end], start, end, shares.cpu().numpy(), padded))
-    return found
+        gradients = [
+            torch.autograd.grad(
+                likelihoods[_tokens_of(prompter, text, start, end)].sum(),
+                leaves,
+                retain_graph=True,
+            )[0]
+            for start, end in spans
+        ]
+    return leaves.detach(), gradients
 
 
 def _is_one_square(pixels: torch.Tensor) -> bool:
