@@ -8,6 +8,8 @@ are one matrix product. The same draws serve every score, model and baseline.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 _BLOCK = 8_000_000  # draws held at a time: 64 MB
@@ -35,6 +37,16 @@ def resampled_sums(statistics: np.ndarray, resamples: int, seed: int) -> np.ndar
         weights = np.bincount(draws.ravel(), minlength=count * photos).reshape(count, photos)
         sums[start : start + count] = weights.astype(np.float64) @ statistics
     return sums
+
+
+def resampled_columns(
+    columns: Mapping[str, np.ndarray], resamples: int, seed: int
+) -> dict[str, np.ndarray]:
+    """`resampled_sums` of several tables `(N, k)` of the same photos, under the same draws."""
+    table = np.concatenate(list(columns.values()), axis=1)
+    edges = np.cumsum([values.shape[1] for values in columns.values()])[:-1]
+    parts = np.split(resampled_sums(table, resamples, seed), edges, axis=1)
+    return dict(zip(columns, parts, strict=True))
 
 
 def interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float] | None:

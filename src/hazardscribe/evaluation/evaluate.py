@@ -30,7 +30,7 @@ import numpy as np
 from hazardscribe import __version__
 from hazardscribe.errors import InputError
 from hazardscribe.evaluation.baselines import BASELINES, hazard_texts, most_frequent
-from hazardscribe.evaluation.bootstrap import interval, resampled_sums
+from hazardscribe.evaluation.bootstrap import interval, resampled_columns
 from hazardscribe.evaluation.cases import Case, check_cases
 from hazardscribe.evaluation.notices import (
     ALIKE,
@@ -110,7 +110,7 @@ def evaluate_texts(
 
     similarity = None if embed is None else _similarity(embed, systems, truth.references)
     columns = {name: photo_columns(t, truth, similarity, seed) for name, t in systems.items()}
-    formulas, nulls = _formulas(truth, columns[_MODEL], embed is not None)
+    formulas, nulls = defined_formulas(truth, columns[_MODEL], embed is not None)
     scores = _scores(columns, formulas, resamples, seed)
     elements = _element_scores(columns[_MODEL], truth, resamples, seed)
     metrics = _order({**scores[_MODEL], **dict.fromkeys(nulls, Score(None))}, truth)
@@ -169,7 +169,7 @@ def _similarity(
     return best
 
 
-def _formulas(
+def defined_formulas(
     truth: Truth, columns: Columns, embedded: bool
 ) -> tuple[dict[str, Formula], dict[str, str]]:
     """The formulas of the scores that are defined for these photos, and why others are not."""
@@ -214,14 +214,8 @@ def _score(
     columns: Columns, formulas: Mapping[str, Formula], resamples: int, seed: int
 ) -> dict[str, Score]:
     """Values from the sums over all photos, intervals from the resampled sums."""
-    table = np.concatenate(list(columns.values()), axis=1)
-    edges = np.cumsum([values.shape[1] for values in columns.values()])[:-1]
-
-    def split(sums: np.ndarray) -> Columns:
-        return dict(zip(columns, np.split(sums, edges, axis=1), strict=True))
-
-    whole = split(table.sum(axis=0, keepdims=True))
-    drawn = split(resampled_sums(table, resamples, seed))
+    whole = {name: table.sum(axis=0, keepdims=True) for name, table in columns.items()}
+    drawn = resampled_columns(columns, resamples, seed)
     found: dict[str, Score] = {}
     for name, formula in formulas.items():
         value = float(formula(whole)[0])
