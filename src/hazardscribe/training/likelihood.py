@@ -96,8 +96,8 @@ class LikelihoodSession(Session):
         self._add_callbacks(trainer)
         return trainer
 
-    def _save(self, folder: Path, head: torch.nn.Module | None = None) -> None:
-        super()._save(folder, self.module.head)
+    def _head(self) -> torch.nn.Module | None:
+        return self.module.head
 
     def plot(self, history: list[dict[str, Any]], path: Path) -> None:
         """The losses, and the dev score under them."""

@@ -188,17 +188,18 @@ class Session(ABC):
     def keep_best(self, metrics: dict[str, float]) -> None:
         """Write the present weights as the model folder."""
         self._kept_warnings = self._dev_warnings
-        self._save(self.out / "model")
-
-    def _save(self, folder: Path, head: torch.nn.Module | None = None) -> None:
         save_checkpoint(
-            folder,
+            self.out / "model",
             self.vlm,
             self.processor,
             card=self.card,
-            head=head,
+            head=self._head(),
             state_dict=merged_state(self.vlm),
         )
+
+    def _head(self) -> torch.nn.Module | Path | None:
+        """The alignment head that goes with the model."""
+        return None
 
     def best(self, history: list[dict[str, Any]]) -> dict[str, float]:
         """Scores on `dev` of the weights kept, with the step they were reached at."""

@@ -16,12 +16,13 @@ from hazardscribe.training.likelihood import LikelihoodSession
 from hazardscribe.training.recipe import Recipe
 
 # R
+from hazardscribe.training.reward import RewardSession
 from hazardscribe.training.run import Run, prepare_folder, processes, versions, write_run
 
 if TYPE_CHECKING:
     from hazardscribe.pairs.read import Pairs
 
-_STAGES = {"likelihood": LikelihoodSession, "reward": LikelihoodSession}
+_STAGES = {"likelihood": LikelihoodSession, "reward": RewardSession}
 
 
 def train(
