@@ -156,10 +156,8 @@ def settle(vlm: nn.Module) -> None:
     The probability of a description must not change between the draw and its gradient. Blocks that
     recompute their activations look at their own flag and keep it.
     """
-    from transformers.modeling_layers import GradientCheckpointingLayer
-
     for name, module in vlm.named_modules():
-        if name and not isinstance(module, GradientCheckpointingLayer):
+        if name and not getattr(module, "gradient_checkpointing", False):
             module.training = False
 
 
