@@ -171,7 +171,7 @@ def plot_rewards(
     from matplotlib.figure import Figure
 
     matplotlib.use("Agg")
-    figure = Figure(figsize=(7, 7.5), layout="constrained")
+    figure = Figure(figsize=(8.5, 7.5), layout="constrained")
     rewards, distance, scores = figure.subplots(3, 1, sharex=True, height_ratios=(3, 2, 3))
     curves = {"reward": "reward", **{name: f"rewards/{name}/mean" for name in parts}}
     for name, key in curves.items():
@@ -187,7 +187,7 @@ def plot_rewards(
     scores.set_xlabel("step")
     for axes in (rewards, distance, scores):
         if axes.lines:
-            axes.legend(fontsize="small")
+            axes.legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
     figure.savefig(path, dpi=120)
 
 
