@@ -350,6 +350,26 @@ def test_the_run_folder_is_that_of_the_first_stage(
     assert ours.keys() == theirs.keys()
 
 
+@pytest.mark.parametrize(
+    "tuning",
+    [
+        {"llm": Part(compute="bfloat16")},
+        LORA
+        | {"llm": Part(tune="lora", compute="bfloat16"), "tower": Part("freeze", 1e-4, "bfloat16")},
+    ],
+    ids=["full", "lora over frozen bfloat16"],
+)
+def test_parts_may_compute_in_bfloat16(tuning, monkeypatch, pairs, recipe, tmp_path):
+    gradients = gradients_of_first_step(
+        monkeypatch, pairs, replace(recipe, **tuning), tmp_path / "run"
+    )
+    assert all(torch.isfinite(gradient).all() for gradient in gradients.values())
+    assert sum(float(gradient.abs().sum()) for gradient in gradients.values()) > 0
+    # Draw and gradient see one distribution: what is drawn has not moved before the first step.
+    [entry] = [e for e in record_of(tmp_path / "run")["history"] if "kl" in e]
+    assert abs(entry["kl"]) < 0.02
+
+
 def test_the_command_line_runs_the_stage(written, pairs_folder, tmp_path, capsys):
     out = tmp_path / "run"
     options = "--stage reward --steps 1 --batch_size 2 --max_text_tokens 8 --reward.samples 4"

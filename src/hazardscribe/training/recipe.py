@@ -113,7 +113,7 @@ class Reward:
             those of the training texts.
         text_similarity: weight of the text encoder's centred cosine.
         element_f1: weight of F1 over the elements of the rule file, 1 where neither text names any.
-        length: weight of the penalty on texts longer or shorter than any written one of the photo.
+        length: weight of the penalty on texts longer or shorter than nearly all written ones.
         repetition: weight of the penalty on the share of repeated trigrams.
         rate: the parts' learning rates are multiplied by this: a policy gradient is noisy, and the
             start is already good.
