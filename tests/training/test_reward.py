@@ -94,8 +94,13 @@ def sampling_of(folder, **changes) -> tuple[object, Sampling]:
     return loaded.vlm, Sampling(prompter, Photos(), [str(i) for i in range(5)], recipe)
 
 
+@pytest.mark.parametrize("way", ["usual", "whole"])
 @pytest.mark.parametrize("family", tiny.FAMILIES)
-def test_log_probabilities_are_those_of_the_plain_forward_pass(family, family_folder):
+def test_log_probabilities_are_those_of_the_plain_forward_pass(
+    family, way, family_folder, monkeypatch
+):
+    if way == "whole":
+        monkeypatch.setattr("hazardscribe.training.sampling._only_whole", lambda vlm: True)
     vlm, sampling = sampling_of(family_folder(family), temperature=0.7)
     rows = torch.tensor([3, 1, 3, 1, 4, 4])  # shuffled, as TRL hands them over
     prompts = sampling.prompt_ids(rows)

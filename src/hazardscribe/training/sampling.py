@@ -99,37 +99,30 @@ class Sampling:
         """
         distinct, order, times = _groups(rows)
         order = order.to(input_ids.device)
-        input_ids, attention_mask = input_ids[order], attention_mask[order]
+        texts, attended = input_ids[order, -width:], attention_mask[order]
         inputs = self._inputs(distinct, input_ids.device)
         with self._autocast(vlm, self._tower_precision):
             output = first_sequence(vlm, inputs, image_token_id(vlm.config)).encoder_output
-        images = vlm._expand_multimodal_outputs(
-            inputs["input_ids"], {"image": output}, expand_size=times
-        )
-        counted = attention_mask[:, -width:].bool()
-        predicting = torch.zeros_like(attention_mask, dtype=torch.bool)
-        predicting[:, -width - 1 : -1] = counted
         with self._autocast(vlm, self._llm_precision):
-            logits = vlm(
-                input_ids=input_ids,
-                attention_mask=attention_mask,
-                **_text_inputs(inputs, times, width),
-                mm_encoder_outputs=images,
-                logits_to_keep=predicting,  # the vocabulary's product only where it is needed
-                use_cache=False,
-            ).logits
+            if _only_whole(vlm):
+                logits, places = _whole(vlm, inputs, output, texts, attended, times)
+            else:
+                logits, places = _from_prompts(vlm, inputs, output, texts, attended, times)
         logits = logits.float() / self._temperature
         logits[:, _suppressed(vlm)] = torch.finfo(logits.dtype).min
         log_p = torch.log_softmax(logits, dim=-1)
-        chosen = log_p.gather(1, input_ids[:, -width:][counted][:, None])[:, 0]
+        counted = places >= 0
+        tokens = torch.zeros(len(logits), dtype=texts.dtype, device=texts.device)
+        tokens[places[counted]] = texts[counted]
+        chosen = log_p.gather(1, tokens[:, None])[:, 0]
         with torch.no_grad():
             entropy = -(log_p.exp() * log_p).sum(-1)
         back = torch.argsort(order)
-        zeros = torch.zeros(counted.shape, device=logits.device)
-        return (
-            zeros.masked_scatter(counted, chosen)[back],
-            zeros.masked_scatter(counted, entropy)[back],
+        found, entropies = (
+            values[places.clamp(min=0)].masked_fill(~counted, 0.0)[back]
+            for values in (chosen, entropy)
         )
+        return found, entropies
 
     def _inputs(self, distinct: tuple[int, ...], device: torch.device) -> dict[str, torch.Tensor]:
         """The processor's inputs, kept for the few passes that a batch of photos sees."""
@@ -170,8 +163,82 @@ def _groups(rows: torch.Tensor) -> tuple[tuple[int, ...], torch.Tensor, int]:
     return tuple(distinct.tolist()), order, int(counts[0])
 
 
+# Both ways to the logits give `(T, V)`, a line for each token of the descriptions, and `(B, C)`,
+# which line predicts a token of a description; -1 at padding.
+_Logits = tuple[torch.Tensor, torch.Tensor]
+
+
+def _from_prompts(
+    vlm: Any,
+    inputs: dict[str, torch.Tensor],
+    images: Any,
+    texts: torch.Tensor,
+    attended: torch.Tensor,
+    times: int,
+) -> _Logits:
+    """The prompts once, then the descriptions after their keys and values.
+
+    A prompt is mostly image tokens and longer than its description, so this is most of the work.
+    """
+    prompts = vlm(
+        input_ids=inputs["input_ids"],
+        attention_mask=inputs["attention_mask"],
+        **_text_inputs(inputs),
+        mm_encoder_outputs={"image": images},
+        logits_to_keep=1,
+        use_cache=True,
+    )
+    logits = prompts.logits[:, -1].repeat_interleave(times, dim=0)
+    counted = attended[:, -texts.shape[1] :].bool()
+    places = torch.full(texts.shape, -1, device=texts.device)
+    places[:, 0] = torch.arange(len(texts), device=texts.device)
+    later = counted[:, 1:]
+    if later.any():
+        cache = prompts.past_key_values
+        cache.batch_repeat_interleave(times)
+        rest = vlm(
+            input_ids=texts[:, :-1],
+            attention_mask=attended[:, :-1],
+            past_key_values=cache,
+            logits_to_keep=later,
+            use_cache=True,
+        ).logits
+        places[:, 1:][later] = len(texts) + torch.arange(len(rest), device=texts.device)
+        logits = torch.cat([logits, rest])
+    return logits, places
+
+
+def _whole(
+    vlm: Any,
+    inputs: dict[str, torch.Tensor],
+    images: Any,
+    texts: torch.Tensor,
+    attended: torch.Tensor,
+    times: int,
+) -> _Logits:
+    """Each description with its prompt before it; the tower's output is repeated."""
+    width = texts.shape[1]
+    prompts = inputs["input_ids"].repeat_interleave(times, dim=0)
+    counted = attended[:, -width:].bool()
+    predicting = torch.zeros_like(attended, dtype=torch.bool)
+    predicting[:, -width - 1 : -1] = counted
+    logits = vlm(
+        input_ids=torch.cat([prompts, texts], dim=1),
+        attention_mask=attended,
+        **_text_inputs(inputs, times, width),
+        mm_encoder_outputs=vlm._expand_multimodal_outputs(
+            inputs["input_ids"], {"image": images}, expand_size=times
+        ),
+        logits_to_keep=predicting,  # the vocabulary's product only where it is needed
+        use_cache=False,
+    ).logits
+    places = torch.full(texts.shape, -1, device=texts.device)
+    places[counted] = torch.arange(len(logits), device=texts.device)
+    return logits, places
+
+
 def _text_inputs(
-    inputs: dict[str, torch.Tensor], times: int, width: int
+    inputs: dict[str, torch.Tensor], times: int = 1, width: int = 0
 ) -> dict[str, torch.Tensor]:
     """What else the language model is given with a prompt, for each of its descriptions."""
     shape, found = inputs["input_ids"].shape, {}
@@ -183,6 +250,18 @@ def _text_inputs(
             repeated = nn.functional.pad(repeated, (0, width))
         found[name] = repeated
     return found
+
+
+def _only_whole(vlm: nn.Module) -> bool:
+    """Whether descriptions cannot follow their prompt's cache.
+
+    Recomputed activations keep no cache, and the Qwen-VL family counts positions in three
+    dimensions over a whole sequence.
+    """
+    return any(
+        getattr(module, "gradient_checkpointing", False) or hasattr(module, "rope_deltas")
+        for module in vlm.modules()
+    )
 
 
 def _suppressed(vlm: Any) -> list[int]:
