@@ -262,6 +262,7 @@ def evaluate_model(
     batch_size: int = 16,
     precision: Literal["float32", "bfloat16"] = "float32",
     beams: int = 1,
+    safe_share: float = 0.0,
     seed: int = 0,
     progress: bool = False,
     photos: Path | None = None,
@@ -280,6 +281,8 @@ def evaluate_model(
         batch_size: photos at a time.
         precision: type in which the products are computed.
         beams: breadth of the search for the most likely text; 1 is greedy.
+        safe_share: share of the split's photos after rectification to evaluate as well, as photos
+            without a hazard: what a ledger of hazards alone cannot tell, false alarms, they can.
         seed: of bootstrap and shuffle test.
         progress: show a progress bar.
         photos: folder of the photos, where it is not the table's.
@@ -297,6 +300,7 @@ def evaluate_model(
     from hazardscribe.model.folders import refuse_unusable
     from hazardscribe.pairs.left_out import tell_left_out
     from hazardscribe.pairs.read import read_pairs
+    from hazardscribe.pairs.safe import SAFE_TEXT, with_safe
     from hazardscribe.training.run import run_of
 
     out = Path(out)
@@ -309,6 +313,9 @@ def evaluate_model(
     describer = Describer(model, batch_size=batch_size, precision=precision, beams=beams)
     pairs = read_pairs(data, photos=photos, columns=columns, progress=progress)
     tell_left_out(pairs)
+    language = describer.card.language
+    target = describer.card.target
+    pairs = with_safe(pairs, safe_share, SAFE_TEXT[language], target=target)
     evaluation = evaluate_rows(
         describer,
         pairs[split],

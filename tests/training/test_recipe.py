@@ -27,9 +27,11 @@ OTHER = Recipe(
     projector=Part("freeze", 2e-5, "bfloat16"),
     llm=Part("freeze", 3e-5, "bfloat16"),
     lora=Lora(8, 16, 0.1),
-    alignment=Alignment(0.5, "sigmoid", "my/encoder", "query: ", "cls", 1.0, 2, 1e-4, 0.5),
+    alignment=Alignment(0.5, "sigmoid", "my/encoder", "query: ", "cls", 1.0, 2, 1e-4, 0.5, 0.1),
     reward=Reward("grpo", 4, 0.9, 0.1, 0.5, 0.25, 0.75, 0.3, 0.4, 0.01, 2),
     augmentation=Augmentation(0.5, 0.1, 0.2),
+    safe_share=0.5,
+    safe_text="all in order",
     word_dropout=0.1,
     image_size=256,
     image_bound=512,
@@ -98,6 +100,8 @@ def test_the_shipped_recipes_load(path):
         ({"tower": {"learning_rate": 5}}, "tower.learning_rate"),
         ({"projector": {"tune": "lora"}}, "projector.tune"),
         ({"alignment": {"weight": 0.0, "first_share": 0.5}}, "alignment.first_share"),
+        ({"alignment": {"later_weight": 0.5}}, "alignment.later_weight"),
+        ({"safe_share": 2}, "safe_share"),
     ],
 )
 def test_a_wrong_key_is_named(values, key, tmp_path):

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from PIL import Image
 
 import tiny
 from hazardscribe.errors import InputError, TrainingDivergedError
 from hazardscribe.model.checkpoint import load_checkpoint
 from hazardscribe.model.prompting import IGNORED, Prompter
 from hazardscribe.objectives.alignment import INITIAL_SCALE
+from hazardscribe.pairs.ledger.importing import import_ledger
 from hazardscribe.pairs.read import read_pairs
 from hazardscribe.training import trainer as training_loop
 from hazardscribe.training.recipe import Alignment, Part, Recipe
@@ -107,8 +109,8 @@ def test_a_loss_that_is_no_number_stops_the_run_and_harms_nothing(
 ):
     former = training_loop.TrainingModule.forward
 
-    def forward(self, batch, caption=True):
-        losses = former(self, batch, caption)
+    def forward(self, batch, **which):
+        losses = former(self, batch, **which)
         if (last_checkpoint(tmp_path / "run" / "checkpoints") or tmp_path).name == "checkpoint-2":
             losses["caption"] = losses["caption"] * value
         return losses
@@ -138,8 +140,8 @@ def test_a_gradient_that_is_no_number_stops_the_run(
 ):
     former = training_loop.TrainingModule.forward
 
-    def forward(self, batch, caption=True):
-        losses = former(self, batch, caption)
+    def forward(self, batch, **which):
+        losses = former(self, batch, **which)
         losses["caption"].register_hook(lambda gradient: gradient * float("nan"))
         return losses
 
@@ -195,20 +197,45 @@ def test_the_best_weights_are_kept_not_the_last(monkeypatch, pairs, recipe, tmp_
     assert not torch.equal(kept[name], fourth[f"vlm.{name}"])
 
 
-def test_the_alignment_may_go_first(monkeypatch, pairs, recipe, tmp_path):
+@pytest.mark.parametrize(("later", "joint"), [(None, True), (0.1, True), (0.0, False)])
+def test_the_alignment_may_go_first(later, joint, monkeypatch, pairs, recipe, tmp_path):
     seen = []
     former = training_loop.TrainingModule.forward
 
-    def forward(self, batch, caption=True):
+    def forward(self, batch, caption=True, alignment=True):
         if self.training:
-            seen.append(caption)
-        return former(self, batch, caption)
+            seen.append((caption, alignment))
+        return former(self, batch, caption, alignment)
 
     monkeypatch.setattr(training_loop.TrainingModule, "forward", forward)
-    options = Alignment(first_share=1 / 3)
+    options = Alignment(first_share=1 / 3, later_weight=later)
     run = train(pairs, replace(recipe, steps=3, alignment=options), tmp_path / "run")
     assert run.status == "finished"
-    assert seen == [False, True, True]
+    assert seen == [(False, True), (True, joint), (True, joint)]
+
+
+def test_the_later_weight_weighs_the_alignment_beside_the_caption(
+    monkeypatch, pairs, recipe, tmp_path
+):
+    def head_gradient(name: str, options: Alignment) -> torch.Tensor:
+        seen = []
+
+        def look(self, model, grad_norm=None):
+            seen.append(self.model.head.project.weight.grad.clone())
+            return torch.tensor(1.0)
+
+        # The weights stay as they are, so that the second steps of all runs are the same.
+        frozen = {part: Part(learning_rate=1e-30) for part in ("tower", "projector", "llm")}
+        changed = replace(recipe, alignment=options, steps=2, max_grad_norm=0.0, **frozen)
+        with monkeypatch.context() as patch:
+            patch.setattr(training_loop.DescriptionTrainer, "_get_grad_norm", look)
+            train(pairs, changed, tmp_path / name)
+        return seen[1]
+
+    still = {"learning_rate": 1e-30, "first_share": 0.5}
+    whole = head_gradient("whole", Alignment(weight=1.0, **still))
+    less = head_gradient("less", Alignment(weight=1.0, later_weight=0.25, **still))
+    torch.testing.assert_close(less, whole / 4, rtol=1e-4, atol=1e-7)
 
 
 @pytest.mark.parametrize("form", ["in_batch", "sigmoid", "token"])
@@ -242,6 +269,29 @@ def test_what_cannot_be_trained_is_refused(pairs, recipe, tmp_path):
     # A refused run leaves no folder behind that would refuse the next.
     for name in "abcde":
         assert not (tmp_path / name / "run.json").exists()
+
+
+def test_repaired_places_join_train_and_dev_where_asked_for(start, recipe, tmp_path):
+    folder = tmp_path / "ledger"
+    folder.mkdir()
+    lines = ["隐患描述,隐患照片,整改后照片"]
+    for i in range(16):
+        for name in (f"{i}.png", f"{i}-after.png"):
+            seed = 2 * i + ("after" in name)
+            noise = np.random.default_rng(seed).integers(0, 256, (6, 8, 3))
+            picture = Image.fromarray(noise.astype(np.uint8))
+            picture.resize((64, 48), Image.Resampling.BICUBIC).save(folder / name)
+        lines.append(f"{TEXTS[i % 5]},{i}.png,{i}-after.png")
+    (folder / "ledger.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    import_ledger(folder / "ledger.csv", out=tmp_path / "pairs")
+    pairs = read_pairs(tmp_path / "pairs")
+    recipe = replace(recipe, start=str(start), steps=1)
+    plain = train(pairs, recipe, tmp_path / "plain")
+    joined = train(pairs, replace(recipe, safe_share=1.0), tmp_path / "joined")
+    counts = [json.loads((run.folder / "run.json").read_text())["data"] for run in (plain, joined)]
+    for split in ("train", "dev"):
+        assert counts[1][split] == 2 * counts[0][split]
+    assert counts[1]["distinct_texts"] == counts[0]["distinct_texts"] + 1
 
 
 def test_a_cropping_start_checkpoint_is_warned_of(start, pairs, recipe, tmp_path):

@@ -67,12 +67,15 @@ class TrainingModule(nn.Module):
                 module.training = False
         return self
 
-    def forward(self, batch: dict[str, Any], caption: bool = True) -> dict[str, torch.Tensor]:
+    def forward(
+        self, batch: dict[str, Any], caption: bool = True, alignment: bool = True
+    ) -> dict[str, torch.Tensor]:
         """Both losses as sums, in nats.
 
         Args:
             batch: the processor's inputs, `labels` `(B, L)` shifted, `bank_indices` `(B,)`.
             caption: whether to run the language model at all.
+            alignment: whether to run the alignment head, where there is one.
 
         Returns:
             `caption` summed over supervised tokens and `alignment` summed over photos.
@@ -84,7 +87,7 @@ class TrainingModule(nn.Module):
         losses = {}
         if caption:
             losses["caption"] = self._caption(inputs, labels, sequence)
-        if self.head is not None:
+        if alignment and self.head is not None:
             losses["alignment"] = self._alignment(sequence, bank_indices)
         return losses
 

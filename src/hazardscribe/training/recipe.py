@@ -63,6 +63,8 @@ class Alignment:
             caption likelihood joins in; 1 trains no language model at all. Such a step leaves the
             language model out, so it costs a fraction of a whole one; a tower that already tells
             hazards apart then meets the language model.
+        later_weight: the weight once the caption likelihood has joined in; default: `weight`. 0
+            makes the alignment a first stage alone.
     """
 
     weight: float = 0.3
@@ -74,6 +76,12 @@ class Alignment:
     queries: int = 4
     learning_rate: float = 1e-3
     first_share: float = 0.0
+    later_weight: float | None = None
+
+    @property
+    def joint_weight(self) -> float:
+        """The weight beside the caption likelihood."""
+        return self.weight if self.later_weight is None else self.later_weight
 
 
 @dataclass(frozen=True)
@@ -152,6 +160,9 @@ class Recipe:
         alignment: the second objective.
         reward: the stage `reward`.
         augmentation: changes to the training photos.
+        safe_share: share of the photos after rectification (`safe.parquet`) that join train and dev
+            as examples without a hazard.
+        safe_text: their description; default: "no obvious hazard found" in the language.
         word_dropout: share of the description's tokens that are hidden from the language model
             while it predicts the next ones (they stay to be predicted), so that it looks at the
             photo more than at its own words before. Helps where a description names several
@@ -199,6 +210,8 @@ class Recipe:
     alignment: Alignment = field(default_factory=Alignment)
     reward: Reward = field(default_factory=Reward)
     augmentation: Augmentation = field(default_factory=Augmentation)
+    safe_share: float = 0.0
+    safe_text: str | None = None
     word_dropout: float = 0.0
     image_size: int | None = None
     image_bound: int | None = None
@@ -245,6 +258,13 @@ class Recipe:
             self.alignment.first_share,
             "a share of the steps, 0 to 1, and 0 where alignment.weight is 0",
         )
+        later = self.alignment.later_weight
+        _check(
+            later is None or (later >= 0 and self.alignment.first_share > 0),
+            "alignment.later_weight",
+            later,
+            "0 or more, and left out where alignment.first_share is 0",
+        )
         _check(
             0 <= self.augmentation.mirror <= 1,
             "augmentation.mirror",
@@ -258,6 +278,7 @@ class Recipe:
             "a share of the side, 0 to 0.5",
         )
         self._check_reward()
+        _check(0 <= self.safe_share <= 1, "safe_share", self.safe_share, "a share, 0 to 1")
         _check(0 <= self.word_dropout < 1, "word_dropout", self.word_dropout, "0 to below 1")
         for name in ("tower", "projector", "llm"):
             rate = getattr(self, name).learning_rate

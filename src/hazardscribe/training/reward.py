@@ -14,10 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from hazardscribe import __version__
 from hazardscribe.errors import InputError
 from hazardscribe.evaluation.rows import cases_from_rows
-from hazardscribe.model.checkpoint import CARD_FILE, HEAD_FILE, Card, Checkpoint, load_checkpoint
+from hazardscribe.model.checkpoint import (
+    CARD_FILE,
+    HEAD_FILE,
+    Card,
+    Checkpoint,
+    load_card,
+    load_checkpoint,
+)
 from hazardscribe.training.callbacks import (
     EvaluateMissed,
     EvaluateStart,
@@ -31,7 +37,7 @@ from hazardscribe.training.reward_loop import Reference, make_trainer
 from hazardscribe.training.rewards import reward_parts
 from hazardscribe.training.run import plot_rewards
 from hazardscribe.training.sampling import Sampling
-from hazardscribe.training.session import Session, absolute
+from hazardscribe.training.session import Session
 from hazardscribe.training.tuning import find_unreached, freeze_unreached, lay_out_convolutions
 
 if TYPE_CHECKING:
@@ -55,17 +61,20 @@ class RewardSession(Session):
         self._freeze_unreached(targets[0], device)
         self._set_activation_checkpointing()
 
-    def _make_card(self, start: Checkpoint, train_rows: Any) -> Card:
-        """The start's own card: prompt, language and target must stay what it was trained with."""
-        if not (start.folder / CARD_FILE).is_file():
-            return super()._make_card(start, train_rows)
-        from hazardscribe.describing.describer import image_bound
+    def _make_card(self, start: Checkpoint, pairs: Pairs) -> Card:
+        """The first stage's card: photos are decoded as then, and its start is our start's start.
 
+        The latter is what the nearest-photo baseline rests on: a tower that nobody trained.
+        """
+        card, former = super()._make_card(start, pairs), start.card
         return replace(
-            start.card,
-            image_bound=start.card.image_bound or image_bound(start.card, start.processor),
-            start=start.card.start or absolute(self.recipe.start),
-            version=__version__,
+            former,
+            language=card.language,
+            prompt=card.prompt,
+            target=card.target,
+            image_bound=former.image_bound or card.image_bound,
+            start=former.start or card.start,
+            version=card.version,
         )
 
     def _check_photos(self) -> None:
@@ -141,6 +150,18 @@ class RewardSession(Session):
         """Reward, distance from the start, and the dev scores."""
         names = [part.name for part in self.parts]
         plot_rewards(history, path, names, self.recipe.best_by)
+
+
+def with_words_of_start(recipe: Recipe) -> Recipe:
+    """The recipe with prompt, language and target of the start, which were trained into it.
+
+    A checkpoint from elsewhere states none; the recipe's hold then.
+    """
+    if not (Path(recipe.start) / CARD_FILE).is_file():
+        return recipe
+    card = load_card(Path(recipe.start))
+    language: Any = card.language
+    return replace(recipe, language=language, prompt=card.prompt, target=card.target)
 
 
 def _slowed(recipe: Recipe) -> Recipe:

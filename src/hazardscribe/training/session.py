@@ -62,7 +62,7 @@ class Session(ABC):
         start = self._load_start()
         self.vlm, self.processor = start.vlm, start.processor
         rows = {split: pairs[split] for split in ("train", "dev")}
-        self.card = self._make_card(start, rows["train"])
+        self.card = self._make_card(start, pairs)
         texts = {split: target_texts(rows[split], self.card.target) for split in rows}
         self.cache = self._cache([photo for split in rows for photo in rows[split]["photo"]])
         self._keep_decodable(rows, texts)
@@ -98,12 +98,10 @@ class Session(ABC):
             )
         return start
 
-    def _make_card(self, start: Checkpoint, train_rows: Any) -> Card:
-        """What describing will need to know; here from recipe and texts."""
+    def _make_card(self, start: Checkpoint, pairs: Pairs) -> Card:
+        """What describing will need to know."""
         recipe = self.recipe
-        language: str = recipe.language
-        if language == "auto":
-            language = detect_language(target_texts(train_rows, recipe.target))
+        language = language_of(recipe, pairs)
         return Card(
             language=language,
             prompt=recipe.prompt or DEFAULT_PROMPT[language],
@@ -221,6 +219,13 @@ class Session(ABC):
         if message not in self.warnings:
             self.warnings.append(message)
             logger.warning(message)
+
+
+def language_of(recipe: Recipe, pairs: Pairs) -> str:
+    """The descriptions' language, as the recipe states it or as the training texts show it."""
+    if recipe.language != "auto":
+        return recipe.language
+    return detect_language(target_texts(pairs["train"], recipe.target))
 
 
 def absolute(start: str) -> str:

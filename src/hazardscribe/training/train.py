@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from transformers import set_seed
 
 from hazardscribe.errors import InputError, TrainingDivergedError
+from hazardscribe.pairs.safe import SAFE_TEXT, with_safe
 from hazardscribe.pairs.write import write_rejected
 from hazardscribe.training.callbacks import StopOnSignal
 from hazardscribe.training.checks import check_run
@@ -16,8 +17,9 @@ from hazardscribe.training.likelihood import LikelihoodSession
 from hazardscribe.training.recipe import Recipe
 
 # R
-from hazardscribe.training.reward import RewardSession
+from hazardscribe.training.reward import RewardSession, with_words_of_start
 from hazardscribe.training.run import Run, prepare_folder, processes, versions, write_run
+from hazardscribe.training.session import language_of
 
 if TYPE_CHECKING:
     from hazardscribe.pairs.read import Pairs
@@ -51,6 +53,11 @@ def train(
     for split in ("train", "dev"):
         if not len(pairs[split]):
             raise InputError(f"the pairs hold no {split} rows; training needs train and dev")
+    if recipe.stage == "reward":
+        recipe = with_words_of_start(recipe)
+    if recipe.safe_share > 0:
+        text = recipe.safe_text or SAFE_TEXT[language_of(recipe, pairs)]
+        pairs = with_safe(pairs, recipe.safe_share, text, target=recipe.target)
     digest = pairs.digest()
     checkpoint = prepare_folder(out, recipe, digest, resume)
     set_seed(recipe.seed)

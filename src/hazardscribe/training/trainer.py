@@ -75,10 +75,12 @@ class DescriptionTrainer(Loop, Trainer):
     ) -> Any:
         """Caption loss a token plus weighted alignment loss a photo, over the whole step."""
         options = self._recipe.alignment
-        sums = model(inputs["batch"], caption=self.state.global_step >= self.first_steps)
+        joint = self.state.global_step >= self.first_steps
+        weight = options.joint_weight if joint else options.weight
+        sums = model(inputs["batch"], caption=joint, alignment=weight > 0)
         tokens, photos = num_items_in_batch.float()
         counts = {"caption": tokens, "alignment": photos}
-        weights = {"caption": 1.0, "alignment": options.weight}
+        weights = {"caption": 1.0, "alignment": weight}
         losses = {name: value / counts[name] for name, value in sums.items()}
         total = torch.stack([weights[name] * value for name, value in losses.items()]).sum()
         if not torch.isfinite(total):
