@@ -3,9 +3,9 @@
     python benchmarks/reward.py --data DIR --start RUN/model [--start RUN2/model] [--seeds 0 1 2]
 
 Runs `recipes/reward.yaml` once a seed, from the starts in turn, describes the validation split with
-start and outcome, and compares the two photo by photo (hazardscribe/evaluation/paired.py). Weights
-and stops are chosen on dev. Keys of the recipe can be changed by `--set steps=100 --set
-reward.beta=0.1`. Writes benchmarks/results/reward-<name>.json.
+start and outcome, and compares the two over photos and seeds (evaluation/paired.py). Weights and
+stops are chosen on dev. `--set steps=100 --set reward.beta=0.1` changes keys of the recipe. Writes
+benchmarks/results/reward-<name>.json.
 """
 
 from __future__ import annotations
@@ -18,7 +18,11 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-SHOWN = ("cider_d", "bleu_4", "rouge_l", "element_f1", "hazard_f1", "balanced_accuracy")
+SHOWN = (
+    *("cider_d", "bleu_4", "rouge_l", "element_f1"),
+    *("hazard_f1", "balanced_accuracy", "false_alarm_rate", "distinct_share"),
+)
+RESAMPLES = 10_000
 
 
 def main() -> None:
@@ -39,8 +43,10 @@ def main() -> None:
     import torch
 
     from hazardscribe import read_pairs
-    from hazardscribe.evaluation.paired import paired_differences
+    from hazardscribe.evaluation.paired import mean_scores, paired_differences
+    from hazardscribe.evaluation.photo_scores import Truth
     from hazardscribe.evaluation.rows import cases_from_rows
+    from hazardscribe.evaluation.rules import Rules
     from hazardscribe.model.checkpoint import load_card
     from hazardscribe.pairs.targets import target_texts
 
@@ -57,25 +63,28 @@ def main() -> None:
         after.append(described(run, photos))
         runs.append(record | {"seed": seed})
     cases = cases_from_rows(rows, target_texts(rows, card.target), dict.fromkeys(photos, ""))
-    found = paired_differences(cases, before, after, language=card.language)
+    truth = Truth.of(cases, Rules.load(card.language), card.language)
+    scores = {
+        "start": mean_scores(truth, before, resamples=RESAMPLES),
+        "reward": mean_scores(truth, after, resamples=RESAMPLES),
+        "difference": paired_differences(truth, after, before, resamples=RESAMPLES),
+    }
     result = {
         "split": args.split,
         "photos": len(photos),
         "threads": torch.get_num_threads(),
         "recipe": {key: value for key, value in recipe.items() if key not in ("start", "seed")},
         "runs": runs,
-        "differences": {name: asdict(found[name]) for name in SHOWN if name in found},
-        "distinct_share": asdict(found["distinct_share"]),
+        "scores": {
+            name: {of: asdict(found[name]) for of, found in scores.items() if name in found}
+            for name in SHOWN
+        },
     }
     out = ROOT / "benchmarks" / "results" / f"reward-{args.name}.json"
     out.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     for name in SHOWN:
-        if name in found:
-            d = found[name]
-            print(
-                f"{name:18}{d.first:8.3f}{d.second:8.3f}  "
-                f"{d.value:+.3f} [{d.low:+.3f}, {d.high:+.3f}]  p {d.not_better:.3f}"
-            )
+        cells = [str(found[name]) for found in scores.values() if name in found]
+        print(f"{name:18}" + "".join(f"{cell:>26}" for cell in cells))
 
 
 def settings(path: Path, changes: list[str], start: Path, seed: int) -> dict[str, Any]:
@@ -115,11 +124,11 @@ def trained(
     return folder / "model", told | {"reason": kept.get("reason"), "history": history}
 
 
-def described(model: Path, photos: list[str]) -> dict[str, str]:
-    """Predicted text by photo."""
+def described(model: Path, photos: list[str]) -> list[str]:
+    """What the model writes of each photo."""
     from hazardscribe import Describer
 
-    return {photo: made.text for photo, made in zip(photos, Describer(model)(photos), strict=True)}
+    return [made.text for made in Describer(model)(photos)]
 
 
 if __name__ == "__main__":
