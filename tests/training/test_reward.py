@@ -338,7 +338,7 @@ def test_the_run_folder_is_that_of_the_first_stage(
     assert scored == [0, 1, 2]  # the start too
     logged = [entry for entry in record["history"] if "reward" in entry]
     for entry in logged:
-        parts = {"cider_d": 1.0, "text_similarity": 0.5, "element_f1": 0.5}
+        parts = {"cider_d": 2.0, "text_similarity": 0.5, "element_f1": 0.5}
         parts |= {"length": -0.2, "repetition": -0.5}
         total = sum(weight * entry[f"rewards/{name}/mean"] for name, weight in parts.items())
         assert entry["reward"] == pytest.approx(total, abs=1e-5)

@@ -115,7 +115,8 @@ class Reward:
         trainer: TRL's `rloo` (leave-one-out baseline) or `grpo` (advantages in units of the group's
             spread).
         samples: descriptions drawn a photo; equal ones teach nothing, so four or more.
-        temperature: of the draw; 1 draws from the model itself.
+        temperature: of the draw; 1 draws from the model itself, a little less draws nearer to the
+            greedy text that describing writes.
         beta: price of leaving the start model, a nat (KL divergence; the guard of fluency).
         cider_d: weight of CIDEr-D / 10 against the written descriptions, its document frequencies
             those of the training texts.
@@ -131,14 +132,14 @@ class Reward:
 
     trainer: Literal["rloo", "grpo"] = "rloo"
     samples: int = 8
-    temperature: float = 1.0
+    temperature: float = 0.8
     beta: float = 0.02
-    cider_d: float = 1.0
+    cider_d: float = 2.0
     text_similarity: float = 0.0
     element_f1: float = 0.5
     length: float = 0.2
     repetition: float = 0.5
-    rate: float = 0.05
+    rate: float = 0.02
     part_after: int = 3
 
 
