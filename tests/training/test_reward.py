@@ -484,6 +484,15 @@ def test_the_run_stops_when_reward_and_dev_part(scores, rewards, parted):
     assert bool(told) is parted
 
 
+def test_it_is_said_where_draws_are_hardly_language(pairs, recipe, start, tmp_path):
+    # An untrained model: any of 260 letters, 5.6 nats.
+    run = train(pairs, replace(recipe, start=str(start)), tmp_path / "run")
+    assert any("are wild (entropy 5." in warning for warning in run.warnings)
+    cold = replace(recipe.reward, temperature=0.01)
+    run = train(pairs, replace(recipe, reward=cold), tmp_path / "cold")
+    assert not any("wild" in warning for warning in run.warnings)
+
+
 def test_the_reason_for_an_early_end_is_in_the_record(monkeypatch, pairs, recipe, tmp_path):
     scores = iter([0.5, 0.4, 0.3, 0.2])
     monkeypatch.setattr(stage.RewardSession, "dev_scores", lambda self: {"cider_d": next(scores)})

@@ -115,6 +115,35 @@ class EvaluateStart(TrainerCallback):
             self._evaluate()
 
 
+class WarnOfWildDraws(TrainerCallback):
+    """A reward can choose only among what is drawn: say so where that is hardly language.
+
+    Args:
+        tell: takes the warning.
+    """
+
+    # A description of 20 tokens at this entropy is one of e^40: no two draws are alike, and none is
+    # what describing, which is greedy, writes.
+    _WILD = 2.0
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+        self._seen = False
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kw: Any) -> None:
+        """Look at the first steps' entropy."""
+        entropy = (logs or {}).get("entropy")
+        if entropy is None or self._seen:
+            return
+        self._seen = True
+        if entropy > self._WILD:
+            self._tell(
+                f"the drawn descriptions are wild (entropy {entropy:.1f} nats a token): the reward "
+                "can hardly tell them apart. Train the first stage longer, or lower "
+                "reward.temperature"
+            )
+
+
 class StopWhenParted(TrainerCallback):
     """Stop when the reward rises and dev has long seen nothing better: the two have parted.
 

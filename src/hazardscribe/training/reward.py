@@ -30,6 +30,7 @@ from hazardscribe.training.callbacks import (
     EvaluateWhenDue,
     StopOnSignal,
     StopWhenParted,
+    WarnOfWildDraws,
 )
 from hazardscribe.training.module import TrainingModule
 from hazardscribe.training.recipe import Recipe
@@ -122,6 +123,7 @@ class RewardSession(Session):
         trainer.keep_by(self.dev_scores, self.keep_best, recipe.keep)
         trainer.add_callback(EvaluateStart(trainer.evaluate_and_keep))
         trainer.add_callback(EvaluateMissed(0, trainer.evaluate_and_keep))
+        trainer.add_callback(WarnOfWildDraws(self._warn))
         if recipe.reward.part_after:
             parted = StopWhenParted(recipe.best_by, recipe.reward.part_after, self._tell)
             trainer.add_callback(parted)
