@@ -7,6 +7,7 @@ Beside transformers' own files lie two small ones of ours, which others may igno
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -64,14 +65,15 @@ def save_checkpoint(
     processor: Any,
     *,
     card: Card | None = None,
-    head: nn.Module | None = None,
+    head: nn.Module | Path | None = None,
     state_dict: dict[str, torch.Tensor] | None = None,
 ) -> None:
     """Write a model folder, whole or not at all.
 
     Args:
         state_dict: tensors to save in place of the model's own (merged adapters).
-        head: alignment head, written beside the model for re-ranking and retrieval.
+        head: alignment head, written beside the model for re-ranking and retrieval; a former
+            model's file is copied.
 
     Raises:
         InputError: if the folder cannot be written.
@@ -81,7 +83,9 @@ def save_checkpoint(
         processor.save_pretrained(partial)
         if card is not None:
             write_json(partial / CARD_FILE, asdict(card))
-        if head is not None:
+        if isinstance(head, Path):
+            shutil.copyfile(head, partial / HEAD_FILE)
+        elif head is not None:
             tensors = {name: value.contiguous() for name, value in head.state_dict().items()}
             save_file(tensors, partial / HEAD_FILE, metadata={"form": getattr(head, "form", "")})
 
