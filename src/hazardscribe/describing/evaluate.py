@@ -136,16 +136,7 @@ class _TowerFeatures:
             inputs = self._describer.prompter.inputs(pixels)
             inputs = {name: value.to(self._vlm.device) for name, value in inputs.items()}
             sequence = first_sequence(self._vlm, inputs, image_token_id(self._vlm.config))
-            states = sequence.encoder_output.last_hidden_state
-            # (B, C, H, W) from a convolutional tower, (B, N, D) from others; towers that cut a
-            # photo into tiles give a row a tile, of which the first sequence is already made.
-            if states.ndim == 4:
-                parts.append(states.mean((2, 3)))
-            elif states.ndim == 3 and len(states) == len(pixels):
-                parts.append(states.mean(1))
-            else:
-                counts = sequence.mask.sum(1, keepdim=True)
-                parts.append(sequence.values.sum(1) / counts)
+            parts.append(sequence.tower_vectors())
         return torch.cat(parts).float().cpu().numpy()
 
 

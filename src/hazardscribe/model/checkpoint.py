@@ -1,7 +1,8 @@
 """Save and load a model folder: a plain Hugging Face checkpoint plus what describing needs to know.
 
-Beside transformers' own files lie two small ones of ours, which others may ignore:
-`hazardscribe.json` (prompt, language, decode bound) and `alignment_head.safetensors`.
+Beside transformers' own files lie ours, which others may ignore: `hazardscribe.json` (prompt,
+language, decode bound), `alignment_head.safetensors`, the text bank (`bank_file`) and what
+`describing/calibrate.py` fits on dev.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from torch import nn
 
 from hazardscribe.errors import InputError
 from hazardscribe.files import new_folder, recover_folder, write_json
+from hazardscribe.model.bank_file import save_bank
 from hazardscribe.model.folders import LOADING, UNLOADABLE, WEIGHTS, reason, refuse_unusable
+from hazardscribe.model.text_bank import TextBank
 
 CARD_FILE = "hazardscribe.json"
 HEAD_FILE = "alignment_head.safetensors"
@@ -65,12 +68,14 @@ def save_checkpoint(
     *,
     card: Card | None = None,
     head: nn.Module | None = None,
+    bank: TextBank | None = None,
     state_dict: dict[str, torch.Tensor] | None = None,
 ) -> None:
     """Write a model folder, whole or not at all.
 
     Args:
         state_dict: tensors to save in place of the model's own (merged adapters).
+        bank: the training texts and their vectors, beside the head; see `bank_file`.
         head: alignment head, written beside the model for re-ranking and retrieval.
 
     Raises:
@@ -84,6 +89,8 @@ def save_checkpoint(
         if head is not None:
             tensors = {name: value.contiguous() for name, value in head.state_dict().items()}
             save_file(tensors, partial / HEAD_FILE, metadata={"form": getattr(head, "form", "")})
+        if bank is not None:
+            save_bank(partial, bank)
 
 
 def load_checkpoint(

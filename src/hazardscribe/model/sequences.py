@@ -34,6 +34,20 @@ class FirstSequence:
     mask: torch.Tensor
     encoder_output: Any
 
+    def tower_vectors(self) -> torch.Tensor:
+        """`(B, F)`: the tower's last output, averaged over a photo's patches.
+
+        Where the tower cuts photos into tiles, the first sequence itself is averaged, `F = D_llm`.
+        """
+        states: torch.Tensor = self.encoder_output.last_hidden_state
+        # (B, C, H, W) from a convolutional tower, (B, N, D) from others; towers that cut a photo
+        # into tiles give a row a tile, of which the first sequence is already made.
+        if states.ndim == 4:
+            return states.mean((2, 3))
+        if states.ndim == 3 and len(states) == len(self.values):
+            return states.mean(1)
+        return self.values.sum(1) / self.mask.sum(1, keepdim=True)
+
 
 class TextEncoder(Protocol):
     """A frozen, trained text encoder."""

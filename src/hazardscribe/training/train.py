@@ -13,6 +13,7 @@ from transformers import EarlyStoppingCallback, ProgressCallback, set_seed
 from transformers.trainer_callback import PrinterCallback
 
 from hazardscribe import __version__
+from hazardscribe.describing.calibrate import calibrate
 from hazardscribe.describing.describer import image_bound
 from hazardscribe.describing.generate import Decoding, generate
 from hazardscribe.errors import InputError, TrainingDivergedError
@@ -28,11 +29,11 @@ from hazardscribe.model.checkpoint import (
 )
 from hazardscribe.model.prompting import Prompter, crops
 from hazardscribe.model.resize import set_image_size
-from hazardscribe.model.text_encoder import default_pooling, load_text_encoder
 from hazardscribe.objectives.alignment import AlignmentHead
 from hazardscribe.pairs.pixel_cache import PixelCache
 from hazardscribe.pairs.targets import detect_language, target_texts
 from hazardscribe.pairs.write import write_rejected
+from hazardscribe.training.bank import text_bank
 from hazardscribe.training.batches import Collator, PairDataset
 from hazardscribe.training.callbacks import (
     EvaluateMissed,
@@ -51,7 +52,6 @@ from hazardscribe.training.run import (
     versions,
     write_run,
 )
-from hazardscribe.training.text_bank import TextBank
 from hazardscribe.training.trainer import DescriptionTrainer, first_steps, training_arguments
 from hazardscribe.training.tuning import (
     apply_tuning,
@@ -122,6 +122,8 @@ def train(
     elif trainer.state.global_step < trainer.state.max_steps:
         status = "stopped_early"
     history = trainer.state.log_history
+    if status != "interrupted" and processes()[0] == 0:
+        record["calibration"] = session.calibrate()
     record |= {
         "status": status,
         "metrics": session.best(history),
@@ -207,27 +209,11 @@ class _Session:
         texts = [row["target"] for row in self.rows["train"]]
         head = bank = None
         if options.weight > 0:
-            encoder = load_text_encoder(options.text_encoder, texts, options.prefix, device)
-            bank = TextBank(
-                self._bank_texts(texts),
-                encoder,
-                pooling=options.pooling or default_pooling(options.text_encoder),
-                with_tokens=options.form == "token",
-                cache=cache_folder("text-vectors.sqlite"),
-            )
+            bank = text_bank(recipe, texts, device)
             width = self.vlm.get_input_embeddings().weight.shape[1]
-            head = AlignmentHead(width, encoder.dim, options.form, options.queries)
+            head = AlignmentHead(width, len(bank.mean), options.form, options.queries)
         self.bank = bank
         return TrainingModule(self.vlm, head, bank, recipe).to(device)
-
-    def _bank_texts(self, texts: list[str]) -> list[str]:
-        """The training texts, and with mirroring those that it makes of them."""
-        if not self.recipe.augmentation.mirror:
-            return texts
-        from hazardscribe.training.augment import mirrored_text
-
-        mirrored = [swapped for text in texts if (swapped := mirrored_text(text)) is not None]
-        return texts + mirrored
 
     def _set_activation_checkpointing(self) -> None:
         if self.recipe.activation_checkpointing:
@@ -331,8 +317,23 @@ class _Session:
             self.processor,
             card=self.card,
             head=self.module.head,
+            bank=self.bank,
             state_dict=merged_state(self.vlm),
         )
+
+    def calibrate(self) -> dict[str, Any]:
+        """Fit on dev what describing takes from it, into the model folder; its main figures."""
+        calibration = calibrate(
+            self.out / "model",
+            self.rows["train"],
+            self.rows["dev"],
+            best_by=self.recipe.best_by,
+            batch_size=self.recipe.batch_size,
+            precision=self.recipe.llm.compute,
+            pixels=self.cache.pixels,
+            seed=self.recipe.seed,
+        )
+        return calibration.summary()
 
     def best(self, history: list[dict[str, Any]]) -> dict[str, float]:
         """Scores on `dev` of the weights kept, with the step they were reached at."""
