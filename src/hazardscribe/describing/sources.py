@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hazardscribe.describing.describer import Description
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".mpo"}
-_COLUMNS = ("photo", "description", "confidence", "alternatives", "error")
+_COLUMNS = ("photo", "description", "confidence", "doubt", "draft", "alternatives", "error")
 # A spreadsheet would run a cell that starts with one of these as a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -60,6 +60,9 @@ def record(photo: str, description: Description) -> dict[str, Any]:
         "photo": photo,
         "description": description.text,
         "confidence": round(description.confidence, 4) if error is None else None,
+        # Only where it is not the description itself.
+        "doubt": description.doubt,
+        "draft": description.draft if description.doubt else None,
         "alternatives": description.alternatives,
         # The photo stands beside it: once is enough.
         "error": None
@@ -225,6 +228,8 @@ def _problem(row: Any) -> str | None:
         "photo": str,
         "description": str | None,
         "confidence": int | float | None,
+        "doubt": str | None,
+        "draft": str | None,
         "alternatives": list | None,
         "error": str | None,
     }

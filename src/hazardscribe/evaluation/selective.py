@@ -18,28 +18,77 @@ Intervals are percentile bootstraps over photos, as everywhere in this package.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from hazardscribe.evaluation.acceptable import acceptable
 from hazardscribe.evaluation.bootstrap import interval
-from hazardscribe.evaluation.result import Score
+from hazardscribe.evaluation.cases import Case
+from hazardscribe.evaluation.result import Bin, Score, Trust
+from hazardscribe.evaluation.rules import Rules
 
 BINS = 8
 _PER_BIN = 15  # fewer photos than this make a bin that tells nothing
 
 
 @dataclass(frozen=True, slots=True)
-class Bin:
-    """Photos of like confidence: how many, their mean confidence, the share acceptable with its
-    95 % interval (Wilson 1927)."""
+class Answer:
+    """What is answered in place of a draft, and why."""
 
-    photos: int
-    confidence: float
-    acceptable: float
-    low: float
-    high: float
+    text: str
+    reason: str
+
+
+def trust_in(
+    cases: Sequence[Case],
+    rules: Rules,
+    confidences: np.ndarray,
+    answers: Sequence[Answer | None] | None,
+    resamples: int,
+    seed: int,
+) -> Trust:
+    """All figures of this module for N photos; the scores of the answers are left empty.
+
+    Args:
+        cases: with the drafts as predictions. confidences: `(N,)` in the drafts.
+        answers: what is answered in a draft's place, or None for the draft; None: no doubt at all.
+    """
+    right = acceptable(cases, rules)
+    held = [None] * len(cases) if answers is None else list(answers)
+    said = [
+        case if instead is None else replace(case, prediction=instead.text)
+        for case, instead in zip(cases, held, strict=True)
+    ]
+    answered = np.array([not rules.cannot_judge(case.prediction) for case in said])
+    wrong = ~acceptable(said, rules)
+
+    def scored(score: Callable[[np.ndarray, np.ndarray], float], of: np.ndarray) -> Score:
+        return with_interval(score, of, right, resamples, seed)
+
+    def share(values: np.ndarray, of: np.ndarray) -> float:
+        return float(values[of].mean()) if of.any() else float("nan")
+
+    coverage, risk = risk_coverage(confidences, right)
+    doubted = answers is not None
+    return Trust(
+        brier_score=scored(brier_score, confidences),
+        calibration_error=scored(expected_calibration_error, confidences),
+        area_under_risk=scored(area_under_risk, confidences),
+        risk_of_all=scored(lambda _, right: float(1 - right.mean()), confidences),
+        coverage=with_interval(lambda a, _: float(a.mean()), answered, wrong, resamples, seed)
+        if doubted
+        else Score(None),
+        risk=with_interval(lambda a, w: share(w, a), answered, wrong, resamples, seed)
+        if doubted and answered.any()
+        else Score(None),
+        bins=tuple(calibration_bins(confidences, right)),
+        curve=tuple(zip(coverage.tolist(), risk.tolist(), strict=True)),
+        metrics={},
+        reasons=dict(Counter(instead.reason for instead in held if instead is not None)),
+    )
 
 
 def brier_score(confidences: np.ndarray, right: np.ndarray) -> float:

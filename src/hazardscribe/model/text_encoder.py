@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,14 @@ from typing import Any
 import torch
 
 from hazardscribe.errors import InputError
-from hazardscribe.model.folders import LOADING, UNLOADABLE, WEIGHTS, reason, refuse_unusable
+from hazardscribe.model.folders import (
+    LOADING,
+    UNLOADABLE,
+    WEIGHTS,
+    fingerprint,
+    reason,
+    refuse_unusable,
+)
 from hazardscribe.model.lsa import LsaEncoder
 from hazardscribe.model.sequences import TextEncoder, pool_sequence, second_sequence
 
@@ -45,7 +51,7 @@ class HubEncoder:
         self._model = model.to(device).eval().requires_grad_(False)
         self.path, self.prefix = path, prefix
         self.dim = int(model.config.hidden_size)
-        self.identity = f"{path}/{_fingerprint(Path(path), model.config.to_json_string())}/{prefix}"
+        self.identity = f"{path}/{fingerprint(Path(path), model.config.to_json_string())}/{prefix}"
 
     @torch.no_grad()
     def encode(self, texts: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -86,10 +92,3 @@ def default_pooling(path: str) -> str:
     stated = json.loads(config.read_text(encoding="utf-8"))
     is_cls = stated.get("pooling_mode_cls_token") or stated.get("pooling_mode") == "cls"
     return "cls" if is_cls else "mean"
-
-
-def _fingerprint(folder: Path, config: str) -> str:
-    """Tells one revision of a model from another without reading gigabytes of weights."""
-    weights = sorted(folder.glob("*.safetensors")) if folder.is_dir() else []
-    parts = [config, *(f"{w.name}:{w.stat().st_size}:{w.stat().st_mtime_ns}" for w in weights)]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
