@@ -122,8 +122,6 @@ def train(
     elif trainer.state.global_step < trainer.state.max_steps:
         status = "stopped_early"
     history = trainer.state.log_history
-    if status != "interrupted" and processes()[0] == 0:
-        record["calibration"] = session.calibrate()
     record |= {
         "status": status,
         "metrics": session.best(history),
@@ -133,6 +131,8 @@ def train(
         "history": history,
     }
     write_run(out, record)
+    if status != "interrupted" and processes()[0] == 0:
+        write_run(out, record | {"calibration": session.calibrate()})
     plot_losses(history, out / "loss.png", recipe.best_by)
     warnings = record["warnings"]
     return Run(out, out / "model", status, record["metrics"], stop.received, warnings)
@@ -323,16 +323,23 @@ class _Session:
 
     def calibrate(self) -> dict[str, Any]:
         """Fit on dev what describing takes from it, into the model folder; its main figures."""
-        calibration = calibrate(
-            self.out / "model",
-            self.rows["train"],
-            self.rows["dev"],
-            best_by=self.recipe.best_by,
-            batch_size=self.recipe.batch_size,
-            precision=self.recipe.llm.compute,
-            pixels=self.cache.pixels,
-            seed=self.recipe.seed,
-        )
+        self.module.to("cpu")  # the best weights are loaded anew: make room for them
+        torch.cuda.empty_cache()
+        try:
+            calibration = calibrate(
+                self.out / "model",
+                self.rows["train"],
+                self.rows["dev"],
+                best_by=self.recipe.best_by,
+                batch_size=self.recipe.batch_size,
+                precision=self.recipe.llm.compute,
+                pixels=self.cache.pixels,
+                seed=self.recipe.seed,
+            )
+        except torch.cuda.OutOfMemoryError:  # the optimizer's state is there still
+            remedy = "not enough GPU memory beside the training; run `hazardscribe calibrate`"
+            logger.warning("the model is trained but not calibrated: %s", remedy)
+            return {"missing": remedy}
         return calibration.summary()
 
     def best(self, history: list[dict[str, Any]]) -> dict[str, float]:
