@@ -156,7 +156,7 @@ def test_a_model_that_says_the_same_of_every_photo_is_reported(
 ):
     import shutil
 
-    from hazardscribe.describing.generate import Generated
+    from hazardscribe.describing.generate import Candidate, Generated
 
     folder = shutil.copytree(pairs_folder, tmp_path / "pairs")
     table = (folder / "pairs.csv").read_text(encoding="utf-8").splitlines()
@@ -164,7 +164,7 @@ def test_a_model_that_says_the_same_of_every_photo_is_reported(
     (folder / "pairs.csv").write_text("\n".join(lines), encoding="utf-8")
 
     def parrot(vlm, prompter, photos, decoding, *, compute):
-        return [Generated(["一名工人未佩戴安全帽"], [0.9])] * len(photos)
+        return [Generated([Candidate("一名工人未佩戴安全帽", -1.0, 10, -0.5)])] * len(photos)
 
     monkeypatch.setattr("hazardscribe.training.session.generate", parrot)
     run = train(read_pairs(folder), recipe, tmp_path / "run")

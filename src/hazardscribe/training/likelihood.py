@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from hazardscribe.files import cache_folder
-from hazardscribe.model.text_encoder import default_pooling, load_text_encoder
 from hazardscribe.objectives.alignment import AlignmentHead
+from hazardscribe.training.bank import text_bank
 from hazardscribe.training.batches import Collator, PairDataset
 from hazardscribe.training.callbacks import EvaluateMissed, EvaluateWhenDue, StopOnSignal
 from hazardscribe.training.module import TrainingModule
 from hazardscribe.training.recipe import Recipe
 from hazardscribe.training.run import plot_losses, processes
 from hazardscribe.training.session import Session
-from hazardscribe.training.text_bank import TextBank
 from hazardscribe.training.trainer import DescriptionTrainer, first_steps, training_arguments
 from hazardscribe.training.tuning import find_unreached, freeze_unreached
 
@@ -38,27 +36,11 @@ class LikelihoodSession(Session):
         texts = [row["target"] for row in self.rows["train"]]
         head = bank = None
         if options.weight > 0:
-            encoder = load_text_encoder(options.text_encoder, texts, options.prefix, device)
-            bank = TextBank(
-                self._bank_texts(texts),
-                encoder,
-                pooling=options.pooling or default_pooling(options.text_encoder),
-                with_tokens=options.form == "token",
-                cache=cache_folder("text-vectors.sqlite"),
-            )
+            bank = text_bank(recipe, texts, device)
             width = self.vlm.get_input_embeddings().weight.shape[1]
-            head = AlignmentHead(width, encoder.dim, options.form, options.queries)
+            head = AlignmentHead(width, len(bank.mean), options.form, options.queries)
         self.bank = bank
         return TrainingModule(self.vlm, head, bank, recipe).to(device)
-
-    def _bank_texts(self, texts: list[str]) -> list[str]:
-        """The training texts, and with mirroring those that it makes of them."""
-        if not self.recipe.augmentation.mirror:
-            return texts
-        from hazardscribe.training.augment import mirrored_text
-
-        mirrored = [swapped for text in texts if (swapped := mirrored_text(text)) is not None]
-        return texts + mirrored
 
     def trainer(self, stop: StopOnSignal) -> DescriptionTrainer:
         """The training loop, ready to run."""
@@ -96,8 +78,8 @@ class LikelihoodSession(Session):
         self._add_callbacks(trainer)
         return trainer
 
-    def _head(self) -> torch.nn.Module | None:
-        return self.module.head
+    def _alignment(self) -> dict[str, Any]:
+        return {"head": self.module.head, "bank": self.bank}
 
     def plot(self, history: list[dict[str, Any]], path: Path) -> None:
         """The losses, and the dev score under them."""

@@ -18,7 +18,6 @@ from hazardscribe.errors import InputError
 from hazardscribe.evaluation.rows import cases_from_rows
 from hazardscribe.model.checkpoint import (
     CARD_FILE,
-    HEAD_FILE,
     Card,
     Checkpoint,
     load_card,
@@ -134,9 +133,8 @@ class RewardSession(Session):
         self.reason = reason
         self._warn(reason)
 
-    def _head(self) -> Path | None:
-        former = Path(self.recipe.start) / HEAD_FILE
-        return former if former.is_file() else None
+    def _alignment(self) -> dict[str, Any]:
+        return {"alignment_of": Path(self.recipe.start)}
 
     def best(self, history: list[dict[str, Any]]) -> dict[str, float]:
         """As always; and it is said where the start was never bettered."""

@@ -13,6 +13,7 @@ from transformers import EarlyStoppingCallback, ProgressCallback
 from transformers.trainer_callback import PrinterCallback
 
 from hazardscribe import __version__
+from hazardscribe.describing.calibrate import calibrate
 from hazardscribe.describing.describer import image_bound
 from hazardscribe.describing.generate import Decoding, generate
 from hazardscribe.errors import InputError
@@ -191,13 +192,34 @@ class Session(ABC):
             self.vlm,
             self.processor,
             card=self.card,
-            head=self._head(),
             state_dict=merged_state(self.vlm),
+            **self._alignment(),
         )
 
-    def _head(self) -> torch.nn.Module | Path | None:
-        """The alignment head that goes with the model."""
-        return None
+    def _alignment(self) -> dict[str, Any]:
+        """What of the alignment goes with the model, as `save_checkpoint` takes it."""
+        return {}
+
+    def calibrate(self) -> dict[str, Any]:
+        """Fit on dev what describing takes from it, into the model folder; its main figures."""
+        self.vlm.to("cpu")  # the best weights are loaded anew: make room for them
+        torch.cuda.empty_cache()
+        try:
+            calibration = calibrate(
+                self.out / "model",
+                self.rows["train"],
+                self.rows["dev"],
+                best_by=self.recipe.best_by,
+                batch_size=self.recipe.batch_size,
+                precision=self.recipe.llm.compute,
+                pixels=self.cache.pixels,
+                seed=self.recipe.seed,
+            )
+        except torch.cuda.OutOfMemoryError:  # the optimizer's state is there still
+            remedy = "not enough GPU memory beside the training; run `hazardscribe calibrate`"
+            logger.warning("the model is trained but not calibrated: %s", remedy)
+            return {"missing": remedy}
+        return calibration.summary()
 
     def best(self, history: list[dict[str, Any]]) -> dict[str, float]:
         """Scores on `dev` of the weights kept, with the step they were reached at."""

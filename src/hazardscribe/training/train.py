@@ -15,8 +15,6 @@ from hazardscribe.training.callbacks import StopOnSignal
 from hazardscribe.training.checks import check_run
 from hazardscribe.training.likelihood import LikelihoodSession
 from hazardscribe.training.recipe import Recipe
-
-# R
 from hazardscribe.training.reward import RewardSession, with_words_of_start
 from hazardscribe.training.run import Run, prepare_folder, processes, versions, write_run
 from hazardscribe.training.session import language_of
@@ -95,6 +93,8 @@ def train(
     if session.reason is not None:
         record["reason"] = session.reason
     write_run(out, record)
+    if status != "interrupted" and processes()[0] == 0:
+        write_run(out, record | {"calibration": session.calibrate()})
     session.plot(history, out / "loss.png")
     warnings = record["warnings"]
     return Run(out, out / "model", status, record["metrics"], stop.received, warnings)
