@@ -67,7 +67,7 @@ def recipe(written) -> Recipe:
         batch_size=2,
         max_text_tokens=24,
         evaluate_every=1,
-        reward=Reward(samples=4, rate=1.0, text_similarity=0.5, part_after=0),
+        reward=Reward(samples=4, temperature=1.0, rate=1.0, text_similarity=0.5, part_after=0),
     )
 
 
@@ -388,7 +388,14 @@ def test_the_command_line_runs_the_stage(written, pairs_folder, tmp_path, capsys
 def test_what_is_rewarded_becomes_likelier(pairs, recipe, tmp_path):
     # Long texts cost, nothing else varies: elements of babble are none.
     options = Reward(
-        samples=8, rate=1.0, cider_d=0.0, element_f1=1e-6, length=1.0, repetition=0.0, beta=0.0
+        samples=8,
+        temperature=1.0,
+        rate=1.0,
+        cider_d=0.0,
+        element_f1=1e-6,
+        length=1.0,
+        repetition=0.0,
+        beta=0.0,
     )
     recipe = replace(recipe, steps=25, batch_size=4, evaluate_every=25, max_text_tokens=60)
     rates = {name: Part(learning_rate=3e-4) for name in ("tower", "projector", "llm")}
@@ -491,6 +498,28 @@ def test_it_is_said_where_draws_are_hardly_language(pairs, recipe, start, tmp_pa
     cold = replace(recipe.reward, temperature=0.01)
     run = train(pairs, replace(recipe, reward=cold), tmp_path / "cold")
     assert not any("wild" in warning for warning in run.warnings)
+
+
+@pytest.mark.parametrize(("slope", "found"), [(0.1, 1.0), (0.9, 0.5), (9.0, 0.2)])
+def test_the_temperature_is_the_highest_whose_draws_are_calm(slope, found, written, monkeypatch):
+    _, sampling = sampling_of(written)
+    monkeypatch.setattr(Sampling, "_entropy", lambda self, *_: slope * self.temperature)
+    sampling.calm_down(None, seed=0)
+    assert sampling.temperature == found
+
+
+def test_colder_draws_hold_less_entropy_and_trials_leave_no_trace(written, pairs, recipe, tmp_path):
+    vlm, sampling = sampling_of(written)
+    state = torch.random.get_rng_state()
+    sampling.calm_down(vlm, seed=0)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    entropies = []
+    for sampling.temperature in (1.0, 0.5, 0.2):
+        entropies.append(sampling._entropy(vlm, torch.arange(5).repeat_interleave(8)))
+    assert entropies == sorted(entropies, reverse=True)
+    recipe = replace(recipe, steps=1, reward=replace(recipe.reward, temperature=None))
+    run = train(pairs, recipe, tmp_path / "run")
+    assert 0 < record_of(run.folder)["data"]["temperature"] <= 1
 
 
 def test_the_reason_for_an_early_end_is_in_the_record(monkeypatch, pairs, recipe, tmp_path):

@@ -115,8 +115,9 @@ class Reward:
         trainer: TRL's `rloo` (leave-one-out baseline) or `grpo` (advantages in units of the group's
             spread).
         samples: descriptions drawn a photo; equal ones teach nothing, so four or more.
-        temperature: of the draw; 1 draws from the model itself, a little less draws nearer to the
-            greedy text that describing writes.
+        temperature: of the draw; 1 draws from the model itself, less draws nearer to the greedy
+            text that describing writes. Default: the highest at which the start's draws hold at
+            most half a nat of entropy a token; from wild draws a reward can choose nothing.
         beta: price of leaving the start model, a nat (KL divergence; the guard of fluency).
         cider_d: weight of CIDEr-D / 10 against the written descriptions, its document frequencies
             those of the training texts.
@@ -132,7 +133,7 @@ class Reward:
 
     trainer: Literal["rloo", "grpo"] = "rloo"
     samples: int = 8
-    temperature: float = 0.8
+    temperature: float | None = None
     beta: float = 0.02
     cider_d: float = 2.0
     text_similarity: float = 0.0
@@ -298,7 +299,12 @@ class Recipe:
     def _check_reward(self) -> None:
         reward = self.reward
         _check(reward.samples >= 2, "reward.samples", reward.samples, "at least 2, better 4")
-        _check(reward.temperature > 0, "reward.temperature", reward.temperature, "above 0")
+        _check(
+            reward.temperature is None or reward.temperature > 0,
+            "reward.temperature",
+            reward.temperature,
+            "above 0, or left out",
+        )
         _check(0 < reward.rate <= 1, "reward.rate", reward.rate, "above 0, at most 1")
         _check(reward.part_after >= 0, "reward.part_after", reward.part_after, "0 or more")
         gains = ("cider_d", "text_similarity", "element_f1")

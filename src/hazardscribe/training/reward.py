@@ -59,7 +59,15 @@ class RewardSession(Session):
         device = "cuda" if torch.cuda.is_available() else "cpu"
         self.module = TrainingModule(self.vlm, None, None, recipe).to(device)
         self._freeze_unreached(targets[0], device)
+        photo_names = [case.photo for case in self.cases]
+        self.sampling = Sampling(self.prompter, self.cache, photo_names, recipe)
+        if recipe.reward.temperature is None:
+            self.sampling.calm_down(self.vlm.eval(), recipe.seed)
         self._set_activation_checkpointing()
+
+    def counts(self) -> dict[str, Any]:
+        """What the run was given, and the temperature that its start's draws called for."""
+        return super().counts() | {"temperature": self.sampling.temperature}
 
     def _make_card(self, start: Checkpoint, pairs: Pairs) -> Card:
         """The first stage's card: photos are decoded as then, and its start is our start's start.
@@ -106,16 +114,15 @@ class RewardSession(Session):
         per_step = recipe.batch_size * recipe.accumulation
         steps = recipe.steps or max(1, round(recipe.epochs * len(self.cases) / per_step))
         every = recipe.evaluate_every or max(1, steps // _EVALUATIONS)
-        photos = [case.photo for case in self.cases]
         trainer = make_trainer(
             self.module,
             self.processor,
-            Sampling(self.prompter, self.cache, photos, recipe),
+            self.sampling,
             self._reference(),
             self.parts,
             replace(_slowed(recipe), evaluate_every=every),
             self.out / "checkpoints",
-            photos=len(photos),
+            photos=len(self.cases),
             steps=steps,
             callbacks=[stop, EvaluateWhenDue(0)],
         )

@@ -164,7 +164,7 @@ def make_trainer(
         "steps_per_generation": 1,  # no forward pass holds more than one batch, accumulated or not
         "num_generations": options.samples,
         "max_completion_length": recipe.max_text_tokens,
-        "temperature": options.temperature,
+        "temperature": sampling.temperature,
         "reward_weights": [part.weight for part in parts],
         "beta": 0.0,  # or TRL would load a second model in its own way
         "disable_dropout": True,

@@ -19,6 +19,10 @@ from hazardscribe.model.sequences import first_sequence
 from hazardscribe.pairs.pixel_cache import PixelCache
 from hazardscribe.training.recipe import Recipe
 
+TEMPERATURES = (1.0, 0.8, 0.6, 0.5, 0.4, 0.3, 0.2)
+CALM = 0.5
+_TRIAL_PHOTOS, _TRIAL_DRAWS = 16, 4
+
 
 class Sampling:
     """Draws and scores descriptions of training photos, known by their number.
@@ -32,7 +36,7 @@ class Sampling:
         self, prompter: Prompter, cache: PixelCache, photos: Sequence[str], recipe: Recipe
     ) -> None:
         self.prompter, self._cache, self._photos = prompter, cache, photos
-        self._temperature = recipe.reward.temperature
+        self.temperature = recipe.reward.temperature or 1.0
         self._most = recipe.max_text_tokens
         self._tower_precision, self._llm_precision = recipe.tower.compute, recipe.llm.compute
         self._last: tuple[tuple[int, ...], dict[str, torch.Tensor]] = ((), {})
@@ -62,7 +66,7 @@ class Sampling:
             output = vlm.generate(
                 **inputs,
                 do_sample=True,
-                temperature=self._temperature,
+                temperature=self.temperature,
                 top_k=0,
                 top_p=1.0,
                 num_return_sequences=times,
@@ -108,7 +112,7 @@ class Sampling:
                 logits, places = _whole(vlm, inputs, output, texts, attended, times)
             else:
                 logits, places = _from_prompts(vlm, inputs, output, texts, attended, times)
-        logits = logits.float() / self._temperature
+        logits = logits.float() / self.temperature
         logits[:, _suppressed(vlm)] = torch.finfo(logits.dtype).min
         log_p = torch.log_softmax(logits, dim=-1)
         counted = places >= 0
@@ -123,6 +127,36 @@ class Sampling:
             for values in (chosen, entropy)
         )
         return found, entropies
+
+    def calm_down(self, vlm: Any, seed: int) -> None:
+        """Set the highest temperature at which draws hold at most `CALM` nats a token.
+
+        Args:
+            seed: of the trial draws, which leave the training's chance alone.
+        """
+        rows = torch.arange(min(_TRIAL_PHOTOS, len(self._photos))).repeat_interleave(_TRIAL_DRAWS)
+        with torch.random.fork_rng(), torch.no_grad():
+            torch.manual_seed(seed)
+            for self.temperature in TEMPERATURES:
+                if self._entropy(vlm, rows) <= CALM:
+                    break
+
+    def _entropy(self, vlm: Any, rows: torch.Tensor) -> float:
+        """Mean entropy of a drawn token, in nats."""
+        prompts, drawn = self.prompt_ids(rows), self.draw(vlm, rows)
+        longest, width = max(map(len, prompts)), max(map(len, drawn))
+        ids, mask = (
+            torch.tensor(
+                [
+                    [0] * (longest - len(prompt)) + of(prompt + text) + [0] * (width - len(text))
+                    for prompt, text in zip(prompts, drawn, strict=True)
+                ],
+                device=vlm.device,
+            )
+            for of in (lambda both: both, lambda both: [1] * len(both))
+        )
+        _, entropies = self.log_probs(vlm, rows, ids, mask, width)
+        return float(entropies.sum() / mask[:, -width:].sum())
 
     def _inputs(self, distinct: tuple[int, ...], device: torch.device) -> dict[str, torch.Tensor]:
         """The processor's inputs, kept for the few passes that a batch of photos sees."""
