@@ -127,6 +127,9 @@ def test_a_model_without_alignment_is_calibrated_by_its_wording(folder, pairs, p
 
 
 def test_damaged_files_are_named(folder):
+    (folder / BANK_FILE).unlink()
+    with pytest.raises(InputError, match="a file is missing"):
+        Describer(folder)
     (folder / CALIBRATION_FILE).write_text("{}", encoding="utf-8")
     with pytest.raises(InputError, match=r"calibration\.json: cannot be used"):
         Describer(folder)

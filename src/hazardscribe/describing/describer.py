@@ -186,6 +186,11 @@ class Describer:
                 100 * doubt.risk,
             )
         aligner = Aligner.load(self.folder, self.device)
+        if aligner is None and calibration.confidence.signs != ("wording",):
+            raise InputError(
+                f"{self.folder}: was calibrated with its alignment head and text bank, of which a "
+                "file is missing. Run `hazardscribe calibrate` on the model."
+            )
         statements = None
         if aligner is not None:
             statements = Statements(aligner.bank.texts, Rules.load(self.card.language))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -94,11 +93,7 @@ class Judge:
         candidates = [generated.candidates[i] for i in order]
         calibration = self._calibration
         found = signs(candidates[0], reading, self._statements)
-        confidence = (
-            calibration.confidence(found)
-            if set(calibration.confidence.signs) <= set(found)
-            else math.exp(candidates[0].mean)
-        )
+        confidence = calibration.confidence(found)
         [distance] = calibration.novelty.distances(reading.tower[None])
         safe = None
         if self._statements is not None and reading.posterior is not None:
