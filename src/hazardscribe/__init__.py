@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hazardscribe.pairs.ledger.importing import import_ledger
     from hazardscribe.pairs.read import Pairs, read_pairs
     from hazardscribe.training.recipe import Recipe
-    from hazardscribe.verbs import check, describe, export, init, train
+    from hazardscribe.verbs import calibrate, check, describe, export, init, similar, train
 
 __version__ = "0.1.0"
 
@@ -34,6 +34,7 @@ _HOMES = {
     "Pairs": "hazardscribe.pairs.read",
     "PhotoError": "hazardscribe.errors",
     "Recipe": "hazardscribe.training.recipe",
+    "calibrate": "hazardscribe.verbs",
     "check": "hazardscribe.verbs",
     "describe": "hazardscribe.verbs",
     "evaluate": "hazardscribe.describing.evaluate",
@@ -41,6 +42,7 @@ _HOMES = {
     "import_ledger": "hazardscribe.pairs.ledger.importing",
     "init": "hazardscribe.verbs",
     "read_pairs": "hazardscribe.pairs.read",
+    "similar": "hazardscribe.verbs",
     "train": "hazardscribe.verbs",
 }
 
@@ -52,6 +54,7 @@ __all__ = [
     "PhotoError",
     "Recipe",
     "__version__",
+    "calibrate",
     "check",
     "describe",
     "evaluate",
@@ -59,6 +62,7 @@ __all__ = [
     "import_ledger",
     "init",
     "read_pairs",
+    "similar",
     "train",
 ]
 

@@ -69,6 +69,13 @@ def build_parser() -> Any:
     sub = add("describe", "Describe photos, folders or patterns")
     sub.add_argument("photos", nargs="+", help="photos, folders or patterns")
     sub.add_function_arguments(verbs.describe, skip={"photos"})
+    sub = add("calibrate", "Fit confidence, doubt and re-ranking on dev, into the model folder")
+    sub.add_function_arguments(verbs.calibrate, skip={"progress", "data"})
+    sub.add_argument("--data", type=Path, required=True, help="the pairs it was trained on")
+    sub = add("similar", "Find the past cases most like a photo")
+    sub.add_argument("photo", type=Path, help="the photo; it need not be of the pairs")
+    sub.add_function_arguments(verbs.similar, skip={"photo", "progress", "data"})
+    sub.add_argument("--data", type=Path, required=True, help="the pairs: a folder or a table")
     sub = add("export", "Write pairs as a ledger (xlsx), for Label Studio, or as a pairs folder")
     sub.add_argument("pairs", type=Path, help="pairs, or a .jsonl that describe wrote")
     sub.add_function_arguments(verbs.export, skip={"pairs", "progress"})
@@ -193,6 +200,45 @@ def _describe(options: dict[str, Any]) -> int:
     return OK if described else UNUSABLE
 
 
+def _calibrate(options: dict[str, Any]) -> int:
+    from hazardscribe import verbs
+
+    calibration = verbs.calibrate(**options, progress=True)
+    print_calibration(calibration.summary())
+    print(f"model: {options['model']}")
+    return OK
+
+
+def _similar(options: dict[str, Any]) -> int:
+    from hazardscribe import verbs
+
+    for case in verbs.similar(**options, progress=sys.stderr.isatty()):
+        print(f"{case.photo}\t{' | '.join(case.texts)}\t{case.similarity:.3f}")
+    if options["out"] is not None:
+        print(f"page: {options['out']}", file=sys.stderr)
+    return OK
+
+
+def print_calibration(summary: dict[str, Any]) -> None:
+    """What was fitted on dev, in lines."""
+    way = summary["reranking"]
+    if way is None:
+        print("re-ranking: gains nothing on dev, left out")
+    else:
+        print(
+            f"re-ranking: {way['beams']} candidates, {way['score']} on dev {way['plain']:.3f} -> "
+            f"{way['reranked']:.3f} (cross-validated)"
+        )
+    answered = summary["risk_answered"]
+    shown = "-" if answered is None else f"{answered:.1%}"
+    print(
+        f"doubt: the draft is the answer for {summary['coverage']:.0%} of {summary['dev_photos']} "
+        f"dev photos, {shown} of those not acceptable ({summary['risk_of_all']:.1%} of all drafts; "
+        f"aimed at {summary['risk_aimed_at']:.0%}"
+        f"{'' if summary['risk_reached'] else ', which no confidence reaches'})"
+    )
+
+
 def _export(options: dict[str, Any]) -> int:
     from hazardscribe import verbs
 
@@ -208,6 +254,8 @@ _VERBS: dict[str, Callable[[dict[str, Any]], int]] = {
     "train": _train,
     "evaluate": _evaluate,
     "describe": _describe,
+    "calibrate": _calibrate,
+    "similar": _similar,
     "export": _export,
 }
 
@@ -222,6 +270,14 @@ def _print_scores(evaluation: Any) -> None:
     for metric in _SHOWN:
         cells = [_cell(column[metric]) if column else "-" for column in columns]
         print(f"{metric:18}" + "".join(f"{cell:>24}" for cell in cells))
+    trust = evaluation.trust
+    if trust is not None:
+        print(f"confidence: Brier {_cell(trust.brier_score)}, ECE {_cell(trust.calibration_error)}")
+        if trust.coverage.value is not None:
+            print(
+                f"doubt: answered {_cell(trust.coverage)} of the photos, not acceptable "
+                f"{_cell(trust.risk)} of the answers ({_cell(trust.risk_of_all)} if all were)"
+            )
     for warning in evaluation.warnings:
         print(f"warning: {warning}")
 
@@ -242,11 +298,15 @@ def _flags(arguments: list[str]) -> list[str]:
     switches = {
         *("--resume", "--strict"),
         *("--dry_run", "--split_numbered", "--keep_unseeable"),
+        *("--doubt", "--rerank"),
     }
     result = []
     for i, argument in enumerate(arguments):
         if argument.startswith("--") and argument.replace("-", "_")[2:] in _DASHED:
             argument = "--" + argument[2:].replace("-", "_")  # as most programs write them
+        if argument in ("--no-doubt", "--no-rerank"):
+            result += [f"--{argument[5:]}", "false"]
+            continue
         result.append(argument)
         following = arguments[i + 1].lower() if i + 1 < len(arguments) else ""
         if argument in switches and following not in ("true", "false", "yes", "no"):

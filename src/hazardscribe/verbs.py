@@ -262,6 +262,8 @@ def evaluate_model(
     batch_size: int = 16,
     precision: Literal["float32", "bfloat16"] = "float32",
     beams: int = 1,
+    rerank: bool | None = None,
+    risk: float | None = None,
     safe_share: float = 0.0,
     seed: int = 0,
     progress: bool = False,
@@ -281,6 +283,8 @@ def evaluate_model(
         batch_size: photos at a time.
         precision: type in which the products are computed.
         beams: breadth of the search for the most likely text; 1 is greedy.
+        rerank: compare several candidates by both likelihoods; default: where it gained on dev.
+        risk: share of unacceptable answers aimed at; default: that of the calibration.
         safe_share: share of the split's photos after rectification to evaluate as well, as photos
             without a hazard: what a ledger of hazards alone cannot tell, false alarms, they can.
         seed: of bootstrap and shuffle test.
@@ -310,7 +314,9 @@ def evaluate_model(
         Rules.load(rules)
     if text_encoder != "lsa":
         refuse_unusable(text_encoder)
-    describer = Describer(model, batch_size=batch_size, precision=precision, beams=beams)
+    describer = Describer(
+        model, batch_size=batch_size, precision=precision, beams=beams, rerank=rerank, risk=risk
+    )
     pairs = read_pairs(data, photos=photos, columns=columns, progress=progress)
     tell_left_out(pairs)
     language = describer.card.language
@@ -341,6 +347,9 @@ def describe(
     max_new_tokens: int = 96,
     precision: Literal["float32", "bfloat16"] = "float32",
     device: str | None = None,
+    rerank: bool | None = None,
+    doubt: bool = True,
+    risk: float | None = None,
 ) -> Any:
     """Describe photos, one record each, as they come; a bad photo's record says why.
 
@@ -355,10 +364,13 @@ def describe(
         max_new_tokens: longest description, in tokens.
         precision: type in which the products are computed.
         device: `cpu`, `cuda` ...; default: a GPU where there is one.
+        rerank: compare several candidates by both likelihoods; default: where it gained on dev.
+        doubt: hold back a description that is not sure enough; `--doubt false` gives every draft.
+        risk: share of unacceptable answers aimed at; default: that of the calibration.
 
     Returns:
-        An iterator of records: photo, ai_description, confidence, alternatives, error. The text is
-        not called `description`, so that nobody trains on it unconfirmed.
+        An iterator of records: photo, ai_description, confidence, doubt, draft, alternatives,
+        error. The text is not called `description`, so that nobody trains on it unconfirmed.
     """
     from hazardscribe.describing.describer import Describer
     from hazardscribe.describing.sources import check_out, find_photos, record, write_records
@@ -374,6 +386,9 @@ def describe(
         batch_size=batch_size,
         max_new_tokens=max_new_tokens,
         precision=precision,
+        rerank=rerank,
+        doubt=doubt,
+        risk=risk,
     )
     records = (
         record(photo, description)
@@ -383,6 +398,134 @@ def describe(
         return records
     language = describer.card.language
     return write_records(records, Path(out), language=language, alternatives=alternatives > 0)
+
+
+def calibrate(
+    model: Path,
+    data: Any,
+    risk: float = 0.1,
+    best_by: Literal[
+        "cider_d", "bleu_4", "rouge_l", "element_f1", "hazard_f1", "balanced_accuracy"
+    ] = "cider_d",
+    beams: int = 4,
+    batch_size: int = 16,
+    precision: Literal["float32", "bfloat16"] = "float32",
+    device: str | None = None,
+    seed: int = 0,
+    progress: bool = False,
+    photos: Path | None = None,
+    columns: dict[str, str] | None = None,
+) -> Any:
+    """Fit re-ranking, confidence and doubt on `dev` and write them into the model folder.
+
+    Training does this at its end; here it is done anew, for another risk, other pairs, or a model
+    that came from elsewhere. A model with an alignment head but no text bank gets one if the
+    `run.json` beside it holds its recipe.
+
+    Args:
+        model: model folder; changed in place.
+        data: the pairs it was trained on, or their path: train and dev are used.
+        risk: share of unacceptable answers aimed at.
+        best_by: score that re-ranking is chosen by.
+        beams: candidates a photo for re-ranking.
+        batch_size: photos at a time.
+        precision: type in which the products are computed.
+        device: `cpu`, `cuda` ...; default: a GPU where there is one.
+        seed: of the cross-validation.
+        progress: show progress bars.
+        photos: folder of the photos, where it is not the table's.
+        columns: names of the `photo`, `description` and `split` columns, where they have no usual
+            name: `--columns.photo NAME`.
+
+    Returns:
+        A `Calibration`.
+
+    Raises:
+        InputError: the model or the pairs cannot be used.
+    """
+    from hazardscribe.describing.calibrate import calibrate as run_calibrate
+    from hazardscribe.model.folders import refuse_unusable
+    from hazardscribe.pairs.left_out import tell_left_out
+    from hazardscribe.pairs.read import Pairs, read_pairs
+    from hazardscribe.training.bank import restore_bank
+
+    if not 0 < risk < 1:
+        raise InputError(f"--risk {risk}: must be between 0 and 1, such as 0.1")
+    refuse_unusable(model)
+    if not isinstance(data, Pairs):
+        data = read_pairs(data, photos=photos, columns=columns, progress=progress)
+        tell_left_out(data)
+    restore_bank(Path(model), data["train"])
+    return run_calibrate(
+        Path(model),
+        data["train"],
+        data["dev"],
+        best_by=best_by,
+        risk=risk,
+        beams=beams,
+        device=device,
+        batch_size=batch_size,
+        precision=precision,
+        seed=seed,
+        progress=progress,
+    )
+
+
+def similar(
+    photo: Path,
+    model: Path,
+    data: Any,
+    k: int = 5,
+    split: str | None = None,
+    out: Path | None = None,
+    batch_size: int = 16,
+    device: str | None = None,
+    progress: bool = False,
+    photos: Path | None = None,
+    columns: dict[str, str] | None = None,
+) -> Any:
+    """Find the past cases most like a photo, by what the aligned encoder sees in them.
+
+    Args:
+        photo: the photo; it need not be of the pairs.
+        model: model folder.
+        data: the pairs, or their path.
+        k: how many cases.
+        split: only this split; default: all.
+        out: `.html` page to write, with the photos.
+        batch_size: photos at a time.
+        device: `cpu`, `cuda` ...; default: a GPU where there is one.
+        progress: show a progress bar.
+        photos: folder of the pairs' photos, where it is not the table's.
+        columns: names of the `photo`, `description` and `split` columns, where they have no usual
+            name: `--columns.photo NAME`.
+
+    Returns:
+        A list of `PastCase`: photo, text, similarity; most alike first.
+
+    Raises:
+        InputError: the model holds no alignment, the pairs cannot be read, or the page not written.
+        PhotoError: the photo cannot be used.
+    """
+    from hazardscribe.describing.describer import Describer
+    from hazardscribe.describing.similar import check_page, find_similar, write_page
+    from hazardscribe.pairs.left_out import tell_left_out
+    from hazardscribe.pairs.read import Pairs, read_pairs
+
+    if k < 1:
+        raise InputError(f"--k {k}: must be at least 1.")
+    if out is not None:
+        check_page(Path(out))
+    describer = Describer(model, device=device, batch_size=batch_size, calibrated=False)
+    if not isinstance(data, Pairs):
+        data = read_pairs(data, photos=photos, columns=columns, progress=progress)
+        tell_left_out(data)
+    splits = list(data.splits) if split is None else [split]
+    rows = [row for name in splits for row in data[name]]
+    found = find_similar(describer, photo, rows, k, progress=progress)
+    if out is not None:
+        write_page(Path(out), photo, found, describer.card.language)
+    return found
 
 
 def export(

@@ -8,7 +8,7 @@ import sacrebleu
 from evaluation_texts import groups, sentences
 
 from hazardscribe.evaluation.bleu import bleu_counts, bleu_from_counts
-from hazardscribe.evaluation.cider import CiderD, cider_d
+from hazardscribe.evaluation.cider import CiderD, FixedCiderD, cider_d
 from hazardscribe.evaluation.rouge import lcs_lengths, rouge_l
 from hazardscribe.evaluation.tokens import tokenizers
 
@@ -116,3 +116,14 @@ def test_bleu_without_a_match_is_zero_and_silent(recwarn):
     assert float(bleu_from_counts(sums, 4)) == 0.0
     assert float(bleu_from_counts(np.zeros(10), 4)) == 0.0
     assert not [w for w in recwarn if issubclass(w.category, RuntimeWarning)]
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_cider_d_of_single_candidates_equals_that_of_the_set(language):
+    candidates, references = tokenised(language, "", 3)
+    fixed = FixedCiderD(references)
+    assert fixed.informative
+    found = [fixed.score(candidate, photo) for photo, candidate in enumerate(candidates)]
+    np.testing.assert_allclose(found, cider_d(candidates, references), rtol=1e-9, atol=1e-12)
+    assert max(found) > 0.1
+    assert not FixedCiderD([[["a", "b"]]] * 3).informative

@@ -71,9 +71,9 @@ def test_our_single_pass_gives_the_ordinary_logits(family, family_folder):
 @pytest.mark.parametrize("family", tiny.FAMILIES)
 def test_the_tower_runs_once_a_step(family, family_folder):
     loaded = load_checkpoint(family_folder(family))
-    from hazardscribe.model.text_encoder import LsaEncoder
+    from hazardscribe.model.lsa import LsaEncoder
+    from hazardscribe.model.text_bank import TextBank
     from hazardscribe.objectives.alignment import AlignmentHead
-    from hazardscribe.training.text_bank import TextBank
 
     bank = TextBank(tiny.TEXTS["zh"], LsaEncoder(tiny.TEXTS["zh"]))
     width = loaded.vlm.get_input_embeddings().weight.shape[1]

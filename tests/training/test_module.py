@@ -10,13 +10,13 @@ import torch
 
 import tiny
 from hazardscribe.model.checkpoint import load_checkpoint, save_checkpoint
+from hazardscribe.model.lsa import LsaEncoder
 from hazardscribe.model.parts import part_of
 from hazardscribe.model.prompting import Prompter
-from hazardscribe.model.text_encoder import LsaEncoder
+from hazardscribe.model.text_bank import TextBank
 from hazardscribe.objectives.alignment import FORMS, AlignmentHead
 from hazardscribe.training.module import TrainingModule
 from hazardscribe.training.recipe import Alignment, Lora, Part, Recipe
-from hazardscribe.training.text_bank import TextBank
 from hazardscribe.training.tuning import (
     apply_tuning,
     find_unreached,

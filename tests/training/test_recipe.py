@@ -12,13 +12,14 @@ from ruamel.yaml import YAML
 
 from hazardscribe.cli import build_parser
 from hazardscribe.errors import InputError
-from hazardscribe.training.recipe import Alignment, Augmentation, Lora, Part, Recipe
+from hazardscribe.training.recipe import Alignment, Augmentation, Lora, Part, Recipe, Reward
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
 
 # Every field away from its default.
 OTHER = Recipe(
     start="my/vlm",
+    stage="reward",
     language="en",
     target="{description_en}",
     prompt="What is wrong?",
@@ -27,6 +28,7 @@ OTHER = Recipe(
     llm=Part("freeze", 3e-5, "bfloat16"),
     lora=Lora(8, 16, 0.1),
     alignment=Alignment(0.5, "sigmoid", "my/encoder", "query: ", "cls", 1.0, 2, 1e-4, 0.5, 0.1),
+    reward=Reward("grpo", 4, 0.9, 0.1, 0.5, 0.25, 0.75, 0.3, 0.4, 0.01, 2),
     augmentation=Augmentation(0.5, 0.1, 0.2),
     safe_share=0.5,
     safe_text="all in order",

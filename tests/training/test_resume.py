@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -156,6 +157,14 @@ def test_another_recipe_is_refused_naming_the_keys(uninterrupted, recipe, pairs)
     other = replace(recipe, batch_size=4, weight_decay=0.5)
     with pytest.raises(InputError, match="these keys differ: batch_size, weight_decay"):
         train(pairs, other, uninterrupted, resume=True)
+
+
+def test_a_run_from_before_a_key_existed_can_go_on(uninterrupted, recipe, pairs, tmp_path):
+    out = Path(shutil.copytree(uninterrupted, tmp_path / "run"))
+    record = json.loads((out / "run.json").read_text())
+    del record["recipe"]["stage"], record["recipe"]["reward"]
+    (out / "run.json").write_text(json.dumps(record))
+    assert train(pairs, recipe, out, resume=True).status == "finished"
 
 
 def test_other_pairs_are_refused(uninterrupted, recipe, pairs_folder, tmp_path):

@@ -156,7 +156,7 @@ def test_a_model_that_says_the_same_of_every_photo_is_reported(
 ):
     import shutil
 
-    from hazardscribe.describing.generate import Generated
+    from hazardscribe.describing.generate import Candidate, Generated
 
     folder = shutil.copytree(pairs_folder, tmp_path / "pairs")
     table = (folder / "pairs.csv").read_text(encoding="utf-8").splitlines()
@@ -164,9 +164,9 @@ def test_a_model_that_says_the_same_of_every_photo_is_reported(
     (folder / "pairs.csv").write_text("\n".join(lines), encoding="utf-8")
 
     def parrot(vlm, prompter, photos, decoding, *, compute):
-        return [Generated(["一名工人未佩戴安全帽"], [0.9])] * len(photos)
+        return [Generated([Candidate("一名工人未佩戴安全帽", -1.0, 10, -0.5)])] * len(photos)
 
-    monkeypatch.setattr("hazardscribe.training.train.generate", parrot)
+    monkeypatch.setattr("hazardscribe.training.session.generate", parrot)
     run = train(read_pairs(folder), recipe, tmp_path / "run")
     assert any("same" in warning or "distinct" in warning for warning in run.warnings), run.warnings
     assert json.loads((tmp_path / "run" / "run.json").read_text())["warnings"] == run.warnings
@@ -174,14 +174,14 @@ def test_a_model_that_says_the_same_of_every_photo_is_reported(
 
 
 def test_the_best_weights_are_kept_not_the_last(monkeypatch, pairs, recipe, tmp_path):
-    from hazardscribe.training import train as training
+    from hazardscribe.training import session as training
 
     scores = iter([0.1, 0.9, 0.5, 0.4])
 
     def dev_scores(self):
         return {"cider_d": next(scores), "distinct_share": 1.0}
 
-    monkeypatch.setattr(training._Session, "dev_scores", dev_scores)
+    monkeypatch.setattr(training.Session, "dev_scores", dev_scores)
     recipe = replace(recipe, steps=6, evaluate_every=1, patience=2, keep=4)
     run = train(pairs, recipe, tmp_path / "run")
     assert run.status == "stopped_early"

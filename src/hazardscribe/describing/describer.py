@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, overload
@@ -12,11 +13,22 @@ from typing import Any, overload
 import numpy as np
 import torch
 
-from hazardscribe.describing.generate import Decoding, Generated, generate
+from hazardscribe.describing.aligner import Aligner
+from hazardscribe.describing.calibration import load_calibration
+from hazardscribe.describing.doubt import Reason, answer
+from hazardscribe.describing.generate import Decoding, generate
+from hazardscribe.describing.judge import Judge, Reading, read_photos
+from hazardscribe.describing.rerank import Reranking
+from hazardscribe.describing.statements import Statements
 from hazardscribe.errors import InputError, PhotoError
+from hazardscribe.evaluation.rules import Rules
 from hazardscribe.model.checkpoint import Card, load_checkpoint
+from hazardscribe.model.parts import image_token_id
 from hazardscribe.model.prompting import Prompter, model_side
+from hazardscribe.model.sequences import first_sequence
 from hazardscribe.pairs.photo import load_photo
+
+logger = logging.getLogger(__name__)
 
 Photo = str | Path | bytes
 
@@ -26,16 +38,23 @@ class Description:
     """What the model says of one photo.
 
     Attributes:
-        text: the description; empty where the photo could not be used.
+        text: the description, or in doubt that none obvious was found or that it cannot be judged;
+            empty where the photo could not be used.
         alternatives: other descriptions, best first.
-        confidence: geometric mean probability of the text's tokens, 0..1.
+        confidence: probability that the draft is acceptable as it stands, where the model folder is
+            calibrated; else the geometric mean probability of its tokens. 0..1.
         error: why the photo could not be used, else None.
+        doubt: why the draft is not the text: `unfamiliar` (unlike the training photos), `unsure`,
+            or `likely_safe` (unsure, but the photo looks like those without hazard); else None.
+        draft: what the model wrote, also where that is not given as the text.
     """
 
     text: str
     alternatives: list[str] = field(default_factory=list)
     confidence: float = 0.0
     error: PhotoError | None = None
+    doubt: Reason | None = None
+    draft: str = ""
 
 
 class Describer:
@@ -46,6 +65,11 @@ class Describer:
         beams: 1 is greedy. alternatives: further descriptions a photo.
         batch_size: photos at a time. max_new_tokens: longest description, in tokens.
         precision: `float32`, or `bfloat16` products.
+        rerank: whether several candidates are compared by both likelihoods; default: where it
+            gained on dev.
+        doubt: whether a draft that is not sure enough is held back; see `describing.doubt`.
+        risk: share of unacceptable answers aimed at; default: what the model was calibrated for.
+        calibrated: False leaves out all that was fitted on dev.
 
     Raises:
         InputError: if the model cannot be loaded, or an option is out of its range.
@@ -61,6 +85,10 @@ class Describer:
         batch_size: int = 16,
         max_new_tokens: int = 96,
         precision: str = "float32",
+        rerank: bool | None = None,
+        doubt: bool = True,
+        risk: float | None = None,
+        calibrated: bool = True,
     ) -> None:
         for name, value, least in (
             ("batch_size", batch_size, 1),
@@ -70,15 +98,28 @@ class Describer:
         ):
             if value < least:
                 raise InputError(f"--{name} {value}: must be at least {least}.")
+        if risk is not None and not 0 < risk < 1:
+            raise InputError(f"--risk {risk}: must be between 0 and 1, such as 0.1")
         device = usable_device(device)
         loaded = load_checkpoint(model, device=device)
         self.folder, self.card, self.device = loaded.folder, loaded.card, device
         self.vlm, self.processor = loaded.vlm, loaded.processor
         self._bound = image_bound(self.card, self.processor)
         self.prompter = Prompter(self.processor, self.vlm, self.card.prompt)
-        self._decoding = Decoding(beams, max_new_tokens, 1 + alternatives)
         self._batch_size = batch_size
-        self._compute = torch.bfloat16 if precision == "bfloat16" else torch.float32
+        self.compute = torch.bfloat16 if precision == "bfloat16" else torch.float32
+        self._texts = 1 + alternatives
+        self._doubt = doubt
+        self.calibration = load_calibration(self.folder) if calibrated else None
+        self._aligner, self._judge = None, None
+        returned = self._texts
+        if self.calibration is not None:
+            self._aligner, self._judge, reranking = self._judging(rerank, risk)
+            if reranking is not None:
+                beams = returned = max(beams, returned, reranking.beams)
+        elif calibrated:
+            _tell_uncalibrated(self.folder, rerank, risk)
+        self._decoding = Decoding(beams, max_new_tokens, returned)
 
     @overload
     def __call__(self, photos: Photo) -> Description: ...
@@ -128,23 +169,95 @@ class Describer:
         except PhotoError as error:
             return error
 
+    def _judging(
+        self, rerank: bool | None, risk: float | None
+    ) -> tuple[Aligner | None, Judge, Reranking | None]:
+        """What applies the calibration, and how candidates are re-ranked, if they are."""
+        calibration = self.calibration
+        assert calibration is not None
+        doubt = calibration.doubt
+        if risk is not None:
+            doubt = doubt.at_risk(risk, calibration.dev_confidences, calibration.dev_right)
+        if self._doubt and not doubt.reached:
+            logger.warning(
+                "%s: on dev no confidence kept the share of unacceptable descriptions at %.0f %%; "
+                "drafts are given as answers where they are likelier right than wrong",
+                self.folder,
+                100 * doubt.risk,
+            )
+        aligner = Aligner.load(self.folder, self.device)
+        if aligner is None and calibration.confidence.signs != ("wording",):
+            raise InputError(
+                f"{self.folder}: was calibrated with its alignment head and text bank, of which a "
+                "file is missing. Run `hazardscribe calibrate` on the model."
+            )
+        statements = None
+        if aligner is not None:
+            statements = Statements(aligner.bank.texts, Rules.load(self.card.language))
+        reranking = calibration.reranking if aligner is not None and rerank is not False else None
+        if rerank and reranking is None:
+            logger.warning("--rerank: re-ranking gained nothing on dev and is left out")
+        calibration = self.calibration = replace(calibration, doubt=doubt)
+        judge = Judge(calibration, aligner, statements, rerank=rerank is not False)
+        return aligner, judge, reranking
+
+    @torch.inference_mode()
+    def read(
+        self,
+        photos: Sequence[np.ndarray],
+        aligner: Aligner | None,
+        inputs: dict[str, torch.Tensor] | None = None,
+    ) -> list[Reading]:
+        """What the encoder makes of decoded photos, `(H, W, 3)` uint8 each.
+
+        Args:
+            inputs: what `prompter.inputs` made of them, where that is at hand.
+        """
+        inputs = self.prompter.inputs(photos) if inputs is None else inputs
+        inputs = {name: value.to(self.vlm.device) for name, value in inputs.items()}
+        kind, reduced = torch.device(self.device).type, self.compute == torch.bfloat16
+        with torch.autocast(kind, torch.bfloat16, enabled=reduced):
+            sequence = first_sequence(self.vlm, inputs, image_token_id(self.vlm.config))
+        return read_photos(sequence, aligner)
+
     def _describe(self, decoded: list[np.ndarray | PhotoError]) -> list[Description]:
         good = [photo for photo in decoded if isinstance(photo, np.ndarray)]
-        made: Iterator[Generated] = iter(
-            generate(self.vlm, self.prompter, good, self._decoding, compute=self._compute)
-            if good
-            else []
+        made = iter(self._descriptions(good) if good else [])
+        return [
+            Description("", error=photo) if isinstance(photo, PhotoError) else next(made)
+            for photo in decoded
+        ]
+
+    def _descriptions(self, photos: list[np.ndarray]) -> list[Description]:
+        inputs = self.prompter.inputs(photos)
+        generated = generate(
+            self.vlm, self.prompter, photos, self._decoding, compute=self.compute, inputs=inputs
         )
-        results = []
-        for photo in decoded:
-            if isinstance(photo, PhotoError):
-                results.append(Description("", error=photo))
-            else:
-                of_photo = next(made)
-                results.append(
-                    Description(of_photo.texts[0], of_photo.texts[1:], of_photo.confidences[0])
-                )
-        return results
+        if self._judge is None:
+            return [
+                Description(one.texts[0], one.texts[1:], one.confidences[0], draft=one.texts[0])
+                for one in generated
+            ]
+        readings = self.read(photos, self._aligner, inputs)
+        found = []
+        for one, reading in zip(generated, readings, strict=True):
+            judged = self._judge(one, reading)
+            draft, *others = [candidate.text for candidate in judged.candidates][: self._texts]
+            reason = judged.reason if self._doubt else None
+            text = draft if reason is None else answer(reason, self.card.language)
+            found.append(Description(text, others, judged.confidence, doubt=reason, draft=draft))
+        return found
+
+
+def _tell_uncalibrated(folder: Path, rerank: bool | None, risk: float | None) -> None:
+    """Say once that nothing was fitted on dev; louder where the user asked for what needs it."""
+    level = logging.WARNING if rerank or risk is not None else logging.INFO
+    logger.log(
+        level,
+        "%s: holds no calibration, so the confidence is how sure the language model is of its "
+        "wording, and nothing is held back; `hazardscribe calibrate` adds it",
+        folder,
+    )
 
 
 def usable_device(device: str | None) -> str:

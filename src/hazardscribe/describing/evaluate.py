@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from hazardscribe.describing.describer import Describer
+from hazardscribe.describing.describer import Describer, Description
 from hazardscribe.errors import InputError, PhotoError
 from hazardscribe.evaluation import Evaluation, Rules, evaluate_texts, nearest_texts
 from hazardscribe.evaluation.rows import cases_from_rows, hazard_of
+from hazardscribe.evaluation.selective import Answer
 from hazardscribe.model.checkpoint import load_card, load_checkpoint
 from hazardscribe.model.parts import image_token_id
 from hazardscribe.model.sequences import first_sequence
@@ -44,6 +45,8 @@ def evaluate(
 ) -> Evaluation:
     """Describe the photos of a split and score the descriptions beside three baselines.
 
+    What is scored are the drafts; what a calibrated model's doubt changes is in `.trust`.
+
     Args:
         describer: the model. rows: a split of `read_pairs`, such as `pairs["validation"]`.
         train_rows: the training split, for the baselines; without it they are left out.
@@ -61,7 +64,8 @@ def evaluate(
     target = describer.card.target
     references = target_texts(rows, target)
     photos = list(dict.fromkeys(str(row["photo"]) for row in rows))
-    predictions = _predict(describer, photos, progress)
+    described = _describe(describer, photos, progress)
+    predictions = {photo: one.draft for photo, one in described.items()}
 
     train_rows = list(train_rows) if train_rows is not None else []
     train_texts = target_texts(train_rows, target)
@@ -72,8 +76,10 @@ def evaluate(
     elif text_encoder != LSA:
         encoder = load_text_encoder(text_encoder, [], text_prefix)
     pooling = default_pooling(text_encoder)
+    cases = cases_from_rows(rows, references, predictions)
+    ordered = [described[case.photo] for case in cases]
     return evaluate_texts(
-        cases_from_rows(rows, references, predictions),
+        cases,
         train_texts=train_texts,
         train_hazards=[hazard_of(row) for row in train_rows],
         nearest=nearest,
@@ -82,10 +88,14 @@ def evaluate(
         embed=None if encoder is None else lambda texts: embed(encoder, texts, pooling).numpy(),
         seed=seed,
         resamples=resamples,
+        confidences=[one.confidence for one in ordered],
+        answers=[one.doubt and Answer(one.text, one.doubt) for one in ordered]
+        if describer.calibration is not None
+        else None,
     )
 
 
-def _predict(describer: Describer, photos: list[str], progress: bool) -> dict[str, str]:
+def _describe(describer: Describer, photos: list[str], progress: bool) -> dict[str, Description]:
     from tqdm import tqdm
 
     described = tqdm(
@@ -95,12 +105,12 @@ def _predict(describer: Describer, photos: list[str], progress: bool) -> dict[st
         unit="photo",
         disable=not progress,
     )
-    predictions = {}
+    found = {}
     for photo, description in zip(photos, described, strict=True):
         if description.error is not None:
             raise description.error
-        predictions[photo] = description.text
-    return predictions
+        found[photo] = description
+    return found
 
 
 def _nearest(
@@ -136,16 +146,7 @@ class _TowerFeatures:
             inputs = self._describer.prompter.inputs(pixels)
             inputs = {name: value.to(self._vlm.device) for name, value in inputs.items()}
             sequence = first_sequence(self._vlm, inputs, image_token_id(self._vlm.config))
-            states = sequence.encoder_output.last_hidden_state
-            # (B, C, H, W) from a convolutional tower, (B, N, D) from others; towers that cut a
-            # photo into tiles give a row a tile, of which the first sequence is already made.
-            if states.ndim == 4:
-                parts.append(states.mean((2, 3)))
-            elif states.ndim == 3 and len(states) == len(pixels):
-                parts.append(states.mean(1))
-            else:
-                counts = sequence.mask.sum(1, keepdim=True)
-                parts.append(sequence.values.sum(1) / counts)
+            parts.append(sequence.tower_vectors())
         return torch.cat(parts).float().cpu().numpy()
 
 

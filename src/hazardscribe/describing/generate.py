@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,16 +29,42 @@ class Decoding:
 
 
 @dataclass(frozen=True, slots=True)
-class Generated:
-    """Descriptions of one photo, best first, with the model's confidence in each.
+class Candidate:
+    """One text that the language model wrote of a photo.
 
     Attributes:
-        texts: descriptions, best first, without repetitions.
-        confidences: for each, the geometric mean probability of its tokens, 0..1.
+        text: the description.
+        log_likelihood: of all its tokens, the end token included, in nats.
+        tokens: how many those are.
+        weakest: log probability of its least likely token.
     """
 
-    texts: list[str]
-    confidences: list[float]
+    text: str
+    log_likelihood: float
+    tokens: int
+    weakest: float
+
+    @property
+    def mean(self) -> float:
+        """Mean log probability of a token."""
+        return self.log_likelihood / max(1, self.tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """Descriptions of one photo, best first by the language model, without repetitions."""
+
+    candidates: list[Candidate]
+
+    @property
+    def texts(self) -> list[str]:
+        """The descriptions."""
+        return [candidate.text for candidate in self.candidates]
+
+    @property
+    def confidences(self) -> list[float]:
+        """For each, the geometric mean probability of its tokens, 0..1."""
+        return [min(1.0, math.exp(candidate.mean)) for candidate in self.candidates]
 
 
 @torch.inference_mode()
@@ -48,16 +75,19 @@ def generate(
     decoding: Decoding,
     *,
     compute: torch.dtype = torch.float32,
+    inputs: dict[str, torch.Tensor] | None = None,
 ) -> list[Generated]:
     """Describe a batch of photos, `(H, W, 3)` uint8 each.
 
     Args:
         compute: `torch.bfloat16` runs the products in bfloat16.
+        inputs: what `prompter.inputs` made of the photos, where that is at hand.
     """
     device = next(vlm.parameters()).device
     # Frozen parts of a model in training may lie in bfloat16 beside float32 ones.
     mixed = len({parameter.dtype for parameter in vlm.parameters()}) > 1
-    inputs = {name: value.to(device) for name, value in prompter.inputs(photos).items()}
+    inputs = prompter.inputs(photos) if inputs is None else inputs
+    inputs = {name: value.to(device) for name, value in inputs.items()}
     placeholder = image_token_id(vlm.config)
     # A checkpoint from elsewhere may not suppress its own placeholder.
     suppressed = {placeholder, *(vlm.generation_config.suppress_tokens or [])}
@@ -76,30 +106,35 @@ def generate(
             output_scores=True,
         )
     new = output.sequences[:, inputs["input_ids"].shape[1] :]
-    texts = prompter.decode(new)
-    confidences = _confidences(vlm, output, new, prompter.stops)
-    return [_distinct(texts[i : i + n], confidences[i : i + n]) for i in range(0, len(texts), n)]
+    made = _candidates(vlm, output, new, prompter)
+    return [_distinct(made[i : i + n]) for i in range(0, len(made), n)]
 
 
-def _confidences(vlm: Any, output: Any, new: torch.Tensor, ends: list[int]) -> list[float]:
-    """Geometric mean probability of each sequence's tokens, its end token included."""
+def _candidates(vlm: Any, output: Any, new: torch.Tensor, prompter: Prompter) -> list[Candidate]:
+    """Texts with the log probabilities of their tokens, the end token included."""
     scores = vlm.compute_transition_scores(
         output.sequences,
         output.scores,
         getattr(output, "beam_indices", None),
         normalize_logits=getattr(output, "beam_indices", None) is None,
     ).float()
-    stops = torch.tensor(ends, device=new.device)
+    stops = torch.tensor(prompter.stops, device=new.device)
     # Padding may be the end token itself: a position counts up to and with the first end token.
     ended_before = torch.isin(new, stops).cumsum(-1).roll(1, -1)
     ended_before[:, 0] = 0
     counted = (ended_before == 0)[:, : scores.shape[1]]
-    means = scores.masked_fill(~counted, 0).sum(-1) / counted.sum(-1)
-    return [float(value) for value in means.exp().clamp(0, 1)]
+    values = zip(
+        prompter.decode(new),
+        scores.masked_fill(~counted, 0).sum(-1).tolist(),
+        counted.sum(-1).tolist(),
+        scores.masked_fill(~counted, 0).amin(-1).tolist(),
+        strict=True,
+    )
+    return [Candidate(*one) for one in values]
 
 
-def _distinct(texts: list[str], confidences: list[float]) -> Generated:
-    best: dict[str, float] = {}
-    for text, confidence in zip(texts, confidences, strict=True):
-        best.setdefault(text, confidence)
-    return Generated(list(best), list(best.values()))
+def _distinct(candidates: Sequence[Candidate]) -> Generated:
+    best: dict[str, Candidate] = {}
+    for candidate in candidates:
+        best.setdefault(candidate.text, candidate)
+    return Generated(list(best.values()))

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from hazardscribe.describing.describer import Description
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".mpo"}
-_COLUMNS = ("photo", AI_KEY, "confidence", "alternatives", "error")
-_FORMER = ("photo", "description", *_COLUMNS[2:])  # read still, written no more
+_COLUMNS = ("photo", AI_KEY, "confidence", "doubt", "draft", "alternatives", "error")
+# Read still, written no more.
+_FORMER = ("photo", "description", "confidence", "alternatives", "error")
 # A spreadsheet would run a cell that starts with one of these as a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -62,6 +63,9 @@ def record(photo: str, description: Description) -> dict[str, Any]:
         "photo": photo,
         AI_KEY: description.text,
         "confidence": round(description.confidence, 4) if error is None else None,
+        # Only where it is not the description itself.
+        "doubt": description.doubt,
+        "draft": description.draft if description.doubt else None,
         "alternatives": description.alternatives,
         # The photo stands beside it: once is enough.
         "error": None
@@ -233,6 +237,8 @@ def _problem(row: Any) -> str | None:
         "photo": str,
         AI_KEY: str | None,
         "confidence": int | float | None,
+        "doubt": str | None,
+        "draft": str | None,
         "alternatives": list | None,
         "error": str | None,
     }

@@ -18,6 +18,8 @@ everywhere): `CiderD.informative` is False then, and callers report null instead
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -27,6 +29,8 @@ from hazardscribe.evaluation.tokens import Tokens, encode
 
 ORDERS = 4
 SIGMA = 6.0
+
+_Weights = tuple[dict[tuple[str, ...], float], float]  # of n-grams, and their norm
 
 
 def ngram_counts(texts: Sequence[Sequence[int]], order: int) -> sp.csr_array:
@@ -128,3 +132,62 @@ class CiderD:
 def cider_d(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) -> np.ndarray:
     """CIDEr-D of each photo (N,); document frequencies come from `references`."""
     return CiderD(candidates, references).scores()
+
+
+class FixedCiderD:
+    """Scores single candidates against photos whose references, and frequencies, are fixed.
+
+    `CiderD` scores whole sets in which each photo has one candidate. Where candidates come in small
+    batches, many a photo, as in training by reward, the document frequencies must not depend on the
+    batch: here they are those of `references`, once and for all.
+
+    Args:
+        references: N lists of at least one token list.
+
+    Attributes:
+        informative: False where nothing tells the photos apart, so that every score is 0.
+    """
+
+    def __init__(self, references: Sequence[Sequence[Tokens]]) -> None:
+        frequencies: Counter[tuple[str, ...]] = Counter()
+        for group in references:
+            frequencies.update({ngram for text in group for ngram in _ngrams(text)})
+        self._log_photos = math.log(max(1, len(references)))
+        self._log_frequency = {ngram: math.log(count) for ngram, count in frequencies.items()}
+        self.informative = any(count < len(references) for count in frequencies.values())
+        self._references = [[self._vectors(text) for text in group] for group in references]
+        self._lengths = [[max(0, len(text) - 1) for text in group] for group in references]
+
+    def score(self, candidate: Tokens, photo: int) -> float:
+        """CIDEr-D of one candidate against the references of one photo, on the scale 0 to 10."""
+        ours, length = self._vectors(candidate), max(0, len(candidate) - 1)
+        total = 0.0
+        for theirs, their_length in zip(self._references[photo], self._lengths[photo], strict=True):
+            alike = sum(_clipped_cosine(a, b) for a, b in zip(ours, theirs, strict=True))
+            total += alike * math.exp(-((length - their_length) ** 2) / (2 * SIGMA**2))
+        return 10.0 / ORDERS * total / len(self._references[photo])
+
+    def _vectors(self, text: Tokens) -> list[_Weights]:
+        """For each order, the weights of the text's n-grams and their norm."""
+        weights: list[dict[tuple[str, ...], float]] = [{} for _ in range(ORDERS)]
+        for ngram, count in Counter(_ngrams(text)).items():
+            rarity = self._log_photos - self._log_frequency.get(ngram, 0.0)
+            weights[len(ngram) - 1][ngram] = count * rarity
+        return [(held, math.sqrt(sum(w * w for w in held.values()))) for held in weights]
+
+
+def _clipped_cosine(ours: _Weights, theirs: _Weights) -> float:
+    (a, norm_a), (b, norm_b) = ours, theirs
+    if not norm_a or not norm_b:
+        return 0.0
+    shared = sum(min(weight, b.get(ngram, 0.0)) * b.get(ngram, 0.0) for ngram, weight in a.items())
+    return shared / (norm_a * norm_b)
+
+
+def _ngrams(text: Tokens) -> list[tuple[str, ...]]:
+    """All n-grams of the orders 1 to ORDERS."""
+    return [
+        tuple(text[i : i + order])
+        for order in range(1, ORDERS + 1)
+        for i in range(len(text) - order + 1)
+    ]

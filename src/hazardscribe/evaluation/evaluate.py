@@ -22,6 +22,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib import metadata
 from pathlib import PurePath
 
@@ -56,10 +57,12 @@ from hazardscribe.evaluation.photo_scores import (
 )
 from hazardscribe.evaluation.result import CaseScore, ElementScore, Evaluation, Score
 from hazardscribe.evaluation.rules import Rules
+from hazardscribe.evaluation.selective import Answer, trust_in
 from hazardscribe.evaluation.tokens import DESCRIPTIONS, check_language, normalise
 
 Embed = Callable[[list[str]], np.ndarray]
 _MODEL = "model"
+_ANSWERED = "answered"
 
 
 def evaluate_texts(
@@ -73,6 +76,8 @@ def evaluate_texts(
     embed: Embed | None,
     seed: int = 0,
     resamples: int = 1000,
+    confidences: Sequence[float] | None = None,
+    answers: Sequence[Answer | None] | None = None,
 ) -> Evaluation:
     """Scores the predictions of `cases` and three baselines.
 
@@ -87,6 +92,8 @@ def evaluate_texts(
         embed: maps n texts to (n, d) vectors, for `text_similarity`.
         seed: of the bootstrap and the shuffle test.
         resamples: of the bootstrap; 0 for no intervals.
+        confidences: for each case, how sure the model is that its prediction is acceptable, 0..1.
+        answers: for each case, what is answered in the prediction's place, or None.
 
     Raises:
         InputError: no cases, a case without reference, sequences of unequal length.
@@ -107,6 +114,11 @@ def evaluate_texts(
     systems |= {name: [text] * len(cases) for name, text in constants.items() if text}
     if nearest is not None:
         systems["nearest"] = [normalise(text) for text in nearest]
+    if answers is not None:
+        systems[_ANSWERED] = [
+            own if instead is None else normalise(instead.text)
+            for own, instead in zip(systems[_MODEL], answers, strict=True)
+        ]
 
     similarity = None if embed is None else _similarity(embed, systems, truth.references)
     columns = {name: photo_columns(t, truth, similarity, seed) for name, t in systems.items()}
@@ -123,11 +135,17 @@ def evaluate_texts(
         else None
         for name in BASELINES
     }
+    trust = None
+    if confidences is not None:
+        trust = trust_in(
+            cases, rules, np.asarray(confidences, dtype=np.float64), answers, resamples, seed
+        )
+        trust = replace(trust, metrics=scores.get(_ANSWERED, {}))
     return Evaluation(
         metrics=metrics,
         baselines=baselines,
         elements=elements,
-        cases=_case_scores(cases, columns[_MODEL], truth),
+        cases=_case_scores(cases, columns[_MODEL], truth, confidences, answers),
         baseline_texts={name: text for name, text in constants.items() if text},
         counts=_counts(truth, columns[_MODEL]),
         nulls=nulls,
@@ -139,6 +157,7 @@ def evaluate_texts(
         versions=_versions(language),
         resamples=resamples,
         seed=seed,
+        trust=trust,
     )
 
 
@@ -263,7 +282,13 @@ def _order(scores: Mapping[str, Score], truth: Truth) -> dict[str, Score]:
     return {name: scores[name] for name in names}
 
 
-def _case_scores(cases: Sequence[Case], columns: Columns, truth: Truth) -> tuple[CaseScore, ...]:
+def _case_scores(
+    cases: Sequence[Case],
+    columns: Columns,
+    truth: Truth,
+    confidences: Sequence[float] | None,
+    answers: Sequence[Answer | None] | None,
+) -> tuple[CaseScore, ...]:
     names = np.array(list(truth.rules.elements_by_name), dtype=object)
     said = (columns["hazard"][:, 0] + columns["hazard"][:, 1]) > 0
     named = (columns["element_tp"] + columns["element_fp"]) > 0
@@ -284,6 +309,8 @@ def _case_scores(cases: Sequence[Case], columns: Columns, truth: Truth) -> tuple
             cider_d=one("cider", i),
             rouge_l=one("rouge", i),
             text_similarity=one("similarity", i),
+            confidence=None if confidences is None else float(confidences[i]),
+            doubt=None if answers is None or (a := answers[i]) is None else a.text,
         )
         for i, case in enumerate(cases)
     )

@@ -23,6 +23,8 @@ from hazardscribe.evaluation.plots import element_plot, score_plot
 from hazardscribe.evaluation.report_words import COUNTS, METRICS, WORDS, summary
 from hazardscribe.evaluation.result import CaseScore, Evaluation, Score
 from hazardscribe.evaluation.tokens import chinese_pieces, normalise
+from hazardscribe.evaluation.trust_plots import trust_plots
+from hazardscribe.evaluation.trust_words import compared_scores, trust_rows, trust_sentences
 from hazardscribe.pages import data_url, render_page, thumbnail
 
 Piece = tuple[str, bool]  # text, and whether only one side has it
@@ -120,6 +122,10 @@ def render(
             for svg in (score_plot(evaluation), element_plot(evaluation))
             if svg
         ],
+        "trust_sentences": trust_sentences(evaluation),
+        "trust_rows": trust_rows(evaluation),
+        "compared": compared_scores(evaluation, METRICS),
+        "trust_plots": [data_url("image/svg+xml", svg.encode()) for svg in trust_plots(evaluation)],
         "cards": [_card(case, language, photo_root) for case in worst],
         "run": list(_flat(run or {})),
     }

@@ -39,6 +39,8 @@ class CaseScore:
         hazard, said_hazard: truth, and what the prediction states.
         elements, said_elements: names of elements, likewise.
         cider_d, rouge_l, text_similarity: None where not defined for the set.
+        confidence: that the prediction is acceptable, where known. doubt: what was answered in its
+            place, else None.
     """
 
     photo: str
@@ -52,6 +54,8 @@ class CaseScore:
     cider_d: float | None
     rouge_l: float | None
     text_similarity: float | None
+    confidence: float | None = None
+    doubt: str | None = None
 
     @property
     def named(self) -> frozenset[str]:
@@ -89,6 +93,60 @@ class ElementScore:
 
 
 @dataclass(frozen=True, slots=True)
+class Bin:
+    """Photos of like confidence: how many, their mean confidence, and the share whose description
+    is acceptable with its 95 % interval."""
+
+    photos: int
+    confidence: float
+    acceptable: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """How far the confidences can be trusted, and what doubt changes; see `selective`.
+
+    Attributes:
+        brier_score, calibration_error, area_under_risk: of the confidences in the drafts.
+        risk_of_all: share of drafts that are not acceptable.
+        coverage: share of photos with an answer, "no hazard found" among them; risk: share of those
+            answers that is not acceptable. None in value where nothing was held back by rule.
+        bins: the reliability diagram. curve: (coverage, risk) points.
+        metrics: the scores of the answers, by the names of `Evaluation.metrics`.
+        reasons: photos by reason of doubt.
+    """
+
+    brier_score: Score
+    calibration_error: Score
+    area_under_risk: Score
+    risk_of_all: Score
+    coverage: Score
+    risk: Score
+    bins: tuple[Bin, ...]
+    curve: tuple[tuple[float, float], ...]
+    metrics: Mapping[str, Score]
+    reasons: Mapping[str, int]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for `metrics.json`."""
+        return {
+            **{
+                name: asdict(getattr(self, name))
+                for name in (
+                    *("brier_score", "calibration_error", "area_under_risk"),
+                    *("risk_of_all", "coverage", "risk"),
+                )
+            },
+            "reasons": dict(self.reasons),
+            "bins": [asdict(one) for one in self.bins],
+            "risk_coverage": [[round(c, 4), round(r, 4)] for c, r in self.curve],
+            "metrics_with_doubt": {name: asdict(score) for name, score in self.metrics.items()},
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """All scores of one set of predictions, beside the baselines.
 
@@ -102,6 +160,7 @@ class Evaluation:
         nulls: reason by metric (or `baselines.<name>`) for every null.
         warnings: plain words on what makes these numbers doubtful.
         split_hash: names the evaluated set (photo names and references).
+        trust: how far confidences can be trusted, where they were given.
     """
 
     metrics: Mapping[str, Score]
@@ -119,6 +178,7 @@ class Evaluation:
     versions: Mapping[str, str]
     resamples: int
     seed: int
+    trust: Trust | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for `metrics.json`: flat metric names, each `{value, low, high}`."""
@@ -129,6 +189,7 @@ class Evaluation:
                 for name, scores in self.baselines.items()
             },
             "elements": {name: asdict(score) for name, score in self.elements.items()},
+            "confidence": None if self.trust is None else self.trust.to_json(),
             "counts": dict(self.counts),
             "nulls": dict(self.nulls),
             "warnings": list(self.warnings),

@@ -1,12 +1,14 @@
 """Save and load a model folder: a plain Hugging Face checkpoint plus what describing needs to know.
 
-Beside transformers' own files lie two small ones of ours, which others may ignore:
-`hazardscribe.json` (prompt, language, decode bound) and `alignment_head.safetensors`.
+Beside transformers' own files lie ours, which others may ignore: `hazardscribe.json` (prompt,
+language, decode bound), `alignment_head.safetensors`, the text bank (`bank_file`) and what
+`describing/calibrate.py` fits on dev.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,9 @@ from torch import nn
 
 from hazardscribe.errors import InputError
 from hazardscribe.files import new_folder, recover_folder, write_json
+from hazardscribe.model.bank_file import BANK_FILE, BANK_TEXTS_FILE, save_bank
 from hazardscribe.model.folders import LOADING, UNLOADABLE, WEIGHTS, reason, refuse_unusable
+from hazardscribe.model.text_bank import TextBank
 
 CARD_FILE = "hazardscribe.json"
 HEAD_FILE = "alignment_head.safetensors"
@@ -65,6 +69,8 @@ def save_checkpoint(
     *,
     card: Card | None = None,
     head: nn.Module | None = None,
+    bank: TextBank | None = None,
+    alignment_of: Path | None = None,
     state_dict: dict[str, torch.Tensor] | None = None,
 ) -> None:
     """Write a model folder, whole or not at all.
@@ -72,6 +78,8 @@ def save_checkpoint(
     Args:
         state_dict: tensors to save in place of the model's own (merged adapters).
         head: alignment head, written beside the model for re-ranking and retrieval.
+        bank: the training texts and their vectors, beside the head; see `bank_file`.
+        alignment_of: a former model folder whose head and bank are copied, where it has them.
 
     Raises:
         InputError: if the folder cannot be written.
@@ -84,6 +92,12 @@ def save_checkpoint(
         if head is not None:
             tensors = {name: value.contiguous() for name, value in head.state_dict().items()}
             save_file(tensors, partial / HEAD_FILE, metadata={"form": getattr(head, "form", "")})
+        if bank is not None:
+            save_bank(partial, bank)
+        if alignment_of is not None:
+            for name in (HEAD_FILE, BANK_FILE, BANK_TEXTS_FILE):
+                if (alignment_of / name).is_file():
+                    shutil.copyfile(alignment_of / name, partial / name)
 
 
 def load_checkpoint(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,13 @@ def refuse_unusable(path: str | Path) -> None:
             f"{folder}: holds no *.safetensors. Pickled weights are not loaded, because loading "
             "them can run code; convert them with transformers' save_pretrained first."
         )
+
+
+def fingerprint(folder: Path, settings: str) -> str:
+    """Tells one revision of a model from another without reading gigabytes of weights."""
+    weights = sorted(folder.glob("*.safetensors")) if folder.is_dir() else []
+    parts = [settings, *(f"{w.name}:{w.stat().st_size}:{w.stat().st_mtime_ns}" for w in weights)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def reason(error: BaseException) -> str:

@@ -34,6 +34,25 @@ class FirstSequence:
     mask: torch.Tensor
     encoder_output: Any
 
+    def tower_vectors(self) -> torch.Tensor:
+        """`(B, F)`: the tower's last output, averaged over a photo's patches.
+
+        Towers give a row a photo, a tile or a patch; in each of these the rows of a photo are in
+        proportion to its tokens.
+        """
+        states: torch.Tensor = self.encoder_output.last_hidden_state
+        # (R, C, H, W) from a convolutional tower, (R, N, F) or (R, F) from others.
+        rows = states.mean((2, 3)) if states.ndim == 4 else states
+        rows = rows.mean(1) if rows.ndim == 3 else rows
+        if len(rows) == len(self.values):
+            return rows
+        share = self.mask.sum(1).cumsum(0).double() / self.mask.sum()
+        ends = [int(end) for end in (share * len(rows)).round().tolist()]
+        starts = [min(start, len(rows) - 1) for start in (0, *ends[:-1])]
+        return torch.stack(
+            [rows[i : max(i + 1, j)].mean(0) for i, j in zip(starts, ends, strict=True)]
+        )
+
 
 class TextEncoder(Protocol):
     """A frozen, trained text encoder."""

@@ -82,6 +82,23 @@ class AlignmentHead(nn.Module):
         return F.normalize(self.project(self.norm(sequence.float())), dim=-1)
 
 
+def text_log_posterior(
+    photos: torch.Tensor,
+    texts: torch.Tensor,
+    log_counts: torch.Tensor,
+    scale: torch.Tensor | float,
+) -> torch.Tensor:
+    """`log p(j | photo i) = log_softmax_j(scale * <photo_i, text_j> + log n_j)`, `(B, C)` nats.
+
+    Args:
+        photos: `(B, D)` unit vectors.
+        texts: `(C, D)` unit vectors of the distinct training texts.
+        log_counts: `(C,)` log of how often each text occurs in training.
+        scale: inverse temperature.
+    """
+    return F.log_softmax(scale * photos @ texts.T + log_counts, dim=-1)
+
+
 def corpus_nll(
     photos: torch.Tensor,
     texts: torch.Tensor,
@@ -92,18 +109,15 @@ def corpus_nll(
 ) -> torch.Tensor:
     """Summed negative log-likelihood of each photo's text among all distinct training texts.
 
-    `log p(j | photo i) = log_softmax_j(scale * <photo_i, text_j> + log n_j)`.
+    See `text_log_posterior` for the likelihood and the other arguments.
 
     Args:
-        photos: `(B, D)` unit vectors.
-        texts: `(C, D)` unit vectors of the distinct training texts.
-        log_counts: `(C,)` log of how often each text occurs in training.
         targets: `(B,)` index of each photo's own text.
         scale: inverse temperature.
         share_above: texts whose cosine with the photo's own text is at least this share the
             target's mass in proportion to their counts; `None`: only the text itself.
     """
-    log_p = F.log_softmax(scale * photos @ texts.T + log_counts, dim=-1)
+    log_p = text_log_posterior(photos, texts, log_counts, scale)
     if share_above is None:
         return -log_p.gather(1, targets[:, None]).sum()
     near = texts[targets] @ texts.T >= share_above

@@ -99,6 +99,98 @@ class EvaluateMissed(TrainerCallback):
             self._evaluate()
 
 
+class EvaluateStart(TrainerCallback):
+    """Score the start model too, so that it is seen whether training made anything better.
+
+    Args:
+        evaluate: evaluates and keeps the best weights.
+    """
+
+    def __init__(self, evaluate: Callable[[], object]) -> None:
+        self._evaluate = evaluate
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Evaluate before the first step of a fresh run."""
+        if state.global_step == 0:
+            self._evaluate()
+
+
+class WarnOfWildDraws(TrainerCallback):
+    """A reward can choose only among what is drawn: say so where that is hardly language.
+
+    Args:
+        tell: takes the warning.
+    """
+
+    # A description of 20 tokens at this entropy is one of e^40: no two draws are alike, and none is
+    # what describing, which is greedy, writes.
+    _WILD = 2.0
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+        self._seen = False
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kw: Any) -> None:
+        """Look at the first steps' entropy."""
+        entropy = (logs or {}).get("entropy")
+        if entropy is None or self._seen:
+            return
+        self._seen = True
+        if entropy > self._WILD:
+            self._tell(
+                f"the drawn descriptions are wild (entropy {entropy:.1f} nats a token): the reward "
+                "can hardly tell them apart. Train the first stage longer, or lower "
+                "reward.temperature"
+            )
+
+
+class StopWhenParted(TrainerCallback):
+    """Stop when the reward rises and dev has long seen nothing better: the two have parted.
+
+    The reward is then being had for something that is no better description (Goodhart's law).
+    Where neither rises the run goes on: it may only have been slow to start.
+
+    Args:
+        score: name of the dev score that decides. after: evaluations without a better one.
+        tell: takes the reason.
+    """
+
+    def __init__(self, score: str, after: int, tell: Callable[[str], None]) -> None:
+        self._score, self._after, self._tell = score, after, tell
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
+        """Compare the reward before the best evaluation with that before this one."""
+        key = f"eval_{self._score}"
+        scores = [(entry["step"], entry[key]) for entry in state.log_history if key in entry]
+        best = max(range(len(scores)), key=lambda i: (scores[i][1], -i))
+        if len(scores) - 1 - best < self._after:
+            return control
+        # The start was scored before anything was drawn: its reward is that of the first drawn.
+        then, now = (
+            self._reward(state, scores[i - 1][0], scores[i][0])
+            for i in (max(1, best), len(scores) - 1)
+        )
+        if then is not None and now is not None and now > then:
+            self._tell(
+                f"reward and dev have parted: the reward rose from {then:.3f} to {now:.3f}, but "
+                f"{self._score} on dev has not been better than {scores[best][1]:.3f} (step "
+                f"{scores[best][0]}) in {len(scores) - 1 - best} evaluations; the weights of that "
+                "step are kept"
+            )
+            control.should_training_stop = True
+        return control
+
+    @staticmethod
+    def _reward(state: Any, after: int, until: int) -> float | None:
+        """Mean logged reward of the steps between two evaluations."""
+        logged = [
+            entry["reward"]
+            for entry in state.log_history
+            if "reward" in entry and after < entry["step"] <= until
+        ]
+        return sum(logged) / len(logged) if logged else None
+
+
 class Progress(TrainerCallback):
     """One progress bar for the run and one line an evaluation; nothing where nobody watches."""
 
@@ -127,6 +219,9 @@ class Progress(TrainerCallback):
             return
         if "caption_loss" in logs:
             shown = {k.removesuffix("_loss"): f"{v:.3f}" for k, v in logs.items() if "_loss" in k}
+            self._bar.set_postfix(shown, refresh=False)
+        elif "reward" in logs:
+            shown = {k: f"{logs[k]:.3f}" for k in ("reward", "kl") if logs.get(k) is not None}
             self._bar.set_postfix(shown, refresh=False)
         scores = {k.removeprefix("eval_"): v for k, v in logs.items() if k.startswith("eval_")}
         if scores:

@@ -39,11 +39,30 @@ def check_run(recipe: Recipe, out: Path, resume: bool = False) -> None:
     refuse_unusable(recipe.start)
     if recipe.alignment.weight > 0 and recipe.alignment.text_encoder != "lsa":
         refuse_unusable(recipe.alignment.text_encoder)
+    if recipe.stage == "reward":
+        _check_reward(recipe)
     for name in recipe.report_to:
         _check_logger(name)
     check_folder(out, resume)
     if processes()[0] == 0:
         check_writable(out)
+
+
+def _check_reward(recipe: Recipe) -> None:
+    if not importlib.util.find_spec("trl"):
+        raise InputError(
+            "recipe: stage: reward needs TRL, which is not installed. Install it: "
+            'pip install ".[reward]" in a clone of hazardscribe, or pip install "trl>=1.16".'
+        )
+    if processes()[1] > 1:
+        raise InputError(
+            "recipe: stage: reward runs in one process; start it without torchrun or accelerate."
+        )
+    if recipe.image_size:
+        raise InputError(
+            "recipe: image_size: the reward stage keeps the size that its start was trained with; "
+            "leave image_size out."
+        )
 
 
 def _check_logger(name: str) -> None:

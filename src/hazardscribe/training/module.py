@@ -10,6 +10,7 @@ from torch import nn
 from hazardscribe.model.parts import image_token_id, modules_of, part_of
 from hazardscribe.model.prompting import IGNORED
 from hazardscribe.model.sequences import FirstSequence, first_sequence
+from hazardscribe.model.text_bank import TextBank
 from hazardscribe.objectives.alignment import (
     AlignmentHead,
     corpus_nll,
@@ -19,7 +20,6 @@ from hazardscribe.objectives.alignment import (
 )
 from hazardscribe.objectives.caption import caption_nll
 from hazardscribe.training.recipe import Recipe
-from hazardscribe.training.text_bank import TextBank
 
 Precision = Literal["float32", "bfloat16"]
 

@@ -102,11 +102,56 @@ class Augmentation:
 
 
 @dataclass(frozen=True)
+class Reward:
+    """The second stage, `stage: reward`: trains on how good *generated* descriptions are.
+
+    It starts from a model that the likelihood has trained. Each photo is described `samples` times
+    by chance; what scores above its siblings becomes likelier (objectives/reward.py). Prompt,
+    language and target are those of the start; `alignment` names the text encoder and trains
+    nothing; `augmentation` and `word_dropout` are not used. A step sees batch_size * accumulation
+    photos. Where `evaluate_every` is 0, dev is scored ten times.
+
+    Attributes:
+        trainer: TRL's `rloo` (leave-one-out baseline) or `grpo` (advantages in units of the group's
+            spread).
+        samples: descriptions drawn a photo; equal ones teach nothing, so four or more.
+        temperature: of the draw; 1 draws from the model itself, less draws nearer to the greedy
+            text that describing writes. Default: the highest at which the start's draws hold at
+            most half a nat of entropy a token; from wild draws a reward can choose nothing.
+        beta: price of leaving the start model, a nat (KL divergence; the guard of fluency).
+        cider_d: weight of CIDEr-D / 10 against the written descriptions, its document frequencies
+            those of the training texts.
+        text_similarity: weight of the text encoder's centred cosine.
+        element_f1: weight of F1 over the elements of the rule file, 1 where neither text names any.
+        length: weight of the penalty on texts longer or shorter than nearly all written ones.
+        repetition: weight of the penalty on the share of repeated trigrams.
+        rate: the parts' learning rates are multiplied by this: a policy gradient is noisy, and the
+            start is already good.
+        part_after: stop when the reward rises while dev has seen no better `best_by` in this many
+            evaluations: the two have parted; 0: never.
+    """
+
+    trainer: Literal["rloo", "grpo"] = "rloo"
+    samples: int = 8
+    temperature: float | None = None
+    beta: float = 0.02
+    cider_d: float = 2.0
+    text_similarity: float = 0.0
+    element_f1: float = 0.5
+    length: float = 0.2
+    repetition: float = 0.5
+    rate: float = 0.02
+    part_after: int = 3
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Everything a training run depends on, besides the pairs.
 
     Attributes:
         start: model folder to start from (`hazardscribe init`, or any image-text-to-text model).
+        stage: `likelihood` learns the written descriptions; `reward`, after it, from what the model
+            generates itself (see `reward`; needs TRL).
         language: language of the descriptions: `zh`, `en`, or `auto` (found from the texts).
         target: template of the text to learn; names in braces are columns of the pairs.
         prompt: user text beside the photo; default: one in the language of the descriptions.
@@ -115,6 +160,7 @@ class Recipe:
         llm: how the language model is trained.
         lora: adapters for the parts tuned by `lora`.
         alignment: the second objective.
+        reward: the stage `reward`.
         augmentation: changes to the training photos.
         safe_share: share of the photos after rectification (`safe.parquet`) that join train and dev
             as examples without a hazard.
@@ -155,6 +201,7 @@ class Recipe:
     """
 
     start: str = ""
+    stage: Literal["likelihood", "reward"] = "likelihood"
     language: Literal["auto", "zh", "en"] = "auto"
     target: str = "{description}"
     prompt: str | None = None
@@ -163,6 +210,7 @@ class Recipe:
     llm: Part = field(default_factory=lambda: Part(learning_rate=1e-4))
     lora: Lora = field(default_factory=Lora)
     alignment: Alignment = field(default_factory=Alignment)
+    reward: Reward = field(default_factory=Reward)
     augmentation: Augmentation = field(default_factory=Augmentation)
     safe_share: float = 0.0
     safe_text: str | None = None
@@ -231,6 +279,7 @@ class Recipe:
             self.augmentation.crop,
             "a share of the side, 0 to 0.5",
         )
+        self._check_reward()
         _check(0 <= self.safe_share <= 1, "safe_share", self.safe_share, "a share, 0 to 1")
         _check(0 <= self.word_dropout < 1, "word_dropout", self.word_dropout, "0 to below 1")
         for name in ("tower", "projector", "llm"):
@@ -245,6 +294,27 @@ class Recipe:
             raise InputError(
                 "recipe: projector.tune: lora is not supported; a projector is small, train it "
                 "full or freeze it."
+            )
+
+    def _check_reward(self) -> None:
+        reward = self.reward
+        _check(reward.samples >= 2, "reward.samples", reward.samples, "at least 2, better 4")
+        _check(
+            reward.temperature is None or reward.temperature > 0,
+            "reward.temperature",
+            reward.temperature,
+            "above 0, or left out",
+        )
+        _check(0 < reward.rate <= 1, "reward.rate", reward.rate, "above 0, at most 1")
+        _check(reward.part_after >= 0, "reward.part_after", reward.part_after, "0 or more")
+        gains = ("cider_d", "text_similarity", "element_f1")
+        for name in (*gains, "length", "repetition", "beta"):
+            value = getattr(reward, name)
+            _check(value >= 0, f"reward.{name}", value, "0 or more")
+        if self.stage == "reward" and not any(getattr(reward, name) for name in gains):
+            raise InputError(
+                f"recipe: reward: {', '.join(gains)} are all 0, so nothing would be rewarded. "
+                "Give at least one a weight."
             )
 
     def to_dict(self) -> dict[str, Any]:

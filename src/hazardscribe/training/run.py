@@ -3,7 +3,7 @@
 RUN/model/          the best weights so far, a plain Hugging Face checkpoint
 RUN/checkpoints/    resumable checkpoints, pruned
 RUN/run.json        recipe, versions, data hash, metrics, losses
-RUN/loss.png        the losses and the dev score
+RUN/loss.png        the losses (in the reward stage: the rewards) and the dev scores
 RUN/rejected.csv    the rows that gave no pair, with reasons, where there are any
 """
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -95,7 +96,9 @@ def prepare_folder(folder: Path, recipe: Recipe, data_hash: str, resume: bool) -
     if not resume:
         return None
     former = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
-    recorded, wanted = former.get("recipe", {}), json.loads(json.dumps(recipe.to_dict()))
+    # A key that is newer than the run stood at its default.
+    recorded = {**Recipe().to_dict(), **former.get("recipe", {})}
+    wanted = json.loads(json.dumps(recipe.to_dict()))
     changed = sorted(key for key in wanted if recorded.get(key) != wanted[key])
     if changed:
         raise InputError(
@@ -152,6 +155,46 @@ def plot_losses(history: list[dict[str, Any]], path: Path, score: str) -> None:
     scores.set_ylabel(f"dev {score}")
     scores.set_xlabel("step")
     figure.savefig(path, dpi=120)
+
+
+def plot_rewards(
+    history: list[dict[str, Any]], path: Path, parts: Sequence[str], score: str
+) -> None:
+    """Draw the rewards over the steps, the distance from the start, and the dev scores, as a PNG.
+
+    Args:
+        parts: names of the reward's parts. score: the dev score that decides.
+    """
+    if processes()[0] != 0:
+        return
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    matplotlib.use("Agg")
+    figure = Figure(figsize=(8.5, 7.5), layout="constrained")
+    rewards, distance, scores = figure.subplots(3, 1, sharex=True, height_ratios=(3, 2, 3))
+    curves = {"reward": "reward", **{name: f"rewards/{name}/mean" for name in parts}}
+    for name, key in curves.items():
+        width = 2 if key == "reward" else 1
+        _curve(rewards, history, key, name.replace("_", " "), linewidth=width)
+    rewards.set_ylabel("reward of drawn descriptions")
+    _curve(distance, history, "kl", "KL to the start, a token")
+    _curve(distance, history, "entropy", "entropy, a token")
+    distance.set_ylabel("nats")
+    for name in dict.fromkeys((score, "element_f1", "hazard_f1")):
+        _curve(scores, history, f"eval_{name}", name, marker="o")
+    scores.set_ylabel("dev")
+    scores.set_xlabel("step")
+    for axes in (rewards, distance, scores):
+        if axes.lines:
+            axes.legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
+    figure.savefig(path, dpi=120)
+
+
+def _curve(axes: Any, history: list[dict[str, Any]], key: str, label: str, **style: Any) -> None:
+    points = [(entry["step"], entry[key]) for entry in history if entry.get(key) is not None]
+    if points:
+        axes.plot(*zip(*points, strict=True), label=label, **style)
 
 
 def run_of(model: Path) -> dict[str, Any]:

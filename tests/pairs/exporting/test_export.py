@@ -31,7 +31,8 @@ def pairs(tmp_path: Path, make_pairs: MakePairs) -> Pairs:
 
 
 def records(tmp_path: Path) -> list[dict[str, Any]]:
-    blank = {"ai_description": "", "confidence": None, "alternatives": [], "error": None}
+    blank = dict.fromkeys(("confidence", "doubt", "draft", "error"))
+    blank |= {"ai_description": "", "alternatives": []}
     return [
         blank
         | {
@@ -42,7 +43,10 @@ def records(tmp_path: Path) -> list[dict[str, Any]]:
         },
         blank | {"photo": str(tmp_path / "乙.jpg"), "error": "missing: 乙.jpg: no such file"},
         blank
-        | {"photo": str(turned(tmp_path / "丙.jpg")), "ai_description": "b", "confidence": 0.5},
+        | {
+            "photo": str(turned(tmp_path / "丙.jpg")),
+            **{"ai_description": "b", "confidence": 0.5, "doubt": "unsure", "draft": "一处未封闭"},
+        },
     ]
 
 
@@ -92,12 +96,13 @@ def test_a_described_ledger(tmp_path: Path) -> None:
     assert list(write_records(made, tmp_path / "o" / "l.xlsx")) == made
     [seen] = see(tmp_path / "o/l.xlsx")
     assert seen.header == [
-        *("照片", "文件名", "AI描述", "置信度", "其他可能的描述", "未能识别的原因")
+        *("照片", "文件名", "AI描述", "置信度", "存疑（模型草稿）"),
+        *("其他可能的描述", "未能识别的原因"),
     ]
     assert seen.rows == [
-        [None, "甲.jpg", "=未戴安全帽", 0.8731, "未穿反光衣\n无", None],
-        [None, "乙.jpg", None, None, None, "missing: 乙.jpg: no such file"],
-        [None, "丙.jpg", "b", 0.5, None, None],
+        [None, "甲.jpg", "=未戴安全帽", 0.8731, None, "未穿反光衣\n无", None],
+        [None, "乙.jpg", None, None, None, None, "missing: 乙.jpg: no such file"],
+        [None, "丙.jpg", "b", 0.5, "把握不足：\n一处未封闭", None, None],
     ]
     assert set(seen.pictures) == {(1, 0), (3, 0)}
     assert seen.pictures[1, 0] == (tmp_path / "甲.jpg").read_bytes()
@@ -111,7 +116,7 @@ def test_what_the_program_wrote_is_no_description(tmp_path: Path, language: str)
     [seen] = see(tmp_path / "l.xlsx")
     with pytest.raises(InputError, match="no column for the description"):
         find_columns(seen.header, where="l")
-    assert find_columns([*seen.header, "隐患描述"], where="l") == {"photo": 0, "description": 6}
+    assert find_columns([*seen.header, "隐患描述"], where="l") == {"photo": 0, "description": 7}
 
 
 def test_a_ledger_that_ends_early_holds_what_was_described(tmp_path: Path) -> None:
@@ -130,7 +135,7 @@ def test_a_ledger_that_ends_early_holds_what_was_described(tmp_path: Path) -> No
     next(stream)
     stream.close()
     [seen] = see(tmp_path / "closed.xlsx")
-    assert (len(seen.rows), len(seen.header)) == (1, 5)
+    assert (len(seen.rows), len(seen.header)) == (1, 6)
 
     def fails() -> Iterator[dict[str, Any]]:
         raise InputError("no model")
@@ -148,7 +153,7 @@ def test_a_photo_that_went_meanwhile_is_told_in_its_row(tmp_path: Path) -> None:
     list(write_records(made, tmp_path / "l.xlsx"))
     row = see(tmp_path / "l.xlsx")[0].rows[0]
     assert row[2] == "=未戴安全帽"
-    assert row[5].startswith("missing: ")
+    assert row[6].startswith("missing: ")
 
 
 def test_from_a_described_jsonl(

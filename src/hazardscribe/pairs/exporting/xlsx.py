@@ -43,6 +43,7 @@ class _Words:
     file: str
     ai: str
     confidence: str
+    doubt: str
     alternatives: str
     error: str
 
@@ -58,6 +59,7 @@ _WORDS = {
         file="文件名",
         ai=AI_COLUMNS["zh"],
         confidence="置信度",
+        doubt="存疑（模型草稿）",
         alternatives="其他可能的描述",
         error="未能识别的原因",
     ),
@@ -71,9 +73,20 @@ _WORDS = {
         file="File",
         ai=AI_COLUMNS["en"],
         confidence="Confidence",
+        doubt="In doubt (the model's draft)",
         alternatives="Alternatives",
         error="Error",
     ),
+}
+
+
+_DOUBTS = {
+    "unfamiliar": {"zh": "与训练照片差别过大：", "en": "Unlike the training photos:"},
+    "unsure": {"zh": "把握不足：", "en": "Not sure enough:"},
+    "likely_safe": {
+        "zh": "把握不足，但近似无隐患照片：",
+        "en": "Not sure, but like photos without hazard:",
+    },
 }
 
 
@@ -132,19 +145,21 @@ def write_ledger(pairs: Pairs, out: str | Path, *, language: str) -> Path:
 class DescribedLedger:
     """A workbook of photos and what the model says of them, written as they come.
 
-    Columns: the photo, its file name, the description, how sure the model is, other descriptions
+    Columns: the photo, its file name, the description, how sure the model is, what it would have
+    written and why that was held back, other descriptions
     (when `alternatives`), and why a photo could not be used.
     """
 
     def __init__(self, out: Path, *, language: str, alternatives: bool = True) -> None:
         """Begin the workbook; see `LedgerWriter` for what may be wrong."""
         words = _WORDS[language]
-        self._alternatives = alternatives
+        self._alternatives, self._language = alternatives, language
         columns = [
             Column(words.described_photo, "photo", PHOTO_WIDTH),
             Column(words.file, "text", 22),
             Column(words.ai, "main", 44),
             Column(words.confidence, "share", column_width(words.confidence, [])),
+            Column(words.doubt, "text", 40),
             *([Column(words.alternatives, "text", 40)] if alternatives else []),
             Column(words.error, "text", 30),
         ]
@@ -160,6 +175,7 @@ class DescribedLedger:
             Path(photo.replace("\\", "/")).name,
             str(record.get(AI_KEY) or ""),
             float(confidence) if isinstance(confidence, int | float) else None,
+            self._doubt(record),
             *(["\n".join(map(str, record.get("alternatives") or []))] * self._alternatives),
             error,
         ]
@@ -167,6 +183,13 @@ class DescribedLedger:
             self._ledger.add(cells, None if error else Path(photo))
         except PhotoError as gone:  # it was there when it was described
             self._ledger.add([*cells[:-1], f"{gone.reason}: {gone}"])
+
+    def _doubt(self, record: Mapping[str, Any]) -> str:
+        """Why the draft is not the description, and the draft; empty where it is."""
+        reason = str(record.get("doubt") or "")
+        if not reason:
+            return ""
+        return f"{_DOUBTS.get(reason, {}).get(self._language, reason)}\n{record.get('draft') or ''}"
 
     def close(self) -> None:
         """Put the workbook in place; without a row, leave what was there before."""

@@ -13,15 +13,15 @@ from transformers import BertConfig, BertModel
 
 import tiny
 from hazardscribe.errors import InputError
+from hazardscribe.model.lsa import LsaEncoder
 from hazardscribe.model.sequences import pool_sequence, second_sequence
+from hazardscribe.model.text_bank import TextBank
 from hazardscribe.model.text_encoder import (
     HubEncoder,
-    LsaEncoder,
     default_pooling,
     embed,
     load_text_encoder,
 )
-from hazardscribe.training.text_bank import TextBank
 
 TEXTS = tiny.TEXTS["zh"]
 

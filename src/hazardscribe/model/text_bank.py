@@ -16,9 +16,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from hazardscribe.model.lsa import LsaEncoder
 from hazardscribe.model.sequences import second_sequence
-from hazardscribe.model.text_encoder import HubEncoder, LsaEncoder, embed
+from hazardscribe.model.text_encoder import HubEncoder, embed
 
+KEPT = ("vectors", "mean", "log_counts")
+"""The buffers that a model folder keeps."""
 _ENCODE_BATCH = 64
 
 
@@ -31,6 +34,7 @@ class TextBank(nn.Module):
             of one subject close together, and the mean is what they share.
         mean: `(D,)` that mean.
         log_counts: `(C,)` log of how often each text occurs.
+        encoder: what gave them; None where it is not at hand. pooling: of its token states.
         tokens: `(C, M, D)` unit token states and `token_mask` `(C, M)`; empty unless asked for.
     """
 
@@ -53,11 +57,11 @@ class TextBank(nn.Module):
         counts = Counter(texts)
         self.texts = list(counts)
         self._index = {text: i for i, text in enumerate(self.texts)}
+        self.encoder: LsaEncoder | HubEncoder | None = encoder
+        self.pooling = pooling
         raw = _pooled(self.texts, encoder, pooling, cache)
-        mean = raw.mean(0)
-        centred = nn.functional.normalize(raw - mean, dim=-1)
-        self.register_buffer("vectors", centred, persistent=False)
-        self.register_buffer("mean", mean, persistent=False)
+        self.register_buffer("mean", raw.mean(0), persistent=False)
+        self.register_buffer("vectors", self.centred(raw), persistent=False)
         log_counts = torch.tensor([counts[text] for text in self.texts]).float().log()
         self.register_buffer("log_counts", log_counts, persistent=False)
         tokens, mask = torch.empty(0), torch.empty(0, dtype=torch.bool)
@@ -66,9 +70,51 @@ class TextBank(nn.Module):
         self.register_buffer("tokens", tokens, persistent=False)
         self.register_buffer("token_mask", mask, persistent=False)
 
+    @classmethod
+    def restored(
+        cls,
+        texts: Sequence[str],
+        tensors: dict[str, torch.Tensor],
+        encoder: LsaEncoder | HubEncoder | None,
+        pooling: str,
+    ) -> TextBank:
+        """The bank whose `texts` and buffers were kept; without token states."""
+        bank = cls.__new__(cls)
+        nn.Module.__init__(bank)
+        bank.texts, bank.encoder, bank.pooling = list(texts), encoder, pooling
+        bank._index = {text: i for i, text in enumerate(bank.texts)}
+        for name in KEPT:
+            bank.register_buffer(name, tensors[name], persistent=False)
+        return bank
+
     def index(self, text: str) -> int:
         """Row of a training description."""
         return self._index[text]
+
+    def __contains__(self, text: object) -> bool:
+        return text in self._index
+
+    def centred(self, raw: torch.Tensor) -> torch.Tensor:
+        """Vectors of the text encoder `(N, D)`, centred on the bank's mean, as unit vectors."""
+        return nn.functional.normalize(raw.to(self.mean) - self.mean, dim=-1)
+
+    def embed(self, texts: Sequence[str]) -> torch.Tensor | None:
+        """Any texts in the space of `vectors`: `(len(texts), D)` unit vectors, centred alike.
+
+        None where a text is not of the bank and the text encoder is not at hand.
+        """
+        missing = [text for text in dict.fromkeys(texts) if text not in self._index]
+        if missing and self.encoder is None:
+            return None
+        fresh: dict[str, torch.Tensor] = {}
+        if missing and self.encoder is not None:
+            vectors = self.centred(embed(self.encoder, missing, self.pooling))
+            fresh = dict(zip(missing, vectors, strict=True))
+        if not texts:
+            return self.vectors[:0]
+        return torch.stack(
+            [fresh[text] if text in fresh else self.vectors[self._index[text]] for text in texts]
+        )
 
     def __len__(self) -> int:
         return len(self.texts)

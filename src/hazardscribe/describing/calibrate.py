@@ -1,0 +1,197 @@
+"""Fit re-ranking, confidence and doubt of a model folder on dev, and write them into it.
+
+    calibrate(Path("runs/mine/model"), pairs["train"], pairs["dev"])
+
+Called at the end of training, and by `hazardscribe calibrate` for a model that was changed or came
+from elsewhere. Dev has also chosen the weights, so that its figures flatter a little; those that
+count are `evaluate`'s, on validation.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hazardscribe.describing.aligner import Aligner
+from hazardscribe.describing.calibration import Calibration, save_calibration
+from hazardscribe.describing.confidence import fit_confidence
+from hazardscribe.describing.describer import Describer
+from hazardscribe.describing.doubt import RISK, fit_doubt
+from hazardscribe.describing.generate import Candidate, Decoding, Generated, generate
+from hazardscribe.describing.judge import Reading, rerank_order, signs
+from hazardscribe.describing.novelty import Novelty
+from hazardscribe.describing.rerank import BEAMS, Reranking, fit_reranking
+from hazardscribe.describing.statements import Statements
+from hazardscribe.errors import InputError
+from hazardscribe.evaluation.acceptable import acceptable
+from hazardscribe.evaluation.photo_scores import Truth
+from hazardscribe.evaluation.rows import cases_from_rows
+from hazardscribe.evaluation.rules import Rules
+from hazardscribe.pairs.targets import target_texts
+
+logger = logging.getLogger(__name__)
+
+# Enough to choose three numbers and a threshold; beams cost a multiple of greedy search.
+DEV_PHOTOS = 600
+TRAIN_PHOTOS = 3000
+
+Rows = Sequence[Mapping[str, Any]]
+Pixels = Callable[[str], np.ndarray]
+
+
+def calibrate(
+    model: Path,
+    train_rows: Rows | Any,
+    dev_rows: Rows | Any,
+    *,
+    best_by: str = "cider_d",
+    risk: float = RISK,
+    beams: int = BEAMS,
+    device: str | None = None,
+    batch_size: int = 16,
+    precision: str = "float32",
+    pixels: Pixels | None = None,
+    seed: int = 0,
+    progress: bool = False,
+) -> Calibration:
+    """Fit what describing takes from dev; see the modules `rerank`, `confidence` and `doubt`.
+
+    Args:
+        model: model folder; `calibration.json` and `training_photos.safetensors` are written there.
+        train_rows, dev_rows: splits of `read_pairs`; of many photos an even selection is taken.
+        best_by: score that re-ranking is chosen by.
+        risk: share of unacceptable answers aimed at.
+        beams: candidates a photo for re-ranking.
+        pixels: gives a photo's pixels, where they are decoded already.
+        progress: show progress bars.
+
+    Raises:
+        InputError: if there are no dev or training photos, or the model cannot be loaded.
+    """
+    train_rows, dev_rows = list(train_rows), list(dev_rows)
+    if not train_rows or not dev_rows:
+        raise InputError("calibrate: needs train and dev rows; check the pairs' split column")
+    describer = Describer(
+        model, device=device, batch_size=batch_size, precision=precision, calibrated=False
+    )
+    aligner = Aligner.load(Path(model), describer.device)
+    look = _Look(describer, aligner, pixels or describer.pixels, batch_size, progress)
+    train_photos = _even(list(dict.fromkeys(str(r["photo"]) for r in train_rows)), TRAIN_PHOTOS)
+    dev_photos = _even(list(dict.fromkeys(str(row["photo"]) for row in dev_rows)), DEV_PHOTOS)
+    novelty = Novelty(np.stack([one.tower for one in look.read(train_photos, "training photos")]))
+
+    kept = set(dev_photos)
+    rows = [row for row in dev_rows if str(row["photo"]) in kept]
+    references = target_texts(rows, describer.card.target)
+    rules = Rules.load(describer.card.language)
+    readings = look.read(dev_photos, "dev photos")
+    plain = [one.candidates for one in look.write(dev_photos, Decoding(), "describe dev")]
+    reranking = None
+    candidates = plain
+    if aligner is not None:
+        decoding = Decoding(beams=beams, alternatives=beams)
+        several = [one.candidates for one in look.write(dev_photos, decoding, "candidates")]
+        fits = [
+            aligner.fit(reading.vector, [c.text for c in own])
+            for reading, own in zip(readings, several, strict=True)
+            if reading.vector is not None
+        ]
+        if all(fit is not None for fit in fits):
+            texts = dict(zip(dev_photos, (own[0].text for own in plain), strict=True))
+            cases = cases_from_rows(rows, references, texts)
+            reranking = fit_reranking(
+                Truth.of(cases, rules, describer.card.language),
+                [own[0].text for own in plain],
+                several,
+                [fit.tolist() for fit in fits if fit is not None],
+                best_by=best_by,
+                beams=beams,
+                seed=seed,
+            )
+        if reranking is not None:
+            candidates = several
+    chosen = _first(candidates, readings, aligner, reranking)
+    texts = dict(zip(dev_photos, (one.text for one in chosen), strict=True))
+    cases = cases_from_rows(rows, references, texts)
+    right = acceptable(cases, rules).astype(np.int64)
+    statements = None if aligner is None else Statements(aligner.bank.texts, rules)
+    found = [signs(c, r, statements) for c, r in zip(chosen, readings, strict=True)]
+    confidence, predicted = fit_confidence(found, right, seed)
+    no_hazard = None
+    if statements is not None:
+        no_hazard = np.array(
+            [statements.no_hazard(r.posterior) for r in readings if r.posterior is not None]
+        )
+    doubt = fit_doubt(
+        predicted,
+        right,
+        no_hazard,
+        Truth.of(cases, rules, describer.card.language).hazard,
+        novelty.distances(np.stack([reading.tower for reading in readings])),
+        risk,
+    )
+    calibration = Calibration(reranking, confidence, doubt, novelty, predicted, right)
+    save_calibration(Path(model), calibration)
+    return calibration
+
+
+def _first(
+    candidates: Sequence[Sequence[Candidate]],
+    readings: Sequence[Reading],
+    aligner: Aligner | None,
+    reranking: Reranking | None,
+) -> list[Candidate]:
+    return [
+        own[rerank_order(own, reading, aligner, reranking)[0]]
+        for own, reading in zip(candidates, readings, strict=True)
+    ]
+
+
+def _even(photos: list[str], most: int) -> list[str]:
+    """At most so many, evenly spaced over all."""
+    if len(photos) <= most:
+        return photos
+    return [photos[i] for i in np.linspace(0, len(photos) - 1, most).round().astype(int)]
+
+
+@dataclass
+class _Look:
+    """Runs encoder and language model over many photos."""
+
+    describer: Describer
+    aligner: Aligner | None
+    pixels: Pixels
+    batch_size: int
+    progress: bool
+
+    def read(self, photos: Sequence[str], name: str) -> list[Reading]:
+        found: list[Reading] = []
+        for batch in self._batches(photos, name):
+            found += self.describer.read(batch, self.aligner)
+        return found
+
+    def write(self, photos: Sequence[str], decoding: Decoding, name: str) -> list[Generated]:
+        found: list[Generated] = []
+        for batch in self._batches(photos, name):
+            found += generate(
+                self.describer.vlm,
+                self.describer.prompter,
+                batch,
+                decoding,
+                compute=self.describer.compute,
+            )
+        return found
+
+    def _batches(self, photos: Sequence[str], name: str) -> Any:
+        from tqdm import tqdm
+
+        with tqdm(total=len(photos), desc=name, unit="photo", disable=not self.progress) as bar:
+            for i in range(0, len(photos), self.batch_size):
+                batch = photos[i : i + self.batch_size]
+                yield [self.pixels(photo) for photo in batch]
+                bar.update(len(batch))

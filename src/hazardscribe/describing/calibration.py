@@ -1,0 +1,105 @@
+"""What was fitted on dev for describing, and the files in which a model folder keeps it.
+
+`calibration.json` holds re-ranking, confidence and thresholds with the dev outcomes they rest on;
+`training_photos.safetensors` the features that tell whether a photo is unlike the training photos.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from hazardscribe.describing.confidence import Confidence
+from hazardscribe.describing.doubt import Doubt
+from hazardscribe.describing.novelty import Novelty
+from hazardscribe.describing.rerank import Reranking
+from hazardscribe.errors import InputError
+from hazardscribe.files import write_json, write_whole
+
+CALIBRATION_FILE = "calibration.json"
+PHOTOS_FILE = "training_photos.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Everything describing takes from dev.
+
+    Attributes:
+        reranking: None where it gained nothing, or where there is no alignment.
+        confidence, doubt: see their modules.
+        novelty: distances from training photos.
+        dev_confidences, dev_right: `(N,)` cross-validated confidences on dev, and whether those
+            descriptions were acceptable.
+    """
+
+    reranking: Reranking | None
+    confidence: Confidence
+    doubt: Doubt
+    novelty: Novelty
+    dev_confidences: np.ndarray
+    dev_right: np.ndarray
+
+    def summary(self) -> dict[str, Any]:
+        """The main figures, for a run record and the command line."""
+        answered = self.dev_confidences >= self.doubt.least_confidence
+        wrong = 1 - self.dev_right
+        return {
+            "reranking": asdict(self.reranking) if self.reranking else None,
+            "dev_photos": len(self.dev_right),
+            "risk_aimed_at": self.doubt.risk,
+            "risk_reached": self.doubt.reached,
+            "risk_of_all": round(float(wrong.mean()), 4),
+            "coverage": round(float(answered.mean()), 4),
+            "risk_answered": round(float(wrong[answered].mean()), 4) if answered.any() else None,
+        }
+
+
+def save_calibration(folder: Path, calibration: Calibration) -> None:
+    """Write both files into a model folder, each whole or not at all."""
+    values = {
+        "reranking": asdict(calibration.reranking) if calibration.reranking else None,
+        "confidence": asdict(calibration.confidence),
+        "doubt": asdict(calibration.doubt),
+        "dev": {
+            "confidences": [round(float(p), 6) for p in calibration.dev_confidences],
+            "acceptable": [int(right) for right in calibration.dev_right],
+        },
+    }
+    features = {"features": calibration.novelty.references.astype(np.float16)}
+    write_whole(folder / PHOTOS_FILE, lambda draft: save_file(features, draft))
+    write_json(folder / CALIBRATION_FILE, values)
+
+
+def load_calibration(folder: Path) -> Calibration | None:
+    """The calibration of a model folder; None where it has none.
+
+    Raises:
+        InputError: if a file is damaged.
+    """
+    path = folder / CALIBRATION_FILE
+    if not path.is_file():
+        return None
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        features = load_file(folder / PHOTOS_FILE)["features"]
+        fitted, reranking = values["confidence"], values["reranking"]
+        sequences = ("signs", "means", "scales", "weights")
+        return Calibration(
+            Reranking(**reranking) if reranking else None,
+            Confidence(**{**fitted, **{name: tuple(fitted[name]) for name in sequences}}),
+            Doubt(**values["doubt"]),
+            Novelty(features),
+            np.array(values["dev"]["confidences"], dtype=np.float64),
+            np.array(values["dev"]["acceptable"], dtype=np.int64),
+        )
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise InputError(
+            f"{path}: cannot be used ({error}). Run `hazardscribe calibrate` on the model, or "
+            f"delete {CALIBRATION_FILE} to describe without a calibrated confidence."
+        ) from error

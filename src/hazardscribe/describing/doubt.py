@@ -1,0 +1,122 @@
+"""When the program says that it cannot judge, or that it sees no hazard, instead of its draft.
+
+A photo is answered with the model's draft when its confidence reaches `least_confidence`: the
+smallest value at which, on dev, at most a stated share (the risk) of the answered drafts was not
+acceptable (selective classification: El-Yaniv and Wiener, JMLR 2010; Geifman and El-Yaniv, NeurIPS
+2017). Where no value reaches it, a draft must be likelier right than wrong. Below that:
+
+* `no hazard`, where the aligned encoder gives texts without hazard at least `least_safe`, the
+  smallest value above which, on dev, at most the same share of photos showed a hazard;
+* `cannot judge` otherwise, and always where a photo is farther from all training photos than
+  nearly every dev photo is (`describing.novelty`).
+
+The thresholds are read off some hundred photos: what they promise is what they did there, and
+`evaluate` reports what they do on photos nobody has chosen by.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+Reason = Literal["unfamiliar", "unsure", "likely_safe"]
+RISK = 0.1
+FAMILIAR = 0.98
+"""Share of the dev photos that count as familiar."""
+_FEWEST = 15  # answered photos on dev, below which a risk means nothing
+
+ANSWERS = {
+    "zh": {"no_hazard": "未发现明显隐患", "cannot_judge": "无法判断，请人工核实"},
+    "en": {
+        "no_hazard": "No obvious hazard found.",
+        "cannot_judge": "Cannot judge, please check by hand.",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Thresholds of one model.
+
+    Attributes:
+        least_confidence: below it a draft is not given as the answer.
+        least_safe: mass of texts without hazard from which "no hazard" is said; None: never.
+        farthest: distance from training photos beyond which nothing is said; None: not known.
+        risk: the share of unacceptable answers aimed at; reached: whether dev allowed it.
+    """
+
+    least_confidence: float
+    least_safe: float | None
+    farthest: float | None
+    risk: float
+    reached: bool
+
+    def reason(
+        self, confidence: float, no_hazard: float | None, distance: float | None
+    ) -> Reason | None:
+        """Why a draft is not given as the answer; None where it is."""
+        if self.farthest is not None and distance is not None and distance > self.farthest:
+            return "unfamiliar"
+        if confidence >= self.least_confidence:
+            return None
+        safe = self.least_safe is not None and no_hazard is not None
+        return "likely_safe" if safe and no_hazard >= self.least_safe else "unsure"  # type: ignore[operator]
+
+    def at_risk(self, risk: float, confidences: np.ndarray, right: np.ndarray) -> Doubt:
+        """The same with the confidence for another risk, from those of dev."""
+        least, reached = least_confidence(confidences, right, risk)
+        return replace(self, least_confidence=least, reached=reached, risk=risk)
+
+
+def answer(reason: Reason, language: str) -> str:
+    """What is said in place of the draft."""
+    return ANSWERS[language]["no_hazard" if reason == "likely_safe" else "cannot_judge"]
+
+
+def fit_doubt(
+    confidences: np.ndarray,
+    right: np.ndarray,
+    no_hazard: np.ndarray | None,
+    hazard: np.ndarray,
+    distances: np.ndarray,
+    risk: float = RISK,
+) -> Doubt:
+    """Thresholds from N dev photos.
+
+    Args:
+        confidences: `(N,)`, of regressions that had not seen the photo.
+        right: `(N,)` whether the draft is acceptable.
+        no_hazard: `(N,)` mass of texts without hazard; None without an alignment.
+        hazard: `(N,)` whether the photo shows a hazard. distances: `(N,)` from training photos.
+        risk: the share of unacceptable answers aimed at.
+    """
+    least, reached = least_confidence(confidences, right, risk)
+    least_safe = None
+    if no_hazard is not None:
+        found, safe = least_confidence(no_hazard, ~hazard.astype(bool), risk)
+        least_safe = max(found, 0.5) if safe else None
+    farthest = float(np.quantile(distances, FAMILIAR)) if len(distances) >= _FEWEST else None
+    return Doubt(least, least_safe, farthest, risk, reached)
+
+
+def least_confidence(confidences: np.ndarray, right: np.ndarray, risk: float) -> tuple[float, bool]:
+    """The smallest threshold whose answered photos have at most this risk, and whether there is.
+
+    0 where all photos may be answered; 0.5 where no threshold with enough photos does.
+    """
+    from hazardscribe.evaluation.selective import risk_coverage
+
+    coverage, wrong = risk_coverage(confidences, right)
+    levels = np.unique(confidences)[::-1]
+    enough = np.round(coverage * len(right)) >= min(_FEWEST, math.ceil(len(right) / 2))
+    allowed = np.flatnonzero(enough & (wrong <= risk))
+    if not len(allowed):
+        return 0.5, False
+    last = int(allowed[-1])
+    if last == len(levels) - 1:
+        return 0.0, True
+    # Half way to the next photo, as that one must stay out.
+    return float((levels[last] + levels[last + 1]) / 2), True

@@ -1,0 +1,237 @@
+"""The past cases most like a photo: exact search among the aligned vectors of the pairs' photos.
+
+Photo and past photos go through the trained encoder and the alignment head into the space of the
+texts, where photos of like hazards lie close together whatever else they show. The similarity is
+the cosine there, -1..1. Every past photo is compared: one product of `(1, D)` and `(N, D)`, a
+millisecond for a hundred thousand photos. Their vectors are kept in the cache, by the photo's
+content and the model, so that a second question costs one photo.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from hazardscribe.describing.aligner import load_head
+from hazardscribe.describing.calibration import load_calibration
+from hazardscribe.describing.describer import Describer, Photo
+from hazardscribe.errors import InputError, PhotoError
+from hazardscribe.files import cache_folder, check_writable, write_whole
+from hazardscribe.model.checkpoint import HEAD_FILE
+from hazardscribe.model.folders import fingerprint
+from hazardscribe.model.parts import image_token_id
+from hazardscribe.model.sequences import first_sequence
+from hazardscribe.objectives.alignment import AlignmentHead
+from hazardscribe.pages import data_url, render_page, thumbnail
+from hazardscribe.pairs.photo import photo_digest
+from hazardscribe.pairs.targets import target_texts
+
+logger = logging.getLogger(__name__)
+
+_BATCH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class PastCase:
+    """A photo of the pairs: its path, its written texts, and its similarity to the photo asked
+    about, -1..1."""
+
+    photo: str
+    texts: tuple[str, ...]
+    similarity: float
+
+
+def find_similar(
+    describer: Describer,
+    photo: Photo,
+    rows: Sequence[Mapping[str, Any]],
+    k: int = 5,
+    *,
+    progress: bool = False,
+) -> list[PastCase]:
+    """The k past cases most like a photo, most alike first; rows that share a photo are one case.
+
+    Args:
+        describer: the model. photo: a path or bytes, of the pairs or not. rows: of `read_pairs`.
+
+    Raises:
+        InputError: if the model holds no alignment head of a pooled form, or there are no rows.
+        PhotoError: if the photo cannot be used; past photos that cannot are passed over.
+    """
+    head = load_head(describer.folder)
+    if head is None or head.form == "token":
+        raise InputError(
+            f"{describer.folder}: holds no {HEAD_FILE} of a pooled form, by which photos are "
+            "compared. Train with alignment.weight above 0 and form corpus, in_batch or sigmoid."
+        )
+    texts: dict[str, list[str]] = {}
+    for row, text in zip(rows, target_texts(list(rows), describer.card.target), strict=True):
+        texts.setdefault(str(row["photo"]), []).append(text)
+    if not texts:
+        raise InputError("similar: the pairs hold no photos to compare with")
+    encoder = _Encoder(describer, head.to(describer.device))
+    pixels = describer.pixels(photo)
+    [asked] = encoder.encode([pixels])
+    _tell_unfamiliar(describer, pixels)
+    past = encoder.vectors(list(texts), progress)
+    if not past:
+        raise InputError("similar: none of the pairs' photos can be read; run `hazardscribe check`")
+    names = list(past)
+    nearness = np.stack([past[name] for name in names]) @ asked
+    best = np.argsort(-nearness, kind="stable")[:k]
+    return [
+        PastCase(names[i], tuple(dict.fromkeys(texts[names[i]])), float(nearness[i])) for i in best
+    ]
+
+
+def _tell_unfamiliar(describer: Describer, pixels: np.ndarray) -> None:
+    """Something is always nearest: say so where the photo is unlike all that was trained on."""
+    calibration = load_calibration(describer.folder)
+    if calibration is None or calibration.doubt.farthest is None:
+        return
+    [reading] = describer.read([pixels], None)
+    [distance] = calibration.novelty.distances(reading.tower[None])
+    if distance > calibration.doubt.farthest:
+        logger.warning(
+            "this photo is unlike the photos the model was trained on, so its nearest cases may "
+            "have nothing to do with it"
+        )
+
+
+class _Encoder:
+    """Photos to unit vectors `(D,)` in the aligned space, kept between calls."""
+
+    def __init__(self, describer: Describer, head: AlignmentHead) -> None:
+        self._describer, self._head = describer, head
+        model = fingerprint(describer.folder, str(describer.card))
+        self._store = cache_folder("aligned-vectors", f"{model}.sqlite")
+
+    @torch.inference_mode()
+    def encode(self, pixels: Sequence[np.ndarray]) -> np.ndarray:
+        vlm = self._describer.vlm
+        inputs = self._describer.prompter.inputs(pixels)
+        inputs = {name: value.to(vlm.device) for name, value in inputs.items()}
+        sequence = first_sequence(vlm, inputs, image_token_id(vlm.config))
+        vectors: np.ndarray = self._head(sequence.values, sequence.mask).float().cpu().numpy()
+        return vectors
+
+    def vectors(self, photos: Sequence[str], progress: bool) -> dict[str, np.ndarray]:
+        """By photo; those that cannot be read are left out."""
+        from tqdm import tqdm
+
+        found: dict[str, np.ndarray] = {}
+        digests: dict[str, str] = {}
+        self._store.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(self._store, timeout=60)) as store:
+            store.execute("CREATE TABLE IF NOT EXISTS vectors (key TEXT PRIMARY KEY, value BLOB)")
+            for photo in photos:
+                try:
+                    digests[photo] = photo_digest(photo)
+                except (PhotoError, OSError):
+                    continue
+                ask = "SELECT value FROM vectors WHERE key = ?"
+                row = store.execute(ask, (digests[photo],)).fetchone()
+                if row is not None:
+                    found[photo] = np.frombuffer(row[0], dtype="<f4")
+            missing = [photo for photo in digests if photo not in found]
+            bar = tqdm(total=len(missing), desc="encode", unit="photo", disable=not progress)
+            with bar:
+                for i in range(0, len(missing), _BATCH):
+                    batch = missing[i : i + _BATCH]
+                    made = self._encode_readable(batch)
+                    found |= made
+                    store.executemany(
+                        "INSERT OR REPLACE INTO vectors VALUES (?, ?)",
+                        [(digests[p], v.astype("<f4").tobytes()) for p, v in made.items()],
+                    )
+                    store.commit()
+                    bar.update(len(batch))
+        return {photo: found[photo] for photo in photos if photo in found}
+
+    def _encode_readable(self, photos: Sequence[str]) -> dict[str, np.ndarray]:
+        pixels: dict[str, np.ndarray] = {}
+        for photo in photos:
+            try:
+                pixels[photo] = self._describer.pixels(photo)
+            except PhotoError:
+                continue
+        if not pixels:
+            return {}
+        return dict(zip(pixels, self.encode(list(pixels.values())), strict=True))
+
+
+_WORDS = {
+    "en": {
+        "lang": "en",
+        "title": "Similar past cases",
+        "asked": "This photo",
+        "like": "similarity",
+    },
+    "zh": {"lang": "zh-CN", "title": "相似的历史隐患", "asked": "本张照片", "like": "相似度"},
+}
+_PAGE = """<!DOCTYPE html>
+<html lang="{{ words.lang }}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<title>{{ words.title }}</title>
+<style>
+{{ style | safe }}
+.cases { display:grid; grid-template-columns:repeat(auto-fill,minmax(240px,1fr)); gap:18px; }
+.cases img,.asked img { width:100%; max-width:320px; border-radius:6px; display:block; }
+.cases p { margin:6px 0 0; }
+</style>
+</head>
+<body>
+<main>
+<h1>{{ words.title }}</h1>
+<section class="asked"><h2>{{ words.asked }}: {{ name }}</h2>{% if photo %}<img src="{{ photo }}" alt="{{ name }}">{% endif %}</section>
+<section class="cases">
+{% for case, picture in cases %}
+<article>{% if picture %}<img src="{{ picture }}" alt="{{ case.photo }}">{% endif %}
+{% for text in case.texts %}<p>{{ text }}</p>{% endfor %}
+<p class="note">{{ words.like }} {{ "%.2f" | format(case.similarity) }} · {{ case.photo }}</p></article>
+{% endfor %}
+</section>
+</main>
+</body>
+</html>
+"""  # noqa: E501
+
+
+def check_page(out: Path) -> None:
+    """Refuse, before any work, a page that cannot be written.
+
+    Raises:
+        InputError: if the ending is not .html, or its folder cannot be written.
+    """
+    if out.suffix.lower() != ".html" or out.is_dir():
+        raise InputError(f"--out {out}: name a file that ends in .html")
+    check_writable(out.parent)
+
+
+def write_page(out: Path, photo: Photo, cases: Sequence[PastCase], language: str) -> None:
+    """One self-contained page with the photo and the cases found; photos by file name only."""
+    asked: str | None
+    if isinstance(photo, bytes):
+        asked, name = data_url("image/jpeg", photo), "-"
+    else:
+        asked, name = thumbnail(Path(photo)), Path(photo).name
+    shown = [
+        (PastCase(Path(case.photo).name, case.texts, case.similarity), thumbnail(Path(case.photo)))
+        for case in cases
+    ]
+    page = render_page(
+        _PAGE, {"words": _WORDS[language], "name": name, "photo": asked, "cases": shown}
+    )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(out, lambda draft: draft.write_text(page, encoding="utf-8"))

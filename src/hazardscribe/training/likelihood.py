@@ -1,0 +1,86 @@
+"""The first stage: caption likelihood and alignment likelihood."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from hazardscribe.objectives.alignment import AlignmentHead
+from hazardscribe.training.bank import text_bank
+from hazardscribe.training.batches import Collator, PairDataset
+from hazardscribe.training.callbacks import EvaluateMissed, EvaluateWhenDue, StopOnSignal
+from hazardscribe.training.module import TrainingModule
+from hazardscribe.training.recipe import Recipe
+from hazardscribe.training.run import plot_losses, processes
+from hazardscribe.training.session import Session
+from hazardscribe.training.trainer import DescriptionTrainer, first_steps, training_arguments
+from hazardscribe.training.tuning import find_unreached, freeze_unreached
+
+if TYPE_CHECKING:
+    from hazardscribe.pairs.read import Pairs
+
+
+class LikelihoodSession(Session):
+    """Trains by the likelihood of the written descriptions."""
+
+    def __init__(self, pairs: Pairs, recipe: Recipe, out: Path, progress: bool) -> None:
+        super().__init__(pairs, recipe, out, progress)
+        self.module = self._module()
+        self._set_activation_checkpointing()
+
+    def _module(self) -> TrainingModule:
+        recipe, options = self.recipe, self.recipe.alignment
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        texts = [row["target"] for row in self.rows["train"]]
+        head = bank = None
+        if options.weight > 0:
+            bank = text_bank(recipe, texts, device)
+            width = self.vlm.get_input_embeddings().weight.shape[1]
+            head = AlignmentHead(width, len(bank.mean), options.form, options.queries)
+        self.bank = bank
+        return TrainingModule(self.vlm, head, bank, recipe).to(device)
+
+    def trainer(self, stop: StopOnSignal) -> DescriptionTrainer:
+        """The training loop, ready to run."""
+        recipe = self.recipe
+        train_rows = self.rows["train"]
+        index = self.bank.index if self.bank is not None else (lambda text: 0)
+        dataset = PairDataset(
+            [row["photo"] for row in train_rows],
+            [row["target"] for row in train_rows],
+            self.cache,
+            recipe.augmentation,
+            recipe.seed,
+        )
+        collator = Collator(self.prompter, recipe.max_text_tokens, index)
+        device = next(self.module.parameters()).device
+        probe = collator([dataset[0, 0], dataset[len(dataset) - 1, 0]])["batch"]
+        probe = {name: value.to(device) for name, value in probe.items()}
+        freeze_unreached(self.module, find_unreached(self.module, probe))
+
+        per_step = recipe.batch_size * recipe.accumulation * processes()[1]
+        steps = recipe.steps or max(1, round(recipe.epochs * len(train_rows) / per_step))
+        trainer = DescriptionTrainer(
+            model=self.module,
+            args=training_arguments(recipe, self.out / "checkpoints", steps),
+            train_dataset=dataset,
+            eval_dataset=self.rows["dev"],
+            data_collator=collator,
+            recipe=recipe,
+            lengths=[self.prompter.text_length(row["target"]) for row in train_rows],
+            dev_scores=self.dev_scores,
+            keep_best=self.keep_best,
+            callbacks=[stop, EvaluateWhenDue(first_steps(recipe, steps))],
+        )
+        trainer.add_callback(EvaluateMissed(trainer.first_steps, trainer.evaluate_and_keep))
+        self._add_callbacks(trainer)
+        return trainer
+
+    def _alignment(self) -> dict[str, Any]:
+        return {"head": self.module.head, "bank": self.bank}
+
+    def plot(self, history: list[dict[str, Any]], path: Path) -> None:
+        """The losses, and the dev score under them."""
+        plot_losses(history, path, self.recipe.best_by)

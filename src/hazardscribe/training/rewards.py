@@ -1,0 +1,146 @@
+"""The rewards of a recipe, ready to score generated descriptions of the training photos.
+
+The formulas are in objectives/reward.py and evaluation/cider.py; here they meet the photos'
+written descriptions, the rules of the language, and the text encoder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hazardscribe.errors import InputError
+from hazardscribe.evaluation.cases import Case, true_elements
+from hazardscribe.evaluation.cider import FixedCiderD
+from hazardscribe.evaluation.rules import Rules
+from hazardscribe.evaluation.tokens import Tokens, normalise, tokenizers
+from hazardscribe.model.text_encoder import default_pooling, embed, load_text_encoder
+from hazardscribe.objectives.reward import (
+    centred_similarity,
+    element_f1,
+    length_excess,
+    repetition_excess,
+)
+from hazardscribe.training.recipe import Recipe
+
+# Texts shorter or longer than these percentiles of the written ones are what nobody writes.
+_USUAL_LENGTHS = (1, 99)
+
+Score = Callable[[str, int], float]
+
+
+@dataclass(frozen=True, slots=True)
+class RewardPart:
+    """One part of the reward, as TRL takes it.
+
+    Attributes:
+        name: under which it is logged. weight: in the sum; negative for a penalty.
+        score: of texts and the photos (numbers of rows) that they describe.
+    """
+
+    name: str
+    weight: float
+    score: Callable[[Sequence[str], Sequence[int]], list[float]]
+
+    @property
+    def __name__(self) -> str:
+        """TRL logs a part as `rewards/<__name__>/mean`."""
+        return self.name
+
+    def __call__(self, completions: list[str], photo: list[int], **_: Any) -> list[float]:
+        """Scores of a batch of descriptions."""
+        return self.score([normalise(text) for text in completions], photo)
+
+
+def reward_parts(recipe: Recipe, cases: Sequence[Case], language: str) -> list[RewardPart]:
+    """The parts of the reward that have a weight.
+
+    Args:
+        cases: the training photos with their written descriptions; what they predict is not read.
+
+    Raises:
+        InputError: if CIDEr-D is wanted where all photos have the same descriptions.
+    """
+    options = recipe.reward
+    split = tokenizers(language)[""]
+    references = [[split(text) for text in case.references] for case in cases]
+    parts = []
+    if options.cider_d:
+        parts.append(RewardPart("cider_d", options.cider_d, _cider(references, split)))
+    if options.text_similarity:
+        part = RewardPart("text_similarity", options.text_similarity, _similarity(recipe, cases))
+        parts.append(part)
+    if options.element_f1:
+        part = RewardPart("element_f1", options.element_f1, _elements(cases, Rules.load(language)))
+        parts.append(part)
+    if options.length:
+        parts.append(RewardPart("length", -options.length, _length(references, split)))
+    if options.repetition:
+        part = RewardPart("repetition", -options.repetition, _repetition(references, split))
+        parts.append(part)
+    return parts
+
+
+def _each(score: Score) -> Callable[[Sequence[str], Sequence[int]], list[float]]:
+    """One text at a time; equal texts of a photo, which are common, are scored once."""
+
+    def scores(texts: Sequence[str], photos: Sequence[int]) -> list[float]:
+        known = {pair: score(*pair) for pair in set(zip(texts, photos, strict=True))}
+        return [known[pair] for pair in zip(texts, photos, strict=True)]
+
+    return scores
+
+
+def _cider(references: list[list[Tokens]], split: Callable[[str], Tokens]) -> Any:
+    scorer = FixedCiderD(references)
+    if not scorer.informative:
+        raise InputError(
+            "reward.cider_d: all training photos have the same description, so CIDEr-D is 0 "
+            "whatever the model writes. Set reward.cider_d to 0, or look at the pairs with "
+            "`hazardscribe check`."
+        )
+    return _each(lambda text, photo: scorer.score(split(text), photo) / 10)
+
+
+def _similarity(recipe: Recipe, cases: Sequence[Case]) -> Any:
+    options = recipe.alignment
+    corpus = [text for case in cases for text in case.references]
+    encoder = load_text_encoder(options.text_encoder, corpus, options.prefix)
+    pooling = options.pooling or default_pooling(options.text_encoder)
+    distinct = list(dict.fromkeys(corpus))
+    vectors = embed(encoder, distinct, pooling).double()
+    mean, row = vectors.mean(0), {text: i for i, text in enumerate(distinct)}
+
+    def scores(texts: Sequence[str], photos: Sequence[int]) -> list[float]:
+        known = {text: i for i, text in enumerate(dict.fromkeys(texts))}
+        ours = embed(encoder, list(known), pooling).double()
+        found = []
+        for text, photo in zip(texts, photos, strict=True):
+            theirs = vectors[[row[reference] for reference in cases[photo].references]]
+            each = centred_similarity(ours[known[text]].expand_as(theirs), theirs, mean)
+            found.append(float(each.max()) if text else 0.0)
+        return found
+
+    return scores
+
+
+def _elements(cases: Sequence[Case], rules: Rules) -> Any:
+    true = [true_elements(case, rules) for case in cases]
+
+    def score(text: str, photo: int) -> float:
+        return element_f1(rules.elements(text), true[photo]) if text else 0.0
+
+    return _each(score)
+
+
+def _length(references: list[list[Tokens]], split: Callable[[str], Tokens]) -> Any:
+    lengths = [len(text) for group in references for text in group]
+    shortest, longest = (round(float(x)) for x in np.percentile(lengths, _USUAL_LENGTHS))
+    return _each(lambda text, photo: length_excess(len(split(text)), shortest, longest))
+
+
+def _repetition(references: list[list[Tokens]], split: Callable[[str], Tokens]) -> Any:
+    return _each(lambda text, photo: repetition_excess(split(text), references[photo]))

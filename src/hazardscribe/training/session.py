@@ -1,0 +1,255 @@
+"""What every stage of training holds together: pairs, model, and the evaluation on `dev`."""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from transformers import EarlyStoppingCallback, ProgressCallback
+from transformers.trainer_callback import PrinterCallback
+
+from hazardscribe import __version__
+from hazardscribe.describing.calibrate import calibrate
+from hazardscribe.describing.describer import image_bound
+from hazardscribe.describing.generate import Decoding, generate
+from hazardscribe.errors import InputError
+from hazardscribe.evaluation import evaluate_texts
+from hazardscribe.evaluation.rows import cases_from_rows
+from hazardscribe.files import cache_folder
+from hazardscribe.model.checkpoint import (
+    DEFAULT_PROMPT,
+    Card,
+    Checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+)
+from hazardscribe.model.prompting import Prompter, crops
+from hazardscribe.model.resize import set_image_size
+from hazardscribe.pairs.pixel_cache import PixelCache
+from hazardscribe.pairs.targets import detect_language, target_texts
+from hazardscribe.training.callbacks import Progress, StopOnSignal
+from hazardscribe.training.recipe import Recipe
+from hazardscribe.training.tuning import apply_tuning, lay_out_convolutions, merged_state
+
+if TYPE_CHECKING:
+    from hazardscribe.pairs.read import Pairs
+
+logger = logging.getLogger(__name__)
+
+# Scores of an evaluation on `dev` that are logged during training.
+_LOGGED = ("cider_d", "bleu_4", "rouge_l", "element_f1", "hazard_f1", "balanced_accuracy")
+
+
+class Session(ABC):
+    """One run of one stage. A stage says what is learned: `trainer` and `plot`.
+
+    Attributes:
+        rows: by split, the rows whose photo could be decoded, their text to learn as `target`.
+        reason: why the run ended before its last step, where there is more to say than the score.
+    """
+
+    def __init__(self, pairs: Pairs, recipe: Recipe, out: Path, progress: bool) -> None:
+        self.recipe, self.out, self.progress = recipe, out, progress
+        self.warnings: list[str] = []
+        self.reason: str | None = None
+        # Of the last evaluation and of the one whose weights were kept: an untrained model says the
+        # same of every photo, which is no news once it has learned to tell them apart.
+        self._dev_warnings: list[str] = []
+        self._kept_warnings: list[str] = []
+        start = self._load_start()
+        self.vlm, self.processor = start.vlm, start.processor
+        rows = {split: pairs[split] for split in ("train", "dev")}
+        self.card = self._make_card(start, pairs)
+        texts = {split: target_texts(rows[split], self.card.target) for split in rows}
+        self.cache = self._cache([photo for split in rows for photo in rows[split]["photo"]])
+        self._keep_decodable(rows, texts)
+        self.prompter = Prompter(self.processor, self.vlm, self.card.prompt)
+        apply_tuning(self.vlm, recipe)
+        lay_out_convolutions(self.vlm)
+
+    @abstractmethod
+    def trainer(self, stop: StopOnSignal) -> Any:
+        """The training loop, ready to run."""
+
+    @abstractmethod
+    def plot(self, history: list[dict[str, Any]], path: Path) -> None:
+        """Draw the course of the training as a PNG."""
+
+    def counts(self) -> dict[str, Any]:
+        """What the run was given."""
+        return {
+            "train": len(self.rows["train"]),
+            "dev": len(self.rows["dev"]),
+            "distinct_texts": len({row["target"] for row in self.rows["train"]}),
+            "undecodable": len(self.cache.failed),
+        }
+
+    def _load_start(self) -> Checkpoint:
+        start = load_checkpoint(self.recipe.start)
+        if self.recipe.image_size:
+            set_image_size(start.vlm, start.processor, self.recipe.image_size)
+        if crops(start.processor):
+            self._warn(
+                f"the processor of {self.recipe.start} crops the edges of photos off: hazards "
+                "there are invisible to the model while their text remains"
+            )
+        return start
+
+    def _make_card(self, start: Checkpoint, pairs: Pairs) -> Card:
+        """What describing will need to know."""
+        recipe = self.recipe
+        language = language_of(recipe, pairs)
+        return Card(
+            language=language,
+            prompt=recipe.prompt or DEFAULT_PROMPT[language],
+            target=recipe.target,
+            image_bound=recipe.image_bound or image_bound(Card(), start.processor),
+            start=absolute(recipe.start),
+            version=__version__,
+        )
+
+    def _cache(self, photos: Sequence[str]) -> PixelCache:
+        assert self.card.image_bound is not None
+        folder = cache_folder("pixels")
+        return PixelCache.build(photos, folder, bound=self.card.image_bound, progress=self.progress)
+
+    def _keep_decodable(self, rows: dict[str, Any], texts: dict[str, list[str]]) -> None:
+        bad = len(self.cache.failed)
+        if bad:
+            first = next(iter(self.cache.failed.values()))
+            self._warn(f"{bad} photos could not be decoded and are left out; first: {first}")
+        self.rows: dict[str, list[dict[str, Any]]] = {}
+        for split, dataset in rows.items():
+            self.rows[split] = [
+                row | {"target": text}
+                for row, text in zip(dataset, texts[split], strict=True)
+                if row["photo"] in self.cache
+            ]
+            if not self.rows[split]:
+                raise InputError(f"no photo of {split} could be decoded; run `hazardscribe check`")
+
+    def _set_activation_checkpointing(self) -> None:
+        if self.recipe.activation_checkpointing:
+            self.vlm.activation_checkpointing_enable({"use_reentrant": False})
+
+    def _add_callbacks(self, trainer: Any) -> None:
+        """What every loop has around it, in place of transformers' own printing."""
+        trainer.remove_callback(PrinterCallback)
+        trainer.remove_callback(ProgressCallback)
+        if self.progress:
+            trainer.add_callback(Progress())
+        if self.recipe.patience:
+            trainer.add_callback(EarlyStoppingCallback(self.recipe.patience))
+
+    def dev_scores(self) -> dict[str, float]:
+        """Describe photos of `dev` with the present weights and score the descriptions."""
+        recipe = self.recipe
+        rows = self.rows["dev"][: recipe.evaluate_photos]
+        texts: list[str] = []
+        for i in range(0, len(rows), recipe.batch_size):
+            photos = [self.cache.pixels(row["photo"]) for row in rows[i : i + recipe.batch_size]]
+            decoding = Decoding(max_new_tokens=recipe.max_text_tokens)
+            made = generate(
+                self.vlm,
+                self.prompter,
+                photos,
+                decoding,
+                compute=getattr(torch, recipe.llm.compute),
+            )
+            texts += [description.texts[0] for description in made]
+        described = dict(zip([row["photo"] for row in rows], texts, strict=True))
+        cases = cases_from_rows(rows, [row["target"] for row in rows], described)
+        evaluation = evaluate_texts(
+            cases,
+            train_texts=[row["target"] for row in self.rows["train"]],
+            train_hazards=None,
+            nearest=None,
+            language=self.card.language,
+            embed=None,
+            resamples=0,
+        )
+        self._dev_warnings = list(evaluation.warnings)
+        scores = {name: evaluation.metrics[name].value for name in _LOGGED}
+        if scores[recipe.best_by] is None:
+            self._warn(
+                f"best_by: {recipe.best_by} cannot be computed on dev "
+                f"({evaluation.nulls.get(recipe.best_by)}); rouge_l decides instead"
+            )
+            scores[recipe.best_by] = scores["rouge_l"]
+        return {name: value for name, value in scores.items() if value is not None} | {
+            "distinct_share": float(evaluation.metrics["distinct_share"])
+        }
+
+    def keep_best(self, metrics: dict[str, float]) -> None:
+        """Write the present weights as the model folder."""
+        self._kept_warnings = self._dev_warnings
+        save_checkpoint(
+            self.out / "model",
+            self.vlm,
+            self.processor,
+            card=self.card,
+            state_dict=merged_state(self.vlm),
+            **self._alignment(),
+        )
+
+    def _alignment(self) -> dict[str, Any]:
+        """What of the alignment goes with the model, as `save_checkpoint` takes it."""
+        return {}
+
+    def calibrate(self) -> dict[str, Any]:
+        """Fit on dev what describing takes from it, into the model folder; its main figures."""
+        self.vlm.to("cpu")  # the best weights are loaded anew: make room for them
+        torch.cuda.empty_cache()
+        try:
+            calibration = calibrate(
+                self.out / "model",
+                self.rows["train"],
+                self.rows["dev"],
+                best_by=self.recipe.best_by,
+                batch_size=self.recipe.batch_size,
+                precision=self.recipe.llm.compute,
+                pixels=self.cache.pixels,
+                seed=self.recipe.seed,
+            )
+        except torch.cuda.OutOfMemoryError:  # the optimizer's state is there still
+            remedy = "not enough GPU memory beside the training; run `hazardscribe calibrate`"
+            logger.warning("the model is trained but not calibrated: %s", remedy)
+            return {"missing": remedy}
+        return calibration.summary()
+
+    def best(self, history: list[dict[str, Any]]) -> dict[str, float]:
+        """Scores on `dev` of the weights kept, with the step they were reached at."""
+        key = f"eval_{self.recipe.best_by}"
+        entries = [entry for entry in history if key in entry]
+        if not entries:
+            return {}
+        best = max(entries, key=lambda entry: float(entry[key]))
+        return {name.removeprefix("eval_"): value for name, value in best.items()}
+
+    def all_warnings(self) -> list[str]:
+        """What the user should know about the weights kept."""
+        found = [*self.warnings, *(f"dev: {warning}" for warning in self._kept_warnings)]
+        for warning in found[len(self.warnings) :]:
+            logger.warning(warning)
+        return found
+
+    def _warn(self, message: str) -> None:
+        if message not in self.warnings:
+            self.warnings.append(message)
+            logger.warning(message)
+
+
+def language_of(recipe: Recipe, pairs: Pairs) -> str:
+    """The descriptions' language, as the recipe states it or as the training texts show it."""
+    if recipe.language != "auto":
+        return recipe.language
+    return detect_language(target_texts(pairs["train"], recipe.target))
+
+
+def absolute(start: str) -> str:
+    """A folder as an absolute path; a name in the local cache as it is."""
+    return str(Path(start).resolve()) if Path(start).exists() else start

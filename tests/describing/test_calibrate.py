@@ -1,0 +1,179 @@
+"""From a trained folder to answers: what is kept in it, what is said, what still works without."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from hazardscribe import calibrate, similar, verbs
+from hazardscribe.describing.aligner import Aligner, load_head
+from hazardscribe.describing.calibration import CALIBRATION_FILE, load_calibration, save_calibration
+from hazardscribe.describing.describer import Describer
+from hazardscribe.describing.doubt import Doubt
+from hazardscribe.describing.rerank import Reranking
+from hazardscribe.errors import InputError
+from hazardscribe.model.bank_file import BANK_FILE, BANK_TEXTS_FILE
+from hazardscribe.model.checkpoint import HEAD_FILE
+from hazardscribe.training.recipe import Alignment, Recipe
+
+BRIEF = {"max_new_tokens": 6}
+
+
+@pytest.fixture(scope="module")
+def run(start, pairs, tmp_path_factory):
+    recipe = Recipe(
+        start=str(start), steps=2, batch_size=4, alignment=Alignment(queries=2), max_text_tokens=8
+    )
+    return verbs.train(pairs, recipe, tmp_path_factory.mktemp("run") / "run")
+
+
+@pytest.fixture
+def folder(run, tmp_path):
+    return shutil.copytree(run.folder, tmp_path / "copy") / "model"
+
+
+def change(folder, **fields):
+    save_calibration(folder, replace(load_calibration(folder), **fields))
+
+
+def test_training_ends_with_a_calibrated_folder(run):
+    record = json.loads((run.folder / "run.json").read_text(encoding="utf-8"))
+    assert record["calibration"]["dev_photos"] == 2
+    calibration = load_calibration(run.model)
+    assert calibration.confidence.signs == ("wording", "support", "agreement")
+    assert calibration.novelty.references.shape == (8, 16)
+
+
+def test_the_aligner_gives_the_likelihood_of_the_objective_in_float64(run, photos):
+    aligner = Aligner.load(run.model)
+    describer = Describer(run.model, calibrated=False)
+    [reading] = describer.read([describer.pixels(photos[0])], aligner)
+    bank, scale = aligner.bank, float(aligner.head.scale())
+    logits = scale * bank.vectors.double().numpy() @ reading.vector.double().numpy()
+    logits += bank.log_counts.double().numpy()
+    expected = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
+    np.testing.assert_allclose(reading.posterior, expected, rtol=1e-4)
+    fit = aligner.fit(reading.vector, bank.texts)
+    np.testing.assert_allclose(fit.numpy() + bank.log_counts.numpy(), logits, rtol=1e-4, atol=1e-4)
+
+
+def test_a_draft_that_is_not_sure_enough_is_held_back(folder, photos, caplog):
+    plain = Describer(folder, doubt=False, **BRIEF)(photos[0])
+    assert plain.doubt is None
+    assert plain.text == plain.draft
+    change(folder, doubt=Doubt(1.1, None, None, 0.1, True))
+    held = Describer(folder, **BRIEF)(photos[0])
+    assert (held.text, held.doubt) == ("无法判断，请人工核实", "unsure")
+    assert (held.draft, held.confidence) == (plain.draft, plain.confidence)
+    change(folder, doubt=Doubt(1.1, 0.0, None, 0.1, True))
+    assert Describer(folder, **BRIEF)(photos[0]).text == "未发现明显隐患"
+    change(folder, doubt=Doubt(0.0, None, -1.0, 0.1, True))
+    assert Describer(folder, **BRIEF)(photos[0]).doubt == "unfamiliar"
+    change(folder, doubt=Doubt(0.5, None, None, 0.1, False))
+    with caplog.at_level(logging.WARNING):
+        Describer(folder, **BRIEF)
+    assert "no confidence kept the share of unacceptable descriptions at 10 %" in caplog.text
+
+
+def test_reranking_follows_the_alignment(folder, photos):
+    change(folder, reranking=Reranking(4, 1.0, 1e6), doubt=Doubt(0.0, None, None, 0.1, True))
+    reranked = Describer(folder, alternatives=3, **BRIEF)(photos[0])
+    plain = Describer(folder, alternatives=3, rerank=False, **BRIEF)(photos[0])
+    texts = [reranked.text, *reranked.alternatives]
+    assert sorted(texts) == sorted([plain.text, *plain.alternatives])
+    aligner = Aligner.load(folder)
+    describer = Describer(folder, **BRIEF)
+    [reading] = describer.read([describer.pixels(photos[0])], aligner)
+    fits = aligner.fit(reading.vector, texts).tolist()
+    assert fits == sorted(fits, reverse=True)
+    assert Describer(folder, **BRIEF)(photos[0]).text == reranked.text
+
+
+def test_an_older_folder_describes_as_before_and_says_so_once(folder, photos, caplog):
+    with_all = Describer(folder, doubt=False, rerank=False, **BRIEF)(photos[0])
+    for name in (CALIBRATION_FILE, BANK_FILE, BANK_TEXTS_FILE):
+        (folder / name).unlink()
+    with caplog.at_level(logging.INFO):
+        older = Describer(folder, **BRIEF)
+        first = older(photos[:3])[0]
+    assert caplog.text.count("holds no calibration") == 1
+    assert (first.text, first.doubt) == (with_all.draft, None)
+
+
+def test_calibrating_anew_gives_an_older_folder_its_bank(run, folder, pairs):
+    for name in (CALIBRATION_FILE, BANK_FILE, BANK_TEXTS_FILE):
+        (folder / name).unlink()
+    calibrate(folder, pairs, risk=0.2)
+    again, former = Aligner.load(folder).bank, Aligner.load(run.model).bank
+    assert again.texts == former.texts
+    assert torch.equal(again.vectors, former.vectors)
+    assert load_calibration(folder).doubt.risk == 0.2
+
+
+def test_a_model_without_alignment_is_calibrated_by_its_wording(folder, pairs, photos):
+    for name in (HEAD_FILE, BANK_FILE, BANK_TEXTS_FILE):
+        (folder / name).unlink()
+    assert load_head(folder) is None
+    calibration = calibrate(folder, pairs)
+    assert calibration.confidence.signs == ("wording",)
+    assert calibration.reranking is None
+    assert 0 < Describer(folder, **BRIEF)(photos[0]).confidence < 1
+
+
+def test_damaged_files_are_named(folder):
+    (folder / BANK_FILE).unlink()
+    with pytest.raises(InputError, match="a file is missing"):
+        Describer(folder)
+    (folder / CALIBRATION_FILE).write_text("{}", encoding="utf-8")
+    with pytest.raises(InputError, match=r"calibration\.json: cannot be used"):
+        Describer(folder)
+    (folder / HEAD_FILE).write_bytes(b"no tensors")
+    with pytest.raises(InputError, match=r"alignment_head\.safetensors: is damaged"):
+        load_head(folder)
+    with pytest.raises(InputError, match=r"--risk 2: must be between 0 and 1"):
+        Describer(folder, risk=2)
+
+
+def test_similar_finds_the_photo_itself_first_and_compares_all(run, pairs, photos, tmp_path):
+    found = similar(photos[3], run.model, pairs, k=12)
+    assert [case.photo for case in found[:1]] == [photos[3]]
+    assert found[0].similarity == pytest.approx(1, abs=1e-5)
+    nearness = [case.similarity for case in found]
+    assert nearness == sorted(nearness, reverse=True)
+    assert len({case.photo for case in found}) == len(found) == 12
+    elsewhere = shutil.copyfile(photos[3], tmp_path / "new.png")
+    page = tmp_path / "page.html"
+    again = similar(elsewhere, run.model, pairs, k=2, split="train", out=page)
+    assert [case.texts for case in again] == [case.texts for case in found[:2]] or len(again) == 2
+    html = page.read_text(encoding="utf-8")
+    assert again[0].texts[0] in html
+    assert str(tmp_path) not in html
+
+
+def test_similar_encodes_past_photos_once(run, pairs, photos, monkeypatch):
+    from hazardscribe.describing import similar as module
+
+    similar(photos[0], run.model, pairs)
+    calls = []
+    encode = module._Encoder.encode
+    monkeypatch.setattr(
+        module._Encoder, "encode", lambda self, p: calls.append(len(p)) or encode(self, p)
+    )
+    similar(photos[1], run.model, pairs)
+    assert calls == [1]
+
+
+def test_similar_refuses_what_it_cannot_do(run, folder, pairs, photos, tmp_path):
+    with pytest.raises(InputError, match="--k 0"):
+        similar(photos[0], run.model, pairs, k=0)
+    with pytest.raises(InputError, match=r"ends in \.html"):
+        similar(photos[0], run.model, pairs, out=tmp_path / "page.pdf")
+    (folder / HEAD_FILE).unlink()
+    with pytest.raises(InputError, match=r"holds no alignment_head\.safetensors"):
+        similar(photos[0], folder, pairs)

@@ -1,0 +1,70 @@
+"""The confidence is a probability, fitted by what it says it is fitted by."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+from hazardscribe.describing.confidence import Confidence, fit_confidence, log_odds
+
+
+def made_up(n=120, seed=0):
+    rng = np.random.default_rng(seed)
+    support, wording = rng.normal(size=n), rng.normal(size=n)
+    right = (rng.random(n) < 1 / (1 + np.exp(-(0.5 + 2 * support)))).astype(int)
+    rows = [{"wording": w, "support": s} for w, s in zip(wording, support, strict=True)]
+    return rows, right
+
+
+def test_the_regression_minimises_its_formula_in_float64():
+    rows, right = made_up()
+    fitted, _ = fit_confidence(rows, right)
+    table = np.array([[row[name] for name in fitted.signs] for row in rows])
+    table = (table - table.mean(0)) / table.std(0)
+    sign = 2 * right - 1
+
+    def penalised(values):  # C = 1: half the squared weights beside the summed log loss
+        return np.logaddexp(0, -sign * (table @ values[:-1] + values[-1])).sum() + (
+            values[:-1] @ values[:-1] / 2
+        )
+
+    expected = minimize(penalised, np.zeros(3), tol=1e-12).x
+    assert fitted.signs == ("wording", "support")
+    np.testing.assert_allclose([*fitted.weights, fitted.intercept], expected, atol=1e-3)
+    p = fitted(rows[0])
+    assert p == pytest.approx(
+        1 / (1 + np.exp(-(table[0] @ expected[:-1] + expected[-1]))), abs=1e-3
+    )
+
+
+def test_predictions_for_dev_have_not_seen_their_photo():
+    rows, right = made_up()
+    noise = [{"wording": float(v)} for v in np.random.default_rng(1).normal(size=len(right))]
+    _, seen = fit_confidence(rows, right)
+    _, blind = fit_confidence(noise, right)
+    assert np.mean((seen - right) ** 2) < np.mean((blind - right) ** 2)
+    # Signs that tell nothing give nothing more than the share itself.
+    assert abs(np.corrcoef(blind, right)[0, 1]) < 0.3
+    assert np.array_equal(seen, fit_confidence(rows, right)[1])
+
+
+@pytest.mark.parametrize("outcome", [0, 1])
+def test_dev_where_all_are_alike_gives_no_certainty(outcome):
+    rows, _ = made_up(8)
+    fitted, predictions = fit_confidence(rows, np.full(8, outcome))
+    assert fitted(rows[0]) == pytest.approx((8 * outcome + 1) / 10)
+    assert np.all((predictions > 0) & (predictions < 1))
+
+
+def test_a_sign_that_some_photo_lacks_is_left_out():
+    rows, right = made_up()
+    del rows[3]["support"]
+    assert fit_confidence(rows, right)[0].signs == ("wording",)
+
+
+def test_far_signs_stay_within_a_probability():
+    certain = Confidence(("wording",), (0.0,), (1.0,), (1e6,), 0.0)
+    assert (certain({"wording": -1e6}), certain({"wording": 1e6})) == (pytest.approx(0), 1)
+    assert np.isfinite([log_odds(0.0), log_odds(1.0)]).all()
+    assert log_odds(0.5) == 0

@@ -1,0 +1,97 @@
+"""When a draft is held back, and what is said in its place."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hazardscribe.describing.doubt import ANSWERS, Doubt, answer, fit_doubt, least_confidence
+from hazardscribe.describing.novelty import Novelty
+from hazardscribe.evaluation.rules import Rules
+
+DOUBT = Doubt(least_confidence=0.6, least_safe=0.8, farthest=0.3, risk=0.1, reached=True)
+
+
+@pytest.mark.parametrize(
+    ("confidence", "no_hazard", "distance", "reason"),
+    [
+        (0.6, 0.0, 0.1, None),
+        (0.59, 0.79, 0.1, "unsure"),
+        (0.59, 0.8, 0.1, "likely_safe"),
+        (0.99, 0.9, 0.31, "unfamiliar"),  # however sure
+        (0.59, None, None, "unsure"),  # a model without alignment
+    ],
+)
+def test_reasons(confidence, no_hazard, distance, reason):
+    assert DOUBT.reason(confidence, no_hazard, distance) == reason
+
+
+def test_the_rules_read_the_answers_as_they_are_meant():
+    for language in ANSWERS:
+        rules = Rules.load(language)
+        safe, unsure = answer("likely_safe", language), answer("unsure", language)
+        assert not rules.hazard(safe)
+        assert not rules.cannot_judge(safe)
+        assert rules.cannot_judge(unsure)
+        assert answer("unfamiliar", language) == unsure
+    assert answer("unsure", "zh") == "无法判断，请人工核实"
+
+
+def brute_force(confidences, right, risk, fewest):
+    best = None
+    for threshold in sorted(set(confidences)):
+        answered = confidences >= threshold
+        if answered.sum() >= fewest and (1 - right[answered]).mean() <= risk:
+            best = threshold if best is None else min(best, threshold)
+    return best
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_threshold_is_the_smallest_that_keeps_the_risk(seed):
+    rng = np.random.default_rng(seed)
+    confidences = rng.random(80).round(2)
+    right = (rng.random(80) < confidences).astype(int)
+    expected = brute_force(confidences, right, 0.3, 15)
+    found, reached = least_confidence(confidences, right, 0.3)
+    assert reached
+    assert np.array_equal(confidences >= found, confidences >= expected)
+
+
+def test_a_risk_that_nothing_reaches_leaves_what_is_likelier_right_than_wrong():
+    assert least_confidence(np.linspace(0, 1, 40), np.zeros(40, int), 0.1) == (0.5, False)
+    assert least_confidence(np.linspace(0, 1, 40), np.ones(40, int), 0.1) == (0.0, True)
+
+
+def test_no_hazard_is_said_only_where_dev_bears_it_out():
+    rng = np.random.default_rng(0)
+    hazard = np.arange(60) % 2
+    mass = np.where(hazard, rng.uniform(0, 0.6, 60), rng.uniform(0.5, 1, 60))
+    distances = np.linspace(0, 0.2, 60)
+    doubt = fit_doubt(mass, 1 - hazard, mass, hazard, distances, risk=0.1)
+    assert 0.5 <= doubt.least_safe <= 0.7
+    assert np.mean(distances > doubt.farthest) == pytest.approx(0.02, abs=0.02)
+    blind = fit_doubt(mass, 1 - hazard, rng.random(60), hazard, distances, risk=0.05)
+    assert blind.least_safe is None or blind.least_safe > 0.8
+
+
+def test_another_risk_reads_another_threshold_off_dev():
+    confidences = np.linspace(0, 1, 100)
+    right = (np.arange(100) >= 50).astype(int)
+    strict = DOUBT.at_risk(0.01, confidences, right)
+    loose = DOUBT.at_risk(0.4, confidences, right)
+    assert strict.least_confidence > loose.least_confidence
+    assert strict.farthest == DOUBT.farthest
+
+
+def test_novelty_is_the_distance_of_the_tenth_neighbour_in_float64():
+    rng = np.random.default_rng(0)
+    train, asked = rng.normal(size=(40, 6)), rng.normal(size=(5, 6))
+    cosine = (asked / np.linalg.norm(asked, axis=1, keepdims=True)) @ (
+        train / np.linalg.norm(train, axis=1, keepdims=True)
+    ).T
+    expected = 1 - np.sort(cosine, axis=1)[:, -10]
+    np.testing.assert_allclose(Novelty(train).distances(asked), expected, atol=1e-6)
+    # With fewer training photos than neighbours, the farthest of them counts.
+    np.testing.assert_allclose(
+        Novelty(train[:3]).distances(asked), 1 - cosine[:, :3].min(1), atol=1e-6
+    )

@@ -1,0 +1,91 @@
+"""Figures on confidence against float64 written out by hand or by brute force."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hazardscribe.evaluation import Case, Rules, evaluate_texts
+from hazardscribe.evaluation.acceptable import acceptable
+from hazardscribe.evaluation.selective import (
+    Answer,
+    area_under_risk,
+    brier_score,
+    calibration_bins,
+    expected_calibration_error,
+    risk_coverage,
+)
+
+CONFIDENCES = np.array([0.9, 0.8, 0.8, 0.3])
+RIGHT = np.array([1, 1, 0, 0])
+
+
+def test_risk_and_coverage_take_equal_confidences_together():
+    coverage, risk = risk_coverage(CONFIDENCES, RIGHT)
+    assert coverage.tolist() == [0.25, 0.75, 1.0]
+    np.testing.assert_allclose(risk, [0, 1 / 3, 1 / 2])
+    # The two equal ones in either order: 0 or 1 wrong after two.
+    np.testing.assert_allclose(area_under_risk(CONFIDENCES, RIGHT), (0 + 0.25 + 1 / 3 + 0.5) / 4)
+
+
+def test_the_area_does_not_depend_on_the_order_of_photos():
+    rng = np.random.default_rng(0)
+    p = rng.random(50).round(1)
+    y = (rng.random(50) < p).astype(int)
+    areas = {round(area_under_risk(p[o], y[o]), 12) for o in map(rng.permutation, [50] * 5)}
+    assert len(areas) == 1
+
+
+def test_brier_and_calibration_error():
+    assert brier_score(CONFIDENCES, RIGHT) == pytest.approx((0.01 + 0.04 + 0.64 + 0.09) / 4)
+    p = np.repeat([0.2, 0.7], 40)
+    y = np.r_[np.arange(40) < 8, np.arange(40) < 20].astype(int)  # 0.2 and 0.5 are right
+    assert expected_calibration_error(p, y, bins=2) == pytest.approx(0.1)
+    low, high = calibration_bins(p, y, bins=2)
+    assert (low.photos, low.confidence, low.acceptable) == (40, pytest.approx(0.2), 0.2)
+    assert high.low < high.acceptable < high.high
+    # Wilson's interval of 20 of 40.
+    assert (high.low, high.high) == (pytest.approx(0.352, abs=1e-3), pytest.approx(0.648, abs=1e-3))
+
+
+@pytest.mark.parametrize(
+    ("prediction", "reference", "hazard", "wanted"),
+    [
+        ("工人未戴安全帽", "一名工人未佩戴安全帽，未穿反光背心", True, True),  # a part is no fault
+        ("工人未戴安全帽，未穿反光背心", "一名工人未佩戴安全帽", True, False),  # invented
+        ("现场杂乱", "一名工人未佩戴安全帽", True, False),  # the kind is known and not named
+        ("现场杂乱", "临边堆放混乱", True, True),  # no kind is known
+        ("未发现明显隐患", "未发现明显隐患", False, True),
+        ("未发现明显隐患", "一名工人未佩戴安全帽", True, False),
+        ("无法判断，请人工核实", "未发现明显隐患", False, False),
+        ("", "未发现明显隐患", False, False),
+    ],
+)
+def test_acceptable(prediction, reference, hazard, wanted):
+    case = Case("a.jpg", [reference], prediction, hazard)
+    assert acceptable([case], Rules.load("zh")).tolist() == [wanted]
+
+
+def test_an_evaluation_says_what_doubt_changes(cases):
+    held = Answer("无法判断，请人工核实", "unsure")
+    answers = [held if case.prediction in ("一名工人未戴安全帽", "") else None for case in cases]
+    found = evaluate_texts(
+        cases,
+        train_texts=[],
+        train_hazards=None,
+        nearest=None,
+        language="zh",
+        embed=None,
+        resamples=50,
+        confidences=np.linspace(0.1, 0.9, len(cases)).tolist(),
+        answers=answers,
+    )
+    trust = found.trust
+    held_back = sum(answer is not None for answer in answers)
+    assert trust.reasons == {"unsure": held_back}
+    # Case 6 says itself that it cannot judge.
+    assert float(trust.coverage) == pytest.approx((len(cases) - held_back - 1) / len(cases))
+    assert float(trust.metrics["hazard_recall"]) < float(found.metrics["hazard_recall"])
+    assert found.to_json()["confidence"]["reasons"] == trust.reasons
+    assert [case.doubt for case in found.cases] == [a.text if a else None for a in answers]
+    assert float(trust.risk) <= trust.risk.high
