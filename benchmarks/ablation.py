@@ -136,7 +136,12 @@ def run(
     share = recipe.alignment.first_share
     cost = share * first + (1 - share) * joint
     steps = round(row.get("budget", 1) * plan["budget"] * both / cost)
-    recipe = replace(recipe, steps=steps, evaluate_every=max(1, steps // plan["evaluations"]))
+    recipe = replace(
+        recipe,
+        steps=steps,
+        evaluate_every=max(1, steps // plan["evaluations"]),
+        calibrate=False,  # what is compared is what the model says by itself
+    )
     out = work / f"{name}-seed{seed}"
     resume = (out / "checkpoints").exists()
     if out.exists() and not resume:
@@ -144,7 +149,7 @@ def run(
     processor_seconds = time.process_time()
     trained = verbs.train(pairs, recipe, out, resume=resume, progress=True)
     processor_seconds = time.process_time() - processor_seconds
-    evaluation = verbs.evaluate_model(trained.model, data, out)
+    evaluation = verbs.evaluate_model(trained.model, data, out, rerank=False)
     texts = list(dict.fromkeys(case.prediction for case in evaluation.cases))
     metrics = evaluation.to_json()
     return {
@@ -170,9 +175,9 @@ def step_flops(pairs: Any, recipe: Any, folder: Path) -> tuple[float, float, flo
     from torch.utils.flop_counter import FlopCounterMode
 
     from hazardscribe.training.callbacks import StopOnSignal
-    from hazardscribe.training.train import _Session
+    from hazardscribe.training.likelihood import LikelihoodSession
 
-    session = _Session(pairs, recipe, folder, progress=False)
+    session = LikelihoodSession(pairs, recipe, folder, progress=False)
     trainer = session.trainer(StopOnSignal())
     batch = next(iter(trainer.get_train_dataloader()))["batch"]
 

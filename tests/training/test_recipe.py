@@ -50,6 +50,7 @@ OTHER = Recipe(
     evaluate_photos=7,
     best_by="element_f1",
     patience=3,
+    calibrate=False,
     save_every=5,
     keep=1,
     activation_checkpointing=True,

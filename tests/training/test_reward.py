@@ -16,11 +16,13 @@ import torch
 
 import tiny
 from hazardscribe import cli
+from hazardscribe.describing.calibration import CALIBRATION_FILE
 from hazardscribe.describing.generate import Decoding, generate
 from hazardscribe.errors import InputError, TrainingDivergedError
 from hazardscribe.evaluation.cases import Case
 from hazardscribe.evaluation.cider import FixedCiderD
 from hazardscribe.evaluation.tokens import characters
+from hazardscribe.model.bank_file import BANK_FILE, BANK_TEXTS_FILE
 from hazardscribe.model.checkpoint import CARD_FILE, HEAD_FILE, load_card, load_checkpoint
 from hazardscribe.model.parts import image_token_id, part_of
 from hazardscribe.model.prompting import Prompter
@@ -348,7 +350,9 @@ def test_the_run_folder_is_that_of_the_first_stage(
     model = load_checkpoint(run.model)
     former = load_card(written)
     assert replace(model.card, version=former.version) == former
-    assert (run.model / HEAD_FILE).read_bytes() == (written / HEAD_FILE).read_bytes()
+    for name in (HEAD_FILE, BANK_FILE, BANK_TEXTS_FILE):
+        assert (run.model / name).read_bytes() == (written / name).read_bytes()
+    assert (run.model / CALIBRATION_FILE).is_file()  # fitted anew: other weights, other drafts
     ours, theirs = (
         safetensors.torch.load_file(folder / "model.safetensors") for folder in (run.model, written)
     )

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 import tiny
+from hazardscribe.describing.calibration import CALIBRATION_FILE
 from hazardscribe.errors import InputError, TrainingDivergedError
 from hazardscribe.model.checkpoint import load_checkpoint
 from hazardscribe.model.prompting import IGNORED, Prompter
@@ -269,6 +270,15 @@ def test_what_cannot_be_trained_is_refused(pairs, recipe, tmp_path):
     # A refused run leaves no folder behind that would refuse the next.
     for name in "abcde":
         assert not (tmp_path / name / "run.json").exists()
+
+
+def test_a_run_may_leave_the_calibration_for_later(pairs, recipe, tmp_path):
+    fitted = train(pairs, replace(recipe, steps=1), tmp_path / "fitted")
+    bare = train(pairs, replace(recipe, steps=1, calibrate=False), tmp_path / "bare")
+    assert (fitted.model / CALIBRATION_FILE).is_file()
+    assert not (bare.model / CALIBRATION_FILE).exists()
+    records = [json.loads((run.folder / "run.json").read_text()) for run in (fitted, bare)]
+    assert ["calibration" in record for record in records] == [True, False]
 
 
 def test_repaired_places_join_train_and_dev_where_asked_for(start, recipe, tmp_path):

@@ -191,6 +191,8 @@ class Recipe:
         evaluate_photos: at most this many photos of `dev` each time.
         best_by: score on `dev` that decides which weights are kept.
         patience: stop after this many evaluations without a better score; 0: never.
+        calibrate: fit confidence, doubt and re-ranking on `dev` at the end, into the model folder;
+            `hazardscribe calibrate` does it later, too.
         save_every: steps between resumable checkpoints; 0: at every evaluation.
         keep: resumable checkpoints kept.
         activation_checkpointing: recompute activations in the backward pass to save memory.
@@ -234,6 +236,7 @@ class Recipe:
         "cider_d", "bleu_4", "rouge_l", "element_f1", "hazard_f1", "balanced_accuracy"
     ] = "cider_d"
     patience: int = 0
+    calibrate: bool = True
     save_every: int = 0
     keep: int = 2
     activation_checkpointing: bool = False

@@ -93,7 +93,7 @@ def train(
     if session.reason is not None:
         record["reason"] = session.reason
     write_run(out, record)
-    if status != "interrupted" and processes()[0] == 0:
+    if recipe.calibrate and status != "interrupted" and processes()[0] == 0:
         write_run(out, record | {"calibration": session.calibrate()})
     session.plot(history, out / "loss.png")
     warnings = record["warnings"]
