@@ -265,6 +265,7 @@ def evaluate_model(
     rerank: bool | None = None,
     risk: float | None = None,
     safe_share: float = 0.0,
+    evidence: int = 12,
     seed: int = 0,
     progress: bool = False,
     photos: Path | None = None,
@@ -287,6 +288,8 @@ def evaluate_model(
         risk: share of unacceptable answers aimed at; default: that of the calibration.
         safe_share: share of the split's photos after rectification to evaluate as well, as photos
             without a hazard: what a ledger of hazards alone cannot tell, false alarms, they can.
+        evidence: photos, the worst first, of which the report shows which parts speak for each
+            phrase of the model's text.
         seed: of bootstrap and shuffle test.
         progress: show a progress bar.
         photos: folder of the photos, where it is not the table's.
@@ -298,6 +301,7 @@ def evaluate_model(
     """
     from hazardscribe.describing.describer import Describer
     from hazardscribe.describing.evaluate import evaluate as evaluate_rows
+    from hazardscribe.describing.heat_map import heat_maps
     from hazardscribe.evaluation.report import write_report
     from hazardscribe.evaluation.rules import Rules
     from hazardscribe.files import check_writable
@@ -333,7 +337,14 @@ def evaluate_model(
         progress=progress,
     )
     facts = run_of(Path(model)) | {"split": split, "data": {"digest": pairs.digest()}}
-    write_report(evaluation, out, title=f"{Path(model).resolve().parent.name}: {split}", run=facts)
+    write_report(
+        evaluation,
+        out,
+        title=f"{Path(model).resolve().parent.name}: {split}",
+        run=facts,
+        look=lambda case: heat_maps(describer, case.photo, case.prediction),
+        looks=evidence,
+    )
     return evaluation
 
 

@@ -107,6 +107,26 @@ def test_page_in_english(tmp_path):
     assert "Also written" in page.text
 
 
+def test_the_worst_photos_show_what_the_model_looked_at(cases, tmp_path):
+    asked = []
+
+    def look(case):
+        asked.append(case.photo)
+        return [("未戴安全帽", "data:image/jpeg;base64,AAAA")]
+
+    page, text = write(cases, tmp_path / "few", look=look, looks=2)
+    assert len(asked) == 2
+    assert [figure["alt"] for figure in page.all("img") if "AAAA" in figure["src"]] == [
+        "照片中支持“未戴安全帽”的部位"
+    ] * 2
+    assert text.index("AAAA") < text.index('class="card other"')
+    assert "只表示看了哪里" in page.text
+    asked.clear()
+    page, _ = write(cases, tmp_path / "none", look=look)
+    assert not asked
+    assert "只表示看了哪里" not in page.text
+
+
 def test_a_model_that_does_not_look_is_told_of_first(cases, tmp_path):
     same = [
         Case(case.photo, case.references, "配电箱门敞开", case.hazard)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path, PurePath
@@ -28,6 +28,8 @@ from hazardscribe.evaluation.trust_words import compared_scores, trust_rows, tru
 from hazardscribe.pages import data_url, render_page, thumbnail
 
 Piece = tuple[str, bool]  # text, and whether only one side has it
+Picture = tuple[str, str]  # caption, data URL
+Look = Callable[[CaseScore], Sequence[Picture]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class _Card:
     written: list[Piece]
     predicted: list[Piece]
     others: list[str]
+    evidence: Sequence[Picture]
 
 
 def write_report(
@@ -51,6 +54,8 @@ def write_report(
     run: dict[str, Any] | None = None,
     max_cases: int = 200,
     photo_root: str | Path | None = None,
+    look: Look | None = None,
+    looks: int = 0,
 ) -> Path:
     """Writes `metrics.json` and `report.html` into `folder`, which is made when missing.
 
@@ -61,6 +66,8 @@ def write_report(
         run: what to tell about the model and the data; nested mappings are flattened.
         max_cases: how many photos the page shows, worst first.
         photo_root: folder that relative photo paths start from.
+        look: makes pictures for a photo's card, such as heat maps.
+        looks: for how many of the photos, worst first.
 
     Returns:
         The path of `report.html`.
@@ -71,7 +78,8 @@ def write_report(
     folder = Path(folder)
     data = {"title": title, **evaluation.to_json(), **({"run": run} if run else {})}
     page = folder / "report.html"
-    html = render(evaluation, title, run, max_cases, Path(photo_root) if photo_root else None)
+    root = Path(photo_root) if photo_root else None
+    html = render(evaluation, title, run, max_cases, root, look, looks)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "metrics.json").write_text(
@@ -93,6 +101,8 @@ def render(
     run: Mapping[str, Any] | None,
     max_cases: int,
     photo_root: Path | None,
+    look: Look | None = None,
+    looks: int = 0,
 ) -> str:
     """The page as text."""
     template = (resources.files(__package__) / "report.html.j2").read_text(encoding="utf-8")
@@ -126,7 +136,10 @@ def render(
         "trust_rows": trust_rows(evaluation),
         "compared": compared_scores(evaluation, METRICS),
         "trust_plots": [data_url("image/svg+xml", svg.encode()) for svg in trust_plots(evaluation)],
-        "cards": [_card(case, language, photo_root) for case in worst],
+        "cards": [
+            _card(case, language, photo_root, look(case) if look and at < looks else ())
+            for at, case in enumerate(worst)
+        ],
         "run": list(_flat(run or {})),
     }
     return render_page(template, values)
@@ -165,7 +178,9 @@ def _rows(evaluation: Evaluation, baselines: Sequence[str]) -> Any:
 _GROUP_STARTS = {"hazard_f1", "element_f1", "cider_d", "distinct_share"}
 
 
-def _card(case: CaseScore, language: str, photo_root: Path | None) -> _Card:
+def _card(
+    case: CaseScore, language: str, photo_root: Path | None, evidence: Sequence[Picture]
+) -> _Card:
     """Compares the prediction with the reference that is most like it."""
     ours = _words(case.prediction, language)
     theirs = [_words(text, language) for text in case.references]
@@ -187,6 +202,7 @@ def _card(case: CaseScore, language: str, photo_root: Path | None) -> _Card:
         written=written,
         predicted=predicted,
         others=[text for i, text in enumerate(case.references) if i != nearest],
+        evidence=evidence,
     )
 
 

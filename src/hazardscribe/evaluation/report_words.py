@@ -27,6 +27,9 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "drafts": "Every draft answered",
         "answers": "In doubt where unsure",
         "confidence": "confidence",
+        "evidence": "The small pictures show where in the photo the model found support for each "
+        "phrase (warm colours): where it looked, not that what it says is true.",
+        "evidence_alt": "Parts of the photo that speak for: {phrase}",
         "answered": "Answered",
         "cases": "Photos, worst first",
         "shown": "{shown} of {total} photos.",
@@ -79,6 +82,9 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "drafts": "草稿全部作答",
         "answers": "把握不足时存疑",
         "confidence": "置信度",
+        "evidence": "小图显示模型写每个短句时依据照片的哪些部位（暖色）："
+        "只表示看了哪里，不表示说得对。",
+        "evidence_alt": "照片中支持“{phrase}”的部位",
         "answered": "作答",
         "cases": "逐张对照（最差在前）",
         "shown": "共 {total} 张照片，显示 {shown} 张。",
