@@ -34,9 +34,9 @@ def main() -> None:
     plan = read_plan(args.plan, args.parts)
     runs = figures(args.plan.stem, plan)
     if args.split == "dev":
-        print(dev_table(runs, plan))
-        return
-    table = validation_table(runs, plan, pairs_of(plan, args.data, args.work / args.plan.stem))
+        table = dev_table(runs, plan)
+    else:
+        table = validation_table(runs, plan, pairs_of(plan, args.data, args.work / args.plan.stem))
     print(table)
     write_table(args.plan.stem, table)
 
@@ -125,10 +125,11 @@ def cell(score: Any, sign: str = "") -> str:
 def write_table(name: str, table: str) -> None:
     """Put the table between its marks on the page."""
     page = PAGE.read_text(encoding="utf-8")
-    marks = re.compile(rf"(<!-- {re.escape(name)} -->\n).*?(\n<!-- /{re.escape(name)} -->)", re.S)
+    start, end = (re.escape(f"<!-- {mark}{name} -->") for mark in ("", "/"))
+    marks = re.compile(rf"({start}\n).*?({end})", re.DOTALL)
     if not marks.search(page):
         raise SystemExit(f"{PAGE}: has no marks <!-- {name} --> and <!-- /{name} -->")
-    PAGE.write_text(marks.sub(lambda m: m[1] + table + m[2], page), encoding="utf-8")
+    PAGE.write_text(marks.sub(lambda m: f"{m[1]}{table}\n{m[2]}", page), encoding="utf-8")
 
 
 if __name__ == "__main__":
