@@ -62,8 +62,9 @@ class Doubt:
             return "unfamiliar"
         if confidence >= self.least_confidence:
             return None
-        safe = self.least_safe is not None and no_hazard is not None
-        return "likely_safe" if safe and no_hazard >= self.least_safe else "unsure"  # type: ignore[operator]
+        if self.least_safe is None or no_hazard is None or no_hazard < self.least_safe:
+            return "unsure"
+        return "likely_safe"
 
     def at_risk(self, risk: float, confidences: np.ndarray, right: np.ndarray) -> Doubt:
         """The same with the confidence for another risk, from those of dev."""

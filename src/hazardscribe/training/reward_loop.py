@@ -74,14 +74,55 @@ def make_trainer(
     """
     import datasets
     import trl
-    from trl.trainer.utils import RepeatSampler
 
     options = recipe.reward
     names = [str(photo) for photo in range(photos)]
+    config_class: Any = getattr(trl, f"{options.trainer.upper()}Config")
+    build = _trainer_class(module, sampling, reference, recipe, names)
+    dataset = datasets.Dataset.from_dict({"prompt": names, "photo": list(range(photos))})
+    per_pass = recipe.batch_size * options.samples
+    settings = trainer_settings(recipe, folder, steps) | {
+        "per_device_train_batch_size": per_pass,
+        "per_device_eval_batch_size": options.samples,
+        "steps_per_generation": 1,  # no forward pass holds more than one batch, accumulated or not
+        "num_generations": options.samples,
+        "max_completion_length": recipe.max_text_tokens,
+        "temperature": sampling.temperature,
+        "reward_weights": [part.weight for part in parts],
+        "beta": 0.0,  # or TRL would load a second model in its own way
+        "disable_dropout": True,
+        "gradient_checkpointing": False,
+        "bf16": False,  # precision is per part, see Sampling
+    }
+    with quiet_about_names():
+        trainer = build(
+            model=module.vlm,
+            reward_funcs=list(parts),
+            args=config_class(**settings),
+            train_dataset=dataset,
+            eval_dataset=dataset,  # never drawn from: `Loop.evaluate` describes dev
+            processing_class=processor,
+            callbacks=callbacks,
+        )
+    trainer.beta, trainer.ref_model = options.beta, reference
+    trainer.eos_token_ids = sampling.prompter.stops
+    return trainer
+
+
+def _trainer_class(
+    module: TrainingModule,
+    sampling: Sampling,
+    reference: Reference,
+    recipe: Recipe,
+    names: list[str],
+) -> Any:
+    """The recipe's trainer of TRL with our draws, log-probabilities, optimizer and order."""
+    import trl
+    from trl.trainer.utils import RepeatSampler
+
+    options = recipe.reward
     vlm: Any = module.vlm
-    kind = options.trainer.upper()
-    trainer_class: Any = getattr(trl, f"{kind}Trainer")
-    config_class: Any = getattr(trl, f"{kind}Config")
+    trainer_class: Any = getattr(trl, f"{options.trainer.upper()}Trainer")
 
     class PhotoSampler(RepeatSampler):
         """As TRL's, but its order depends on seed and epoch alone, so that a run can resume."""
@@ -156,35 +197,7 @@ def make_trainer(
         def _send_telemetry(self) -> None:
             """Nothing leaves the host."""
 
-    dataset = datasets.Dataset.from_dict({"prompt": names, "photo": list(range(photos))})
-    per_pass = recipe.batch_size * options.samples
-    settings = trainer_settings(recipe, folder, steps) | {
-        "per_device_train_batch_size": per_pass,
-        "per_device_eval_batch_size": options.samples,
-        "steps_per_generation": 1,  # no forward pass holds more than one batch, accumulated or not
-        "num_generations": options.samples,
-        "max_completion_length": recipe.max_text_tokens,
-        "temperature": sampling.temperature,
-        "reward_weights": [part.weight for part in parts],
-        "beta": 0.0,  # or TRL would load a second model in its own way
-        "disable_dropout": True,
-        "gradient_checkpointing": False,
-        "bf16": False,  # precision is per part, see Sampling
-    }
-    build: Any = RewardTrainer
-    with quiet_about_names():
-        trainer = build(
-            model=vlm,
-            reward_funcs=list(parts),
-            args=config_class(**settings),
-            train_dataset=dataset,
-            eval_dataset=dataset,  # never drawn from: `Loop.evaluate` describes dev
-            processing_class=processor,
-            callbacks=callbacks,
-        )
-    trainer.beta, trainer.ref_model = options.beta, reference
-    trainer.eos_token_ids = sampling.prompter.stops
-    return trainer
+    return RewardTrainer
 
 
 @contextmanager
