@@ -1,0 +1,177 @@
+"""Verbs on ledgers and pairs: import, check, export."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from hazardscribe.errors import InputError
+from hazardscribe.training.recipe import Recipe
+
+
+def import_ledger(
+    ledger: Path,
+    out: Path | None = None,
+    photos: Path | None = None,
+    columns: dict[str, str] | None = None,
+    sheets: list[str] | None = None,
+    split: str = "random",
+    split_numbered: bool = False,
+    keep_unseeable: bool = False,
+    unseeable: Path | None = None,
+    dry_run: bool = False,
+    seed: int = 0,
+    progress: bool = False,
+    say: Callable[[str], None] | None = None,
+) -> Any:
+    """Turn a ledger into a folder of pairs; every row and picture is accounted for.
+
+    Args:
+        ledger: .xlsx, .xlsm, .csv, .tsv or .txt; a .zip or a folder of ledgers and photos; a
+            .json export of Label Studio, of which corrected texts are taken.
+        out: folder to write; an earlier import of the same ledger is replaced.
+        photos: folder or zip of the photos that the ledger names.
+        columns: role and column where the usual names do not find it, as in
+            `--columns.description 备注`; an empty name for no column. Roles: photo, description,
+            split, after_photo, category, level, place, date, site, project, inspector, measure,
+            responsible, due, status.
+        sheets: the sheets to read, also hidden ones; default: all that are visible.
+        split: `random`, or `group=COLUMN` to keep equal values of a column or role together.
+        split_numbered: make a pair of each hazard in a cell that numbers several.
+        keep_unseeable: keep rows that no photo can show (missing permits, records, training).
+        unseeable: YAML list of such rows to use instead of the program's own.
+        dry_run: read and count everything, write nothing.
+        seed: of the division into splits.
+        progress: show a progress bar.
+        say: takes the summary.
+
+    Returns:
+        An `Imported`: folder, account, sheets, splits, warnings.
+    """
+    from hazardscribe.pairs.ledger.importing import import_ledger as run_import
+
+    return run_import(
+        ledger,
+        out=out,
+        photos=photos,
+        columns=columns,
+        sheets=sheets or (),
+        split=split,
+        split_numbered=split_numbered,
+        keep_unseeable=keep_unseeable,
+        unseeable=unseeable,
+        dry_run=dry_run,
+        seed=seed,
+        progress=progress,
+        say=say,
+    )
+
+
+def check(
+    pairs: Any,
+    out: Path | None = None,
+    model: Path | None = None,
+    columns: dict[str, str] | None = None,
+    photos: Path | None = None,
+    target: str = "{description}",
+    wording: Path | None = None,
+    sample: int = 24,
+    seed: int = 0,
+    progress: bool = False,
+) -> Any:
+    """Look over pairs and change nothing; see `hazardscribe.pairs.checking.check.check`.
+
+    Args:
+        pairs: pairs, or anything that `read_pairs` reads.
+        out: report to write: `.html`, a self-contained page, or `.json`.
+        model: model folder to start from: does its processor crop, does it learn whole texts?
+        columns: role -> column, where photo, description or split have no usual name.
+        photos: folder of the photos, where it is not the table's.
+        target: which columns make up the text, as in training.
+        wording: YAML list of slips and empty phrases in place of the packaged one.
+        sample: random pairs that the page shows.
+        seed: of the sample.
+        progress: show a progress bar.
+
+    Returns:
+        A `CheckReport`: findings, `.failed(severity)`, `.write(path)`.
+
+    Raises:
+        InputError: the pairs or the model cannot be used, or the report cannot be written.
+    """
+    from hazardscribe.pairs.checking.check import check as check_pairs
+    from hazardscribe.pairs.checking.page import check_target
+
+    if out is not None:
+        check_target(Path(out))
+    if model is not None:
+        from hazardscribe.model.folders import refuse_unusable
+
+        refuse_unusable(model)
+
+    def on_model(texts: Sequence[str]) -> Any:
+        from hazardscribe.model.fitness import model_findings
+
+        return [] if model is None else model_findings(Path(model), texts, Recipe.max_text_tokens)
+
+    report = check_pairs(
+        pairs,
+        columns=columns,
+        photos=photos,
+        target=target,
+        wording=wording,
+        extra=on_model,
+        progress=progress,
+    )
+    if out is not None:
+        report.write(out, sample=sample, seed=seed)
+    return report
+
+
+def export(
+    pairs: Any,
+    to: Literal["xlsx", "label-studio", "pairs"],
+    out: Path,
+    split: str | None = None,
+    language: Literal["auto", "zh", "en"] = "auto",
+    photos: Path | None = None,
+    photo_url: str | None = None,
+    progress: bool = False,
+) -> Path:
+    """Write pairs as a ledger with pictures, as tasks for Label Studio, or as a pairs folder.
+
+    A `.jsonl` that `describe` wrote goes to xlsx and Label Studio too, for review.
+
+    Args:
+        pairs: pairs from `read_pairs`, or a path of pairs or of a described `.jsonl`.
+        to: `xlsx`, `label-studio` (tasks in which people correct the texts) or `pairs`.
+        out: the .xlsx file; for label-studio a folder or a .zip file; for pairs a folder.
+        split: only this split: train, dev or validation.
+        language: of headers and labelling interface; auto: that of the descriptions.
+        photos: folder of the photos, where it is not the table's.
+        photo_url: for label-studio: what stands before each photo's path in its address; default:
+            Label Studio's local file serving.
+        progress: show a progress bar while photos are checked.
+
+    Returns:
+        What was written.
+
+    Raises:
+        InputError: if the source cannot be read or the target cannot be written.
+    """
+    from hazardscribe.pairs.exporting.export import export_pairs, export_records
+    from hazardscribe.pairs.read import Pairs, read_pairs
+
+    out = Path(out)
+    if not isinstance(pairs, Pairs):
+        from hazardscribe.describing.sources import is_described, read_records
+
+        source = Path(pairs)
+        if is_described(source):
+            if split is not None:
+                raise InputError(f"--split {split}: {source} holds descriptions, which have none")
+            records = read_records(source, photos)
+            return export_records(records, to, out, language=language, photo_url=photo_url)
+        pairs = read_pairs(source, photos=photos, progress=progress)
+    return export_pairs(pairs, to, out, split=split, language=language, photo_url=photo_url)

@@ -1,0 +1,294 @@
+"""Verbs on models: init, train, evaluate, calibrate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from hazardscribe.errors import InputError
+from hazardscribe.training.recipe import Recipe
+
+SCRATCH = "scratch"
+
+
+def init(
+    out: Path,
+    vision: str = SCRATCH,
+    llm: str = SCRATCH,
+    data: Path | None = None,
+    image_size: int | None = None,
+    chat: Literal["auto", "plain"] = "auto",
+    target: str = "{description}",
+    seed: int = 0,
+    photos: Path | None = None,
+    columns: dict[str, str] | None = None,
+) -> Path:
+    """Compose a model to start training from: a visual tower and a language model.
+
+    Args:
+        out: model folder to write.
+        vision: tower: a folder in Hugging Face format (SigLIP, SigLIP 2, CLIP, DINOv2, ViT, or a
+            timm backbone), `timm:NAME`, or `scratch` for a small untrained one.
+        llm: causal language model: a folder in Hugging Face format, or `scratch` for a small
+            untrained one whose tokenizer is learned from the pairs' descriptions.
+        data: the pairs, for `--llm scratch`.
+        image_size: side of the model's square input in pixels; default: the tower's own.
+        chat: `auto` keeps the language model's chat template, `plain` writes only photo and prompt
+            (fewer tokens, so faster; for training the language model in full).
+        target: which columns make up the text, for `--llm scratch`.
+        seed: of the new weights.
+        photos: folder of the pairs' photos, where it is not the table's.
+        columns: names of the pairs' `photo`, `description` and `split` columns, where they have
+            no usual name: `--columns.photo NAME`.
+
+    Returns:
+        The model folder.
+
+    Raises:
+        InputError: if a part cannot be loaded or does not fit, or the folder exists.
+    """
+    import torch
+
+    from hazardscribe import __version__
+    from hazardscribe.files import check_writable
+    from hazardscribe.model.checkpoint import DEFAULT_PROMPT, Card, save_checkpoint
+    from hazardscribe.model.compose import compose, load_language_model, load_tower
+    from hazardscribe.model.scratch import scratch_language_model, scratch_tower
+    from hazardscribe.pairs.read import read_pairs
+    from hazardscribe.pairs.targets import detect_language, target_texts
+
+    out = Path(out)
+    if out.exists():
+        raise InputError(f"--out {out}: already exists. Name a new folder, or delete this one.")
+    check_writable(out)
+    language = None
+    texts: list[str] = []
+    if data is not None:
+        pairs = read_pairs(data, photos=photos, columns=columns, check_photos=False)
+        texts = target_texts(pairs["train"], target)
+        language = detect_language(texts)
+    if llm == SCRATCH and not texts:
+        raise InputError(
+            "--llm scratch: learns its tokenizer from descriptions; name the pairs with --data."
+        )
+    torch.manual_seed(seed)
+    tower = (
+        scratch_tower(image_size, seed=seed)
+        if vision == SCRATCH
+        else load_tower(vision, image_size)
+    )
+    language_model = (
+        scratch_language_model(texts, seed=seed) if llm == SCRATCH else load_language_model(llm)
+    )
+    vlm, processor = compose(tower, language_model, chat=chat)
+    language = language or "zh"
+    card = Card(
+        language=language,
+        prompt=DEFAULT_PROMPT[language],
+        target=target,
+        tower=vision,
+        version=__version__,
+    )
+    save_checkpoint(out, vlm, processor, card=card)
+    return out
+
+
+def train(
+    data: Any,
+    recipe: Recipe,
+    out: Path = Path("runs/train"),
+    resume: bool = False,
+    progress: bool = False,
+    photos: Path | None = None,
+    columns: dict[str, str] | None = None,
+) -> Any:
+    """Train encoder and language model on pairs; see `hazardscribe.training.train.train`.
+
+    Args:
+        data: pairs from `read_pairs`, or their path. recipe: see `Recipe`. out: the run folder.
+        resume: go on from the folder's last checkpoint. progress: show a progress bar.
+        photos, columns: for `read_pairs`, where `data` is a path.
+
+    Returns:
+        A `Run`: folder, model folder, status, metrics on dev, warnings.
+    """
+    from hazardscribe.pairs.left_out import tell_left_out
+    from hazardscribe.pairs.read import Pairs, read_pairs
+    from hazardscribe.training.checks import check_run
+    from hazardscribe.training.train import train as run_training
+
+    if isinstance(data, Pairs):
+        pairs = data
+    else:
+        check_run(recipe, Path(out), resume)  # before the photos are read
+        pairs = read_pairs(data, photos=photos, columns=columns, progress=progress)
+        tell_left_out(pairs)
+    return run_training(pairs, recipe, out, resume=resume, progress=progress)
+
+
+def evaluate_model(
+    model: Path,
+    data: Path,
+    out: Path,
+    split: str = "validation",
+    rules: Path | None = None,
+    text_encoder: str = "lsa",
+    text_prefix: str = "",
+    batch_size: int = 16,
+    precision: Literal["float32", "bfloat16"] = "float32",
+    beams: int = 1,
+    rerank: bool | None = None,
+    risk: float | None = None,
+    safe_share: float = 0.0,
+    evidence: int = 12,
+    seed: int = 0,
+    progress: bool = False,
+    photos: Path | None = None,
+    columns: dict[str, str] | None = None,
+) -> Any:
+    """Describe a split and write `metrics.json` and a self-contained `report.html`.
+
+    Args:
+        model: model folder.
+        data: the pairs.
+        out: folder for the report; an earlier report in it is written over.
+        split: which rows to describe.
+        rules: file of hazard rules; default: those of the model's language.
+        text_encoder: for `text_similarity`: `lsa` or a model folder.
+        text_prefix: put in front of each text for that encoder.
+        batch_size: photos at a time.
+        precision: type in which the products are computed.
+        beams: breadth of the search for the most likely text; 1 is greedy.
+        rerank: compare several candidates by both likelihoods; default: where it gained on dev.
+        risk: share of unacceptable answers aimed at; default: that of the calibration.
+        safe_share: share of the split's photos after rectification to evaluate as well, as photos
+            without a hazard: what a ledger of hazards alone cannot tell, false alarms, they can.
+        evidence: photos, the worst first, of which the report shows which parts speak for each
+            phrase of the model's text.
+        seed: of bootstrap and shuffle test.
+        progress: show a progress bar.
+        photos: folder of the photos, where it is not the table's.
+        columns: names of the `photo`, `description` and `split` columns, where they have no usual
+            name: `--columns.photo NAME`.
+
+    Returns:
+        An `Evaluation`.
+    """
+    from hazardscribe.describing.describer import Describer
+    from hazardscribe.describing.evaluate import evaluate as evaluate_rows
+    from hazardscribe.describing.heat_map import heat_maps
+    from hazardscribe.evaluation.report import write_report
+    from hazardscribe.evaluation.rules import Rules
+    from hazardscribe.files import check_writable
+    from hazardscribe.model.folders import refuse_unusable
+    from hazardscribe.pairs.left_out import tell_left_out
+    from hazardscribe.pairs.read import read_pairs
+    from hazardscribe.pairs.safe import SAFE_TEXT, with_safe
+    from hazardscribe.training.run import run_of
+
+    out = Path(out)
+    # What is quickly told comes before what takes long: folder, rules, models, then photos.
+    check_writable(out)
+    if rules is not None:
+        Rules.load(rules)
+    if text_encoder != "lsa":
+        refuse_unusable(text_encoder)
+    describer = Describer(
+        model, batch_size=batch_size, precision=precision, beams=beams, rerank=rerank, risk=risk
+    )
+    pairs = read_pairs(data, photos=photos, columns=columns, progress=progress)
+    tell_left_out(pairs)
+    language = describer.card.language
+    target = describer.card.target
+    pairs = with_safe(pairs, safe_share, SAFE_TEXT[language], target=target)
+    evaluation = evaluate_rows(
+        describer,
+        pairs[split],
+        pairs["train"] if "train" in pairs.splits else None,
+        rules=rules,
+        text_encoder=text_encoder,
+        text_prefix=text_prefix,
+        seed=seed,
+        progress=progress,
+    )
+    facts = run_of(Path(model)) | {"split": split, "data": {"digest": pairs.digest()}}
+    write_report(
+        evaluation,
+        out,
+        title=f"{Path(model).resolve().parent.name}: {split}",
+        run=facts,
+        look=lambda case: heat_maps(describer, case.photo, case.prediction),
+        looks=evidence,
+    )
+    return evaluation
+
+
+def calibrate(
+    model: Path,
+    data: Any,
+    risk: float = 0.1,
+    best_by: Literal[
+        "cider_d", "bleu_4", "rouge_l", "element_f1", "hazard_f1", "balanced_accuracy"
+    ] = "cider_d",
+    beams: int = 4,
+    batch_size: int = 16,
+    precision: Literal["float32", "bfloat16"] = "float32",
+    device: str | None = None,
+    seed: int = 0,
+    progress: bool = False,
+    photos: Path | None = None,
+    columns: dict[str, str] | None = None,
+) -> Any:
+    """Fit re-ranking, confidence and doubt on `dev` and write them into the model folder.
+
+    Training does this at its end; here it is done anew, for another risk, other pairs, or a model
+    that came from elsewhere. A model with an alignment head but no text bank gets one if the
+    `run.json` beside it holds its recipe.
+
+    Args:
+        model: model folder; changed in place.
+        data: the pairs it was trained on, or their path: train and dev are used.
+        risk: share of unacceptable answers aimed at.
+        best_by: score that re-ranking is chosen by.
+        beams: candidates a photo for re-ranking.
+        batch_size: photos at a time.
+        precision: type in which the products are computed.
+        device: `cpu`, `cuda` ...; default: a GPU where there is one.
+        seed: of the cross-validation.
+        progress: show progress bars.
+        photos: folder of the photos, where it is not the table's.
+        columns: names of the `photo`, `description` and `split` columns, where they have no usual
+            name: `--columns.photo NAME`.
+
+    Returns:
+        A `Calibration`.
+
+    Raises:
+        InputError: the model or the pairs cannot be used.
+    """
+    from hazardscribe.describing.calibrate import calibrate as run_calibrate
+    from hazardscribe.model.folders import refuse_unusable
+    from hazardscribe.pairs.left_out import tell_left_out
+    from hazardscribe.pairs.read import Pairs, read_pairs
+    from hazardscribe.training.bank import restore_bank
+
+    if not 0 < risk < 1:
+        raise InputError(f"--risk {risk}: must be between 0 and 1, such as 0.1")
+    refuse_unusable(model)
+    if not isinstance(data, Pairs):
+        data = read_pairs(data, photos=photos, columns=columns, progress=progress)
+        tell_left_out(data)
+    restore_bank(Path(model), data["train"])
+    return run_calibrate(
+        Path(model),
+        data["train"],
+        data["dev"],
+        best_by=best_by,
+        risk=risk,
+        beams=beams,
+        device=device,
+        batch_size=batch_size,
+        precision=precision,
+        seed=seed,
+        progress=progress,
+    )
