@@ -39,6 +39,27 @@ AI_KEY = "ai_description"
 """What a record calls them. Under none of these names is a text ever taken for the description
 unasked: what the program itself wrote becomes truth only when a person says so."""
 
+CHINESE_HEADERS = {
+    "category": "隐患类别",
+    "level": "隐患等级",
+    "place": "检查地点",
+    "date": "检查日期",
+    "site": "受检单位",
+    "project": "项目名称",
+    "inspector": "检查人",
+    "measure": "整改措施",
+    "responsible": "整改责任人",
+    "due": "整改期限",
+    "status": "整改情况",
+    "row_file": "来源文件",
+    "row_sheet": "来源工作表",
+    "row_number": "来源行号",
+}
+"""Column of pairs -> its header in a Chinese workbook that is marked as `TRANSLATED`."""
+
+TRANSLATED = "pairs, Chinese headers"
+"""What an exported workbook says of itself where its headers stand for these columns."""
+
 ORIGINAL_COLUMNS = ("照片原件", "Original file")
 """Headers of the column that names the photo's own file where an exported picture is a copy of it.
 

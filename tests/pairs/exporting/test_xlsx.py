@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import csv
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,36 +13,19 @@ from pandas.testing import assert_frame_equal
 from PIL import Image
 
 from hazardscribe.errors import InputError, PhotoError
-from hazardscribe.pairs.columns import AI_COLUMNS, ORIGINAL_COLUMNS, find_columns
+from hazardscribe.pairs.columns import AI_COLUMNS, CHINESE_HEADERS, find_columns
 from hazardscribe.pairs.exporting import workbook
 from hazardscribe.pairs.exporting.workbook import Column, LedgerWriter
 from hazardscribe.pairs.exporting.xlsx import write_ledger
+from hazardscribe.pairs.ledger.importing import import_ledger
 from hazardscribe.pairs.read import Pairs, read_pairs
 
 One = MakePairs = Callable[..., Pairs]
 
 
 def import_again(book: Path, folder: Path) -> Pairs:
-    """What an importer does, in short: pictures by their cell, a named original before them."""
-    folder.mkdir()
-    names: list[str] = []
-    rows: list[list[str]] = []
-    for at, sheet in enumerate(see(book)):
-        original = next(i for i, name in enumerate(sheet.header) if name in ORIGINAL_COLUMNS)
-        names = sheet.header[:original]
-        column = find_columns(names, where="book")["photo"]
-        for number, cells in enumerate(sheet.rows, start=1):
-            cells = ["" if cell is None else str(cell) for cell in cells]
-            if cells[original]:
-                cells[column] = str(book.parent / cells[original])
-            else:
-                picture = folder / f"{at}_{number}.bin"
-                picture.write_bytes(sheet.pictures[number, column])
-                cells[column] = str(picture)
-            rows.append(cells[:original])
-    with (folder / "t.csv").open("w", encoding="utf-8", newline="") as stream:
-        csv.writer(stream).writerows([names, *rows])
-    return read_pairs(folder / "t.csv", check_photos=False, dev_share=0)
+    import_ledger(book, out=folder)
+    return read_pairs(folder, check_photos=False, dev_share=0)
 
 
 def assert_same_records(one: Pairs, other: Pairs) -> None:
@@ -218,6 +200,31 @@ def test_a_text_too_long_for_a_cell_is_named(tmp_path: Path, one: One) -> None:
         # Excel counts UTF-16: this has 20,000 characters and 40,000 units.
         write_ledger(one("描述", 备注="😀" * 20_000), tmp_path / "o.xlsx", language="zh")
     assert len(see(tmp_path / "o.xlsx")[0].rows[0][2]) == 32_767  # as it was
+
+
+ROLES = ("category", "place", "date", "status")
+
+
+@pytest.mark.parametrize(
+    ("others", "heads"),
+    [
+        (ROLES, [CHINESE_HEADERS[role] for role in ROLES]),
+        # A column that bears the name already: then all stay as they are.
+        ((*ROLES, "隐患类别"), [*ROLES, "隐患类别"]),
+        (("隐患类别", "备注"), ["隐患类别", "备注"]),
+    ],
+)
+def test_columns_have_chinese_headers_and_their_own_names_again(
+    tmp_path: Path, one: One, others: tuple[str, ...], heads: list[str]
+) -> None:
+    pairs = one("护栏缺失", **{name: f"值{at}" for at, name in enumerate(others)})
+    book = write_ledger(pairs, tmp_path / "o.xlsx", language="zh")
+    [sheet] = see(book)
+    assert [head for head in sheet.header if head in heads] == heads
+    assert_same_records(import_again(book, tmp_path / "again"), pairs)
+    # Named as the sheet shows it, or as the pairs call it.
+    for group in (heads[0], others[0]):
+        assert import_ledger(book, dry_run=True, split=f"group={group}").pairs == 1
 
 
 @pytest.mark.parametrize(("limit", "value"), [("ROWS", 4), ("PICTURES", 3)])

@@ -15,6 +15,7 @@ import pytest
 
 from hazardscribe import cli
 from hazardscribe.errors import InputError
+from hazardscribe.pairs.columns import TRANSLATED
 from hazardscribe.pairs.ledger.importing import import_ledger
 from hazardscribe.pairs.photo import photo_digest
 from hazardscribe.pairs.read import read_pairs
@@ -116,7 +117,7 @@ def test_settled_splits_are_final(tmp_path: Path) -> None:
     book = write_ledger(pairs, tmp_path / "o.xlsx", language="zh")
     assert import_ledger(book, dry_run=True).splits == {"train": 17, "validation": 3}
     # The same sheet by anybody else: dev is cut from train.
-    rewrite(book, {"docProps/custom.xml": replace((b">pairs<", b">others<"))})
+    rewrite(book, {"docProps/custom.xml": replace((f">{TRANSLATED}<".encode(), b">others<"))})
     assert import_ledger(book, dry_run=True).splits.keys() == set(SPLITS)
 
 

@@ -22,8 +22,10 @@ from hazardscribe.errors import InputError, PhotoError
 from hazardscribe.pairs.columns import (
     AI_COLUMNS,
     AI_KEY,
+    CHINESE_HEADERS,
     EXPORTED,
     ORIGINAL_COLUMNS,
+    TRANSLATED,
     usual_columns,
 )
 from hazardscribe.pairs.exporting.layout import WIDEST, column_width
@@ -117,6 +119,11 @@ def write_ledger(pairs: Pairs, out: str | Path, *, language: str) -> Path:
         # Another column that could be meant would leave the importer in doubt; the names of the
         # pairs format itself go before all others.
         headers[role] = role if usual_columns(others, role) else name
+    chinese = CHINESE_HEADERS if language == "zh" else {}
+    # A column that bears one of these names already would come back as another.
+    translated = chinese.keys() & set(order) and set(chinese.values()).isdisjoint(others)
+    if translated:
+        headers |= {name: header for name, header in chinese.items() if name in headers}
     if words.original in others:
         raise InputError(
             f"{out}: the pairs have a column {words.original!r}, which the workbook needs for "
@@ -136,7 +143,8 @@ def write_ledger(pairs: Pairs, out: str | Path, *, language: str) -> Path:
         columns.append(Column(headers[name], "main" if main else "text", width))
     # Mostly empty: as narrow as its header, a name in it is wrapped.
     columns.append(Column(words.original, "original", column_width(words.original, [])))
-    with LedgerWriter(Path(out), columns, title=words.sheet, contents="pairs") as ledger:
+    contents = TRANSLATED if translated else "pairs"
+    with LedgerWriter(Path(out), columns, title=words.sheet, contents=contents) as ledger:
         for photo, *cells in zip(*values, strict=True):
             ledger.add([None, *cells, None], Path(str(photo)))
     return Path(out)

@@ -10,6 +10,7 @@ from hazardscribe.pairs.columns import (
     unique_names,
 )
 from hazardscribe.pairs.ledger.header import Header
+from hazardscribe.pairs.ledger.own_books import Own
 
 KEPT_ROLES = tuple(r for r in LEDGER_ROLES if r not in ("photo", "description", "split"))
 
@@ -27,17 +28,19 @@ class Carried:
         own: the program wrote the sheet, so that texts and names stay as they are.
     """
 
-    def __init__(self, header: Header, group: str, *, own: bool = False) -> None:
+    def __init__(self, header: Header, group: str, *, own: Own | None = None) -> None:
         """Lay out the columns of a header; `group` is a column or role, "" for none."""
-        self.own = own
-        self.group = find_group(header, group) if group else None
+        self.own = own is not None
+        meant = {} if own is None else own.meant
+        heads = {name: head for head, name in meant.items()}
+        self.group = find_group(header, heads.get(group, group)) if group else None
         self.roles = [
             (role, header.roles[role][0])
             for role in KEPT_ROLES
             if role in header.roles and role != "after_photo"
         ]
         taken = {at for places in header.roles.values() for at in places}
-        texts = [name.text for name in header.names]
+        texts = [meant.get(name.text, name.text) for name in header.names]
         self.provenance = (
             [texts.index(name) for name in FIRST_COLUMNS[3:]]
             if set(FIRST_COLUMNS[3:]) <= set(texts)
@@ -50,7 +53,7 @@ class Carried:
         if self.original is not None:
             taken.add(self.original)
         free = [at for at, text in enumerate(texts) if text and at not in taken]
-        reserved = FIRST_COLUMNS if own else (*FIRST_COLUMNS, *KEPT_ROLES)
+        reserved = FIRST_COLUMNS if self.own else (*FIRST_COLUMNS, *KEPT_ROLES)
         names = unique_names([texts[at] for at in free], reserved)
         self.others = tuple(names)
         self.positions = [at for _, at in self.roles] + free

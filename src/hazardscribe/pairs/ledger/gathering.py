@@ -147,7 +147,7 @@ class Gatherer:
         if own is None:
             roles = map_columns(header.names, self.options.columns, where=where)
             header = Header(header.names, roles, header.first, header.last)
-        layout = Carried(header, self.options.group, own=own is not None)
+        layout = Carried(header, self.options.group, own=own)
         self.grouped = self.grouped or layout.group is not None
         note.columns = {
             role: tuple(header.names[at].text for at in places) for role, places in roles.items()

@@ -10,7 +10,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from hazardscribe.pairs.columns import EXPORTED, LEDGER_ROLES, ROLES
+from hazardscribe.pairs.columns import (
+    CHINESE_HEADERS,
+    EXPORTED,
+    LEDGER_ROLES,
+    ROLES,
+    TRANSLATED,
+)
 from hazardscribe.pairs.ledger.grid import Book, Row
 from hazardscribe.pairs.ledger.header import Header
 from hazardscribe.pairs.ledger.mapping import Name, map_columns
@@ -26,16 +32,20 @@ class Own:
     Attributes:
         settled: its splits are final.
         bad: row as the sheet numbers it -> (reason, detail) why it gives no pair.
+        meant: header -> the column of pairs for which it stands, where it is not its name.
     """
 
     settled: bool
     bad: Mapping[int, tuple[str, str]] = field(default_factory=dict)
+    meant: Mapping[str, str] = field(default_factory=dict)
 
 
 def own_book(book: Book) -> Own | None:
     """What is known of a book of ours, None for anybody else's."""
     if isinstance(book, ResultsBook):
         return Own(book.settled, book.bad)
+    if book.contents == TRANSLATED:
+        return Own(settled=True, meant={head: name for name, head in CHINESE_HEADERS.items()})
     return Own(settled=True) if book.contents == "pairs" else None
 
 
