@@ -397,6 +397,14 @@ class TestZips:
         imported = dry(path, photos=again)
         assert "fits 2 files" in imported.account.left[0].detail
 
+    def test_a_photo_missing_from_the_zip_is_told_of_the_zip(
+        self, ledger: Write, tmp_path: Path
+    ) -> None:
+        photos = self.zipped(tmp_path / "p.zip", {"0.png": photo_bytes(0)})
+        detail = dry(ledger(PLAIN), photos=photos).account.left[0].detail
+        assert str(photos) in detail
+        assert "--photos" not in detail  # it was named
+
     def test_members_that_point_outside_are_refused(self, tmp_path: Path) -> None:
         table = "隐患描述,照片\n甲,../../evil.png\n乙,0.png\n".encode()
         path = self.zipped(
