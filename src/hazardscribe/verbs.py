@@ -125,7 +125,8 @@ def import_ledger(
             `--columns.description 备注`; an empty name for no column. Roles: photo, description,
             split, after_photo, category, level, place, date, site, project, inspector, measure,
             responsible, due, status.
-        sheets: the sheets to read, also hidden ones; default: all that are visible.
+        sheets: the sheets to read, also hidden ones: `--sheets NAME`, once for each; default: all
+            that are visible.
         split: `random`, or `group=COLUMN` to keep equal values of a column or role together.
         split_numbered: make a pair of each hazard in a cell that numbers several.
         keep_unseeable: keep rows that no photo can show (missing permits, records, training).
