@@ -141,6 +141,16 @@ def test_a_failed_import_leaves_nothing(ledger: Write, tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["ledger"]
 
 
+def test_a_folder_or_a_dry_run_must_be_asked_for(ledger: Write) -> None:
+    with pytest.raises(InputError, match="--out FOLDER, or --dry-run"):
+        import_ledger(ledger(PLAIN))
+
+
+def test_what_the_program_wrote_is_refused_with_the_way_to_learn_from_it(ledger: Write) -> None:
+    with pytest.raises(InputError, match=r"'AI描述' is what a program wrote.*label-studio"):
+        dry(ledger("照片,AI描述,置信度\n0.png,护栏缺失,0.9\n"))
+
+
 def test_dry_run_writes_nothing(ledger: Write, tmp_path: Path) -> None:
     path = ledger(PLAIN, photos=PHOTOS[:2])
     said: list[str] = []
@@ -481,7 +491,7 @@ class TestSplit:
                 seen.setdefault(row.draft.value("place"), set()).add(row.split)
             assert all(len(splits) == 1 for splits in seen.values())
             assert set(imported.splits) == {"train", "dev", "validation"}
-        with pytest.raises(InputError, match="no column '颜色'"):
+        with pytest.raises(InputError, match=r"颜色.*place \(检查地点\)"):
             dry(path, split="group=颜色")
         with pytest.raises(InputError, match="group=COLUMN"):
             dry(path, split="by luck")
