@@ -294,6 +294,14 @@ def test_sheets_are_named_plainly(given, sheets, monkeypatch):
     assert list(seen["sheets"]) == sheets
 
 
+def test_an_evaluation_does_not_replace_the_report_of_an_import(start, tmp_path, capsys):
+    (tmp_path / "report.html").write_text("every row accounted for", encoding="utf-8")
+    given = ["--model", str(start), "--data", str(tmp_path), "--out", str(tmp_path)]
+    assert cli.main(["evaluate", *given]) == 2
+    assert "report.html that no evaluation wrote" in capsys.readouterr().err
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == "every row accounted for"
+
+
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_the_whole_way(language, pairs_folder, photos, tmp_path, capsys):
     target = "{description}" if language == "zh" else "{description_en}"
