@@ -13,7 +13,8 @@ import pytest
 
 import tiny
 from hazardscribe import cli, verbs
-from hazardscribe.errors import TrainingDivergedError
+from hazardscribe.errors import InputError, TrainingDivergedError
+from hazardscribe.pairs.ledger import importing
 from hazardscribe.training.run import Run
 
 VERBS = ("demo", "import", "check", "init", "train", "evaluate", "describe", "export")
@@ -268,6 +269,37 @@ def test_resume_is_a_switch(given, resume, monkeypatch):
     monkeypatch.setattr(verbs, "train", remember)
     assert cli.main(["train", "--data", "pairs", *given, "--start", "x"]) == 0
     assert seen["resume"] is resume
+
+
+@pytest.mark.parametrize(
+    ("given", "sheets"),
+    [
+        (["--sheets", "3月"], ["3月"]),
+        (["--sheets=3月"], ["3月"]),
+        (["--sheets", "3月", "--sheets", "2025"], ["3月", "2025"]),
+        (["--sheets", '["3月", "4月"]'], ["3月", "4月"]),
+        (["--sheets+", "3月"], ["3月"]),
+        ([], []),
+    ],
+)
+def test_sheets_are_named_plainly(given, sheets, monkeypatch):
+    seen = {}
+
+    def remember(ledger, **options):
+        seen.update(options)
+        raise InputError("seen")
+
+    monkeypatch.setattr(importing, "import_ledger", remember)
+    assert cli.main(["import", "ledger.xlsx", *given, "--dry-run"]) == 2
+    assert list(seen["sheets"]) == sheets
+
+
+def test_an_evaluation_does_not_replace_the_report_of_an_import(start, tmp_path, capsys):
+    (tmp_path / "report.html").write_text("every row accounted for", encoding="utf-8")
+    given = ["--model", str(start), "--data", str(tmp_path), "--out", str(tmp_path)]
+    assert cli.main(["evaluate", *given]) == 2
+    assert "report.html that no evaluation wrote" in capsys.readouterr().err
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == "every row accounted for"
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])

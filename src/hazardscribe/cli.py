@@ -294,7 +294,11 @@ _DASHED = frozenset(("dry_run", "split_numbered", "keep_unseeable"))
 
 
 def _flags(arguments: list[str]) -> list[str]:
-    """`--resume` alone means `--resume true`, as people expect of a switch."""
+    """`--resume` alone means `--resume true`, as people expect of a switch.
+
+    And `--sheets 3月` names one sheet, again and again if need be; jsonargparse would have a list
+    written in brackets, or a plus behind the option.
+    """
     switches = {
         *("--resume", "--strict"),
         *("--dry_run", "--split_numbered", "--keep_unseeable"),
@@ -307,6 +311,10 @@ def _flags(arguments: list[str]) -> list[str]:
         if argument in ("--no-doubt", "--no-rerank"):
             result += [f"--{argument[5:]}", "false"]
             continue
+        name, equals, value = argument.partition("=")
+        sheet = value if equals else "".join(arguments[i + 1 : i + 2])
+        if name == "--sheets" and not sheet.startswith("["):
+            argument = f"--sheets+{equals}{value}"
         result.append(argument)
         following = arguments[i + 1].lower() if i + 1 < len(arguments) else ""
         if argument in switches and following not in ("true", "false", "yes", "no"):

@@ -148,6 +148,22 @@ def test_a_finished_run_may_be_resumed_to_no_effect(uninterrupted, recipe, pairs
     assert (uninterrupted / "model" / "model.safetensors").read_bytes() == before
 
 
+def test_nothing_is_trained_after_the_last_step_within_an_epoch(recipe, pairs, tmp_path):
+    # Step 3 is the first of the second epoch, so the Trainer has batches left.
+    recipe, out = replace(recipe, steps=3, evaluate_every=3), tmp_path / "run"
+    first = train(pairs, recipe, out)
+    assert any(warning.startswith("dev: ") for warning in first.warnings)
+    before = (out / "model" / "model.safetensors").read_bytes()
+    again = train(pairs, recipe, out, resume=True)
+    assert (again.status, again.metrics) == (first.status, first.metrics)
+    assert again.warnings == first.warnings
+    assert json.loads((out / "run.json").read_text(encoding="utf-8"))["steps"] == 3
+    checkpoint = last_checkpoint(out / "checkpoints")
+    assert checkpoint is not None
+    assert checkpoint.name == "checkpoint-3"
+    assert (out / "model" / "model.safetensors").read_bytes() == before
+
+
 def test_a_folder_with_a_run_is_not_written_over(uninterrupted, recipe, pairs):
     with pytest.raises(InputError, match="already holds a training run"):
         train(pairs, recipe, uninterrupted)

@@ -46,6 +46,21 @@ class _Card:
     evidence: Sequence[Picture]
 
 
+def check_folder(folder: Path) -> None:
+    """Refuse, before any work, a folder whose `report.html` is not an evaluation's.
+
+    An import keeps its account of every row under that name.
+
+    Raises:
+        InputError: `report.html` lies there without the `metrics.json` of an evaluation.
+    """
+    if (folder / "report.html").exists() and not (folder / "metrics.json").exists():
+        raise InputError(
+            f"--out {folder}: holds a report.html that no evaluation wrote, such as that of an "
+            "import. Name another folder."
+        )
+
+
 def write_report(
     evaluation: Evaluation,
     folder: str | Path,

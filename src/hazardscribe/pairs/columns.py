@@ -212,9 +212,9 @@ def find_columns(
                 f"{where}: several columns could be the {role}: {several}. {_how(role, names)}"
             )
         elif role != "split":
+            unconfirmed = not_confirmed(names) if role == "description" else ""
             raise InputError(
-                f"{where}: no column for the {role} was found. {_by_program(role, names)}"
-                f"{_how(role, names)}"
+                f"{where}: no column for the {role} was found. {unconfirmed}{_how(role, names)}"
             )
     return found
 
@@ -301,9 +301,9 @@ def _seen(names: Sequence[str]) -> str:
     return ", ".join(repr(name) for name in names) or "none"
 
 
-def _by_program(role: str, names: Sequence[str]) -> str:
-    """Why a column that is there was not taken for the description."""
-    own = [name for name in names if role == "description" and written_by_program(name)]
+def not_confirmed(names: Sequence[str]) -> str:
+    """Why a column that is there was not taken for the description; empty where none is."""
+    own = [name for name in names if written_by_program(name)]
     if not own:
         return ""
     return (

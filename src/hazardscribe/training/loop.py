@@ -71,6 +71,13 @@ class Loop(_Base):
             "and start again in another folder with --out."
         )
 
+    # ---- the end ----------------------------------------------------------------------------
+
+    def _run_epoch(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing after the last step: the Trainer looks only once it has taken one more."""
+        if self.state.global_step < self.state.max_steps:
+            super()._run_epoch(*args, **kwargs)
+
     # ---- evaluation -------------------------------------------------------------------------
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:

@@ -113,6 +113,12 @@ def prepare_folder(folder: Path, recipe: Recipe, data_hash: str, resume: bool) -
     return checkpoint
 
 
+def former_warnings(folder: Path) -> list[str]:
+    """What `run.json` warns of; nothing where the run was killed before it could say so."""
+    record = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
+    return [str(warning) for warning in record.get("warnings", [])]
+
+
 def processes() -> tuple[int, int]:
     """Rank of this process and number of all, as `torchrun` and `accelerate launch` state them."""
     return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))

@@ -43,6 +43,8 @@ logger = logging.getLogger(__name__)
 # Scores of an evaluation on `dev` that are logged during training.
 _LOGGED = ("cider_d", "bleu_4", "rouge_l", "element_f1", "hazard_f1", "balanced_accuracy")
 
+_DEV = "dev: "  # before a warning that speaks of the scores on `dev`
+
 
 class Session(ABC):
     """One run of one stage. A stage says what is learned: `trainer` and `plot`.
@@ -230,9 +232,14 @@ class Session(ABC):
         best = max(entries, key=lambda entry: float(entry[key]))
         return {name.removeprefix("eval_"): value for name, value in best.items()}
 
+    def recall(self, warnings: Sequence[str]) -> None:
+        """Take over what the run said of the weights kept before it was resumed."""
+        marked = [one for one in warnings if one.startswith(_DEV)]
+        self._kept_warnings = [one.removeprefix(_DEV) for one in marked]
+
     def all_warnings(self) -> list[str]:
         """What the user should know about the weights kept."""
-        found = [*self.warnings, *(f"dev: {warning}" for warning in self._kept_warnings)]
+        found = [*self.warnings, *(f"{_DEV}{warning}" for warning in self._kept_warnings)]
         for warning in found[len(self.warnings) :]:
             logger.warning(warning)
         return found

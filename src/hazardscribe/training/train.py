@@ -16,7 +16,14 @@ from hazardscribe.training.checks import check_run
 from hazardscribe.training.likelihood import LikelihoodSession
 from hazardscribe.training.recipe import Recipe
 from hazardscribe.training.reward import RewardSession, with_words_of_start
-from hazardscribe.training.run import Run, prepare_folder, processes, versions, write_run
+from hazardscribe.training.run import (
+    Run,
+    former_warnings,
+    prepare_folder,
+    processes,
+    versions,
+    write_run,
+)
 from hazardscribe.training.session import language_of
 
 if TYPE_CHECKING:
@@ -60,6 +67,8 @@ def train(
     checkpoint = prepare_folder(out, recipe, digest, resume)
     set_seed(recipe.seed)
     session = _STAGES[recipe.stage](pairs, recipe, out, progress)
+    if checkpoint is not None:
+        session.recall(former_warnings(out))
     record: dict[str, Any] = {
         "status": "running",
         "recipe": recipe.to_dict(),

@@ -36,7 +36,8 @@ def import_ledger(
             `--columns.description 备注`; an empty name for no column. Roles: photo, description,
             split, after_photo, category, level, place, date, site, project, inspector, measure,
             responsible, due, status.
-        sheets: the sheets to read, also hidden ones; default: all that are visible.
+        sheets: the sheets to read, also hidden ones: `--sheets NAME`, once for each; default: all
+            that are visible.
         split: `random`, or `group=COLUMN` to keep equal values of a column or role together.
         split_numbered: make a pair of each hazard in a cell that numbers several.
         keep_unseeable: keep rows that no photo can show (missing permits, records, training).
@@ -146,7 +147,8 @@ def export(
     Args:
         pairs: pairs from `read_pairs`, or a path of pairs or of a described `.jsonl`.
         to: `xlsx`, `label-studio` (tasks in which people correct the texts) or `pairs`.
-        out: the .xlsx file; for label-studio a folder or a .zip file; for pairs a folder.
+        out: the .xlsx file; for label-studio a folder or a .zip file; for pairs a folder. A file
+            that is there already is never written over.
         split: only this split: train, dev or validation.
         language: of headers and labelling interface; auto: that of the descriptions.
         photos: folder of the photos, where it is not the table's.
@@ -158,12 +160,14 @@ def export(
         What was written.
 
     Raises:
-        InputError: if the source cannot be read or the target cannot be written.
+        InputError: if the source cannot be read, or the target cannot be written or is a file that
+            exists.
     """
-    from hazardscribe.pairs.exporting.export import export_pairs, export_records
+    from hazardscribe.pairs.exporting.export import check_out, export_pairs, export_records
     from hazardscribe.pairs.read import Pairs, read_pairs
 
     out = Path(out)
+    check_out(out)
     if not isinstance(pairs, Pairs):
         from hazardscribe.describing.sources import is_described, read_records
 

@@ -177,7 +177,7 @@ def evaluate_model(
     from hazardscribe.describing.describer import Describer
     from hazardscribe.describing.evaluate import evaluate as evaluate_rows
     from hazardscribe.describing.heat_map import heat_maps
-    from hazardscribe.evaluation.report import write_report
+    from hazardscribe.evaluation.report import check_folder, write_report
     from hazardscribe.evaluation.rules import Rules
     from hazardscribe.files import check_writable
     from hazardscribe.model.folders import refuse_unusable
@@ -188,6 +188,7 @@ def evaluate_model(
 
     out = Path(out)
     # What is quickly told comes before what takes long: folder, rules, models, then photos.
+    check_folder(out)
     check_writable(out)
     if rules is not None:
         Rules.load(rules)

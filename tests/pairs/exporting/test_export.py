@@ -55,7 +55,7 @@ def test_python(pairs: Pairs, tmp_path: Path) -> None:
     [seen] = see(book)
     assert seen.header[:2] == ["Hazard photo", "Hazard description"]  # in the pairs' language
     assert [row[1] for row in seen.rows] == ["No guard 1", "No guard 3"]
-    book = hs.export(pairs, to="xlsx", out=tmp_path / "o.xlsx", language="zh")
+    book = hs.export(pairs, to="xlsx", out=tmp_path / "zh.xlsx", language="zh")
     assert see(book)[0].header[0] == "隐患照片"
     folder = hs.export(pairs, to="pairs", out=tmp_path / "copy")
     assert read_pairs(folder).frame["description"].tolist() == [f"No guard {i}" for i in range(4)]
@@ -87,8 +87,20 @@ def test_command_line(pairs: Pairs, tmp_path: Path, capsys: pytest.CaptureFixtur
     assert cli.main(["export", source, "--to", "xlsx", "--out", str(tmp_path / "o.csv")]) == 2
     assert "must end in .xlsx" in capsys.readouterr().err
     with pytest.raises(SystemExit) as ended:
-        cli.main(["export", source, "--to", "pdf", "--out", out])
+        cli.main(["export", source, "--to", "pdf", "--out", str(tmp_path / "o.pdf")])
     assert ended.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("to", "name"), [("xlsx", "ledger.xlsx"), ("label-studio", "photos.zip"), ("pairs", "notes")]
+)
+def test_a_file_of_the_users_is_never_written_over(
+    pairs: Pairs, tmp_path: Path, to: str, name: str
+) -> None:
+    (tmp_path / name).write_bytes(b"years of work")
+    with pytest.raises(InputError, match=f"{name}: already exists and is left as it is"):
+        hs.export(pairs, to=to, out=tmp_path / name)
+    assert (tmp_path / name).read_bytes() == b"years of work"
 
 
 def test_a_described_ledger(tmp_path: Path) -> None:
@@ -178,7 +190,7 @@ def test_from_a_described_jsonl(
     with pytest.raises(InputError, match="not pairs"):
         hs.export(described, to="pairs", out=tmp_path / "p")
     with pytest.raises(InputError, match="have none"):
-        hs.export(described, to="xlsx", out=tmp_path / "o.xlsx", split="train")
+        hs.export(described, to="xlsx", out=tmp_path / "s.xlsx", split="train")
     described.write_text(described.read_text("utf-8") + '{"photo": 1}\n', encoding="utf-8")
     with pytest.raises(InputError, match="line 4"):
-        hs.export(described, to="xlsx", out=tmp_path / "o.xlsx")
+        hs.export(described, to="xlsx", out=tmp_path / "t.xlsx")

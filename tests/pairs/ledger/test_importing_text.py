@@ -141,6 +141,16 @@ def test_a_failed_import_leaves_nothing(ledger: Write, tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["ledger"]
 
 
+def test_a_folder_or_a_dry_run_must_be_asked_for(ledger: Write) -> None:
+    with pytest.raises(InputError, match="--out FOLDER, or --dry-run"):
+        import_ledger(ledger(PLAIN))
+
+
+def test_what_the_program_wrote_is_refused_with_the_way_to_learn_from_it(ledger: Write) -> None:
+    with pytest.raises(InputError, match=r"'AI描述' is what a program wrote.*label-studio"):
+        dry(ledger("照片,AI描述,置信度\n0.png,护栏缺失,0.9\n"))
+
+
 def test_dry_run_writes_nothing(ledger: Write, tmp_path: Path) -> None:
     path = ledger(PLAIN, photos=PHOTOS[:2])
     said: list[str] = []
@@ -397,6 +407,14 @@ class TestZips:
         imported = dry(path, photos=again)
         assert "fits 2 files" in imported.account.left[0].detail
 
+    def test_a_photo_missing_from_the_zip_is_told_of_the_zip(
+        self, ledger: Write, tmp_path: Path
+    ) -> None:
+        photos = self.zipped(tmp_path / "p.zip", {"0.png": photo_bytes(0)})
+        detail = dry(ledger(PLAIN), photos=photos).account.left[0].detail
+        assert str(photos) in detail
+        assert "--photos" not in detail  # it was named
+
     def test_members_that_point_outside_are_refused(self, tmp_path: Path) -> None:
         table = "隐患描述,照片\n甲,../../evil.png\n乙,0.png\n".encode()
         path = self.zipped(
@@ -473,7 +491,7 @@ class TestSplit:
                 seen.setdefault(row.draft.value("place"), set()).add(row.split)
             assert all(len(splits) == 1 for splits in seen.values())
             assert set(imported.splits) == {"train", "dev", "validation"}
-        with pytest.raises(InputError, match="no column '颜色'"):
+        with pytest.raises(InputError, match=r"颜色.*place \(检查地点\)"):
             dry(path, split="group=颜色")
         with pytest.raises(InputError, match="group=COLUMN"):
             dry(path, split="by luck")

@@ -73,6 +73,21 @@ def export_records(
     return out
 
 
+def check_out(out: Path) -> None:
+    """Refuse, before any work, a file that is there already.
+
+    It may be the very ledger that the pairs came from, or an export that people have gone on in.
+
+    Raises:
+        InputError: the file exists.
+    """
+    if out.is_file():
+        raise InputError(
+            f"--out {out}: already exists and is left as it is, as people may have gone on in it. "
+            "Name another file, or move it away."
+        )
+
+
 def _check(to: str, photo_url: str | None) -> None:
     if to not in TARGETS:
         raise InputError(f"to={to!r}: must be one of {', '.join(TARGETS)}")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
 
 from hazardscribe.errors import InputError
+from hazardscribe.pairs.columns import not_confirmed
 from hazardscribe.pairs.ledger.account import Account, Left
 from hazardscribe.pairs.ledger.carried import Carried
 from hazardscribe.pairs.ledger.drafts import Draft, Options, SheetNote
@@ -211,7 +212,9 @@ def no_header(source: str, seen: Sequence[str], wanted: str = "") -> InputError:
     names = ", ".join(repr(name) for name in seen) or "none"
     missing = f"there is no single column {wanted!r}, named for" if wanted else "no column for"
     found = "" if wanted else " was found"
+    unconfirmed = "" if wanted else not_confirmed(seen)
     return InputError(
-        f"{source}: {missing} the description{found}. Columns seen: {names}. Name the right "
+        f"{source}: {missing} the description{found}. {unconfirmed}Columns seen: {names}. Name the "
+        "right "
         'one: --columns.description "..." or, in Python, columns={"description": "..."}'
     )

@@ -18,7 +18,7 @@ from hazardscribe.files import new_folder
 from hazardscribe.pairs.columns import LEDGER_ROLES, check_roles
 from hazardscribe.pairs.ledger.account import Account, Left
 from hazardscribe.pairs.ledger.dividing import Item, divide_items, parse_split
-from hazardscribe.pairs.ledger.drafts import Draft, Options
+from hazardscribe.pairs.ledger.drafts import Draft, Options, SheetNote
 from hazardscribe.pairs.ledger.folder import Tables, check_target, write_folder
 from hazardscribe.pairs.ledger.gathering import Gatherer, no_header
 from hazardscribe.pairs.ledger.keeping import Kept, Refused, keep_photos
@@ -76,7 +76,10 @@ def import_ledger(
     source = Path(ledger).expanduser()
     group = parse_split(split)
     if out is None and not dry_run:
-        raise InputError("out: name the folder to write, or ask for a dry run")
+        raise InputError(
+            "no folder to write is named; give --out FOLDER, or --dry-run to write nothing, in "
+            "Python out= or dry_run=True"
+        )
     options = Options(
         chosen,
         (sheets,) if isinstance(sheets, str) else tuple(sheets),
@@ -150,7 +153,7 @@ def _read(
     if options.group and not gatherer.grouped:
         raise InputError(
             f"split: there is no column {options.group!r} to group by. Roles and columns: "
-            + ", ".join(sorted({n for s in gatherer.sheets for n in (*s.columns, *s.others)}))
+            + ", ".join(_groups(gatherer.sheets))
         )
     rows = _settle(gatherer, account, options, warnings)
     account.settle({label: at for at, label in enumerate(digests)})
@@ -175,6 +178,16 @@ def _keep(
     return iter(
         tqdm(keep_photos(wanted, folder), desc="photos", unit="photo", disable=not progress)
     )
+
+
+def _groups(sheets: Sequence[SheetNote]) -> list[str]:
+    """What rows can be grouped by: roles, each with its columns as the ledger calls them."""
+    roles: dict[str, dict[str, None]] = {}
+    for sheet in sheets:
+        for role, names in sheet.columns.items():
+            roles.setdefault(role, {}).update(dict.fromkeys(names))
+    others = dict.fromkeys(name for sheet in sheets for name in sheet.others)
+    return [*(f"{role} ({' + '.join(names)})" for role, names in roles.items()), *others]
 
 
 def _settle(

@@ -45,9 +45,8 @@ class LedgerPhotos(PhotoFinder):
                 return f"{archive.path}{_IN_ARCHIVE}{found[0]}"
             if found:
                 return only(found)
-        if self._roots:
-            return known
-        where = " or ".join(str(archive.path) for archive, _ in self._archives)
+        places = [str(archive.path) for archive, _ in self._archives]
+        where = " or ".join(dict.fromkeys([*places, *self._roots]))
         return "photo_missing", say("photo_missing", where=where)
 
     def read(self, key: str) -> bytes:
