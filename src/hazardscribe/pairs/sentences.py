@@ -127,6 +127,8 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         # warnings
         "outside": "{file}: {count} files are left out, since their names point outside of the "
         "archive: {names}",
+        "unnamed_photos": "{count} photos of those given are named by no row, and are not used: "
+        "{names}",
         "foreign": "{file}: {count} ledgers are not read, since they are no .xlsx: {names}; save "
         "them as .xlsx in Excel or WPS and import again",
         "lost_originals": "{file}: {count} originals such as {name} were not found, so the copies "
@@ -208,6 +210,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "unreadable_too_small": "图片过小，看不清内容；请使用原图",
         "unreadable_damaged": "图片数据损坏或不完整；请从原处重新复制",
         "outside": "{file}：有 {count} 个文件的名称指向压缩包之外，未予读取：{names}",
+        "unnamed_photos": "所给照片中有 {count} 张未被任何一行提到，没有使用：{names}",
         "foreign": "{file}：有 {count} 个台账不是 .xlsx，未读取：{names}；"
         "请用 Excel 或 WPS 另存为 .xlsx 后重新导入",
         "lost_originals": "{file}：有 {count} 张原图（如 {name}）未找到，改用单元格中的副本；"

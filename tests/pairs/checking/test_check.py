@@ -72,6 +72,7 @@ def test_the_page_holds_everything_and_asks_for_nothing(messy, report, tmp_path)
     assert html.startswith("<!DOCTYPE html>")
     assert '<html lang="zh-CN">' in html
     assert "两名工人未带安全帽" in html
+    assert "表头下第 6 行" in html  # not the number that a spreadsheet shows
     assert "带安全帽 → 戴" in html
     assert "13812345678" not in html  # personal data does not travel with the report
     assert str(tmp_path) not in html  # nor does it tell where the photos lay

@@ -19,7 +19,7 @@ from hazardscribe.pairs.ledger.folder import read_safe
 from hazardscribe.pairs.ledger.importing import import_ledger
 from hazardscribe.pairs.ledger.result import Imported
 from hazardscribe.pairs.read import read_pairs
-from hazardscribe.pairs.sentences import SENTENCES
+from hazardscribe.pairs.sentences import SENTENCES, in_language
 from hazardscribe.pairs.targets import detect_language
 
 Write = Callable[..., Path]
@@ -317,6 +317,29 @@ class TestColumns:
 
 
 class TestPhotos:
+    @pytest.mark.parametrize("packed", [False, True])
+    def test_photos_that_no_row_names_are_told_of(
+        self, packed: bool, ledger: Write, tmp_path: Path
+    ) -> None:
+        path = ledger("隐患描述,照片\n护栏缺失,0.png\n", photos=[])
+        folder = tmp_path / "elsewhere"
+        folder.mkdir()
+        for name in ("0.png", "1.png", "IMG_9.JPG", "notes.txt"):
+            (folder / name).write_bytes(photo_bytes(int(name[0]) if name[0].isdigit() else 5))
+        photos = folder
+        if packed:
+            photos = tmp_path / "photos.zip"
+            with zipfile.ZipFile(photos, "w") as archive:
+                for one in sorted(folder.iterdir()):
+                    archive.write(one, f"照片/{one.name}")
+        [told] = [one for one in dry(path, photos=photos).warnings if "named by no row" in one]
+        assert told.startswith("2 photos")
+        assert "1.png, IMG_9.JPG" in told
+        assert "2 张未被任何一行提到" in in_language(told, "zh")
+        (folder / "1.png").unlink()
+        (folder / "IMG_9.JPG").unlink()
+        assert not any("no row" in one for one in dry(path, photos=folder).warnings)
+
     def test_names_in_every_dress(self, ledger: Write) -> None:
         path = ledger(
             "隐患描述,照片\n甲,D:\\旧\\0.PNG\n乙,Cafe\u0301.png\n丙,https://x/1.png\n丁,ｎ.png\n",

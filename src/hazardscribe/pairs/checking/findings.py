@@ -35,7 +35,8 @@ class Place:
 
     def __str__(self) -> str:
         sheet = f" [{self.sheet}]" if self.sheet else ""
-        return f"{self.file}{sheet}" + (f" row {self.row}" if self.row is not None else "")
+        row = f" row {self.row} below the header" if self.row is not None else ""
+        return f"{self.file}{sheet}{row}"
 
 
 @dataclass(frozen=True, slots=True)

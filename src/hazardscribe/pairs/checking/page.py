@@ -183,7 +183,12 @@ def _places(places: Sequence[Place], language: str) -> str:
     for (file, sheet), rows in tables.items():
         name = f"{file} [{sheet}]" if sheet else file
         listed = (
-            (f" 第 {'、'.join(rows)} 行" if language == "zh" else f" row {', '.join(rows)}")
+            # Not the number that a spreadsheet shows beside the row: say so.
+            (
+                f" 表头下第 {'、'.join(rows)} 行"
+                if language == "zh"
+                else f" row {', '.join(rows)} below the header"
+            )
             if rows
             else ""
         )

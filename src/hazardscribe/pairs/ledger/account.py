@@ -7,6 +7,7 @@ where they are decided, and `settle` compares the two.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from hazardscribe.pairs.ledger.rows import LAYOUT
@@ -65,6 +66,10 @@ class Account:
         if key not in self._files:
             self._files.add(key)
             self.pictures_found += 1
+
+    def unnamed(self, keys: Iterable[str]) -> list[str]:
+        """Those of the files that no photo cell names, sorted."""
+        return sorted(set(keys) - self._files)
 
     def use(self, key: str) -> None:
         """A picture became part of a pair or of the safe photos."""

@@ -25,6 +25,7 @@ from hazardscribe.pairs.ledger.keeping import Kept, Refused, keep_photos
 from hazardscribe.pairs.ledger.opening import TEXT, open_book, open_source
 from hazardscribe.pairs.ledger.own_books import own_book
 from hazardscribe.pairs.ledger.result import Imported, Row
+from hazardscribe.pairs.ledger.sources import key_name
 from hazardscribe.pairs.ledger.unseeable import load_unseeable
 from hazardscribe.pairs.photo import photo_digest
 from hazardscribe.pairs.sentences import say
@@ -102,7 +103,7 @@ def import_ledger(
         if target is not None:
             check_target(target, source.resolve().name)
             partial_folder = stack.enter_context(new_folder(target))
-        imported = _read(source, photos, options, asked, partial_folder, progress, say)
+        imported = _read(source, photos, options, asked, partial_folder, progress)
         _divide(imported, seed)
         tables = Tables(imported)
         if target is not None and partial_folder is not None:
@@ -122,7 +123,6 @@ def _read(
     asked: dict[str, object],
     folder: Path | None,
     progress: bool,
-    say: Callable[[str], None] | None,
 ) -> Imported:
     """Everything up to the split: the ledgers, their photos, the account."""
     account = Account()
@@ -142,6 +142,12 @@ def _read(
                     own=own_book(book),
                 )
         warnings = [*opened.warnings, *gatherer.warnings]
+        unnamed = account.unnamed(
+            key for ledger in opened.ledgers for key in ledger.photos.all_keys()
+        )
+        if unnamed:
+            shown = ", ".join(key_name(key) for key in unnamed[:3])
+            warnings.append(say("unnamed_photos", count=len(unnamed), names=shown))
     missing = gatherer.missing_sheets()
     if missing:
         raise InputError(

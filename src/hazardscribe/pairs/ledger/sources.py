@@ -6,12 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hazardscribe.errors import PhotoError
-from hazardscribe.pairs.finder import PhotoFinder, only
+from hazardscribe.pairs.finder import PhotoFinder, has_photo_suffix, only
 from hazardscribe.pairs.ledger.zipped import Archive
 from hazardscribe.pairs.photo import DEFAULT_LIMITS
 from hazardscribe.pairs.sentences import say
 
 _IN_ARCHIVE = "\0"  # never part of a path
+
+
+def key_name(key: str) -> str:
+    """The file's name in a key."""
+    return key.rpartition(_IN_ARCHIVE)[2].replace("\\", "/").rpartition("/")[2]
 
 
 class LedgerPhotos(PhotoFinder):
@@ -48,6 +53,16 @@ class LedgerPhotos(PhotoFinder):
         places = [str(archive.path) for archive, _ in self._archives]
         where = " or ".join(dict.fromkeys([*places, *self._roots]))
         return "photo_missing", say("photo_missing", where=where)
+
+    def all_keys(self) -> list[str]:
+        """Keys of all photos in the archives and the folder that it looks through as a whole."""
+        keys = [
+            f"{archive.path}{_IN_ARCHIVE}{name}"
+            for archive, _ in self._archives
+            for name in archive.names
+        ]
+        keys += [path for paths in self._anywhere().values() for path in paths]
+        return [key for key in keys if has_photo_suffix(key)]
 
     def read(self, key: str) -> bytes:
         """The photo's bytes.
