@@ -127,6 +127,17 @@ def test_the_worst_photos_show_what_the_model_looked_at(cases, tmp_path):
     assert "只表示看了哪里" not in page.text
 
 
+def test_telephone_numbers_are_masked(tmp_path):
+    number = "13812345678"
+    cases = [
+        Case("a.jpg", [f"电话{number}，气瓶未固定", f"气瓶未固定，联系{number}"], f"电话{number}"),
+        Case("b.jpg", ["未发现明显隐患"], "未发现明显隐患", False),
+    ]
+    page, text = write(cases, tmp_path, look=lambda case: [(number, "data:,")], looks=1)
+    assert number not in text
+    assert page.text.count("13*********") == 4
+
+
 def test_a_model_that_does_not_look_is_told_of_first(cases, tmp_path):
     same = [
         Case(case.photo, case.references, "配电箱门敞开", case.hazard)

@@ -26,6 +26,7 @@ from hazardscribe.evaluation.tokens import chinese_pieces, normalise
 from hazardscribe.evaluation.trust_plots import trust_plots
 from hazardscribe.evaluation.trust_words import compared_scores, trust_rows, trust_sentences
 from hazardscribe.pages import data_url, render_page, thumbnail
+from hazardscribe.pairs.checking.personal import mask_personal
 
 Piece = tuple[str, bool]  # text, and whether only one side has it
 Picture = tuple[str, str]  # caption, data URL
@@ -197,8 +198,10 @@ def _card(
     case: CaseScore, language: str, photo_root: Path | None, evidence: Sequence[Picture]
 ) -> _Card:
     """Compares the prediction with the reference that is most like it."""
-    ours = _words(case.prediction, language)
-    theirs = [_words(text, language) for text in case.references]
+    # A report is passed on: telephone and identity-card numbers are no part of what it says.
+    references = [mask_personal(text) for text in case.references]
+    ours = _words(mask_personal(case.prediction), language)
+    theirs = [_words(text, language) for text in references]
     ratios = [difflib.SequenceMatcher(None, text, ours, autojunk=False).ratio() for text in theirs]
     nearest = ratios.index(max(ratios))
     written, predicted = difference(theirs[nearest], ours)
@@ -216,8 +219,8 @@ def _card(
         verdict=verdict,
         written=written,
         predicted=predicted,
-        others=[text for i, text in enumerate(case.references) if i != nearest],
-        evidence=evidence,
+        others=[text for i, text in enumerate(references) if i != nearest],
+        evidence=[(mask_personal(caption), url) for caption, url in evidence],
     )
 
 
