@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from hazardscribe import calibrate, similar, verbs
+from hazardscribe import calibrate, import_ledger, similar, verbs
 from hazardscribe.describing.aligner import Aligner, load_head
 from hazardscribe.describing.calibration import CALIBRATION_FILE, load_calibration, save_calibration
 from hazardscribe.describing.describer import Describer
@@ -154,6 +154,24 @@ def test_similar_finds_the_photo_itself_first_and_compares_all(run, pairs, photo
     html = page.read_text(encoding="utf-8")
     assert again[0].texts[0] in html
     assert str(tmp_path) not in html
+    assert again[0].source.startswith("pairs.csv ")
+    assert f"来源：{again[0].source}" in html
+
+
+def test_a_past_case_tells_what_its_row_says(run, photos, tmp_path):
+    for at in range(2):
+        shutil.copyfile(photos[at], tmp_path / f"{at}.png")
+    head = "隐患描述,隐患照片,检查地点,整改措施\n"
+    lines = f"{head}护栏缺失,0.png,二号楼,联系13812345678\n线裸露,1.png,,\n"
+    (tmp_path / "台账.csv").write_text(lines, encoding="utf-8")
+    import_ledger(tmp_path / "台账.csv", out=tmp_path / "pairs", split="random")
+    page = tmp_path / "page.html"
+    first, second = similar(photos[0], run.model, tmp_path / "pairs", k=2, out=page, split=None)
+    assert first.facts == {"place": "二号楼", "measure": "联系13812345678"}
+    assert (first.source, second.facts) == ("台账.csv 1", {})
+    html = page.read_text(encoding="utf-8")
+    assert "检查地点: 二号楼" in html
+    assert "13812345678" not in html
 
 
 def test_similar_encodes_past_photos_once(run, pairs, photos, monkeypatch):

@@ -13,7 +13,7 @@ import logging
 import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,22 +31,34 @@ from hazardscribe.model.parts import image_token_id
 from hazardscribe.model.sequences import first_sequence
 from hazardscribe.objectives.alignment import AlignmentHead
 from hazardscribe.pages import data_url, render_page, thumbnail
+from hazardscribe.pairs.checking.personal import mask_personal
+from hazardscribe.pairs.columns import CHINESE_HEADERS
 from hazardscribe.pairs.photo import photo_digest
+from hazardscribe.pairs.records import PROVENANCE
 from hazardscribe.pairs.targets import target_texts
 
 logger = logging.getLogger(__name__)
 
 _BATCH = 16
+_FACTS = ("date", "place", "site", "project", "category", "level", "measure", "status")
 
 
 @dataclass(frozen=True, slots=True)
 class PastCase:
-    """A photo of the pairs: its path, its written texts, and its similarity to the photo asked
-    about, -1..1."""
+    """A photo of the pairs.
+
+    Attributes:
+        photo: its path. texts: what was written of it.
+        similarity: to the photo asked about, -1..1.
+        source: the ledger, its sheet and the row below the header that it came from.
+        facts: what else its row says, where it does: date, place, site, category, measure ...
+    """
 
     photo: str
     texts: tuple[str, ...]
     similarity: float
+    source: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 def find_similar(
@@ -73,8 +85,10 @@ def find_similar(
             "compared. Train with alignment.weight above 0 and form corpus, in_batch or sigmoid."
         )
     texts: dict[str, list[str]] = {}
+    first: dict[str, Mapping[str, Any]] = {}
     for row, text in zip(rows, target_texts(list(rows), describer.card.target), strict=True):
         texts.setdefault(str(row["photo"]), []).append(text)
+        first.setdefault(str(row["photo"]), row)
     if not texts:
         raise InputError("similar: the pairs hold no photos to compare with")
     encoder = _Encoder(describer, head.to(describer.device))
@@ -88,8 +102,21 @@ def find_similar(
     nearness = np.stack([past[name] for name in names]) @ asked
     best = np.argsort(-nearness, kind="stable")[:k]
     return [
-        PastCase(names[i], tuple(dict.fromkeys(texts[names[i]])), float(nearness[i])) for i in best
+        PastCase(
+            names[i],
+            tuple(dict.fromkeys(texts[names[i]])),
+            float(nearness[i]),
+            _source(first[names[i]]),
+            {fact: str(first[names[i]][fact]) for fact in _FACTS if first[names[i]].get(fact)},
+        )
+        for i in best
     ]
+
+
+def _source(row: Mapping[str, Any]) -> str:
+    """`台账.xlsx [3月] 12`; empty where the row does not say."""
+    file, sheet, number = (row.get(name) or "" for name in PROVENANCE)
+    return f"{file}{f' [{sheet}]' if sheet else ''} {number}".strip()
 
 
 def _tell_unfamiliar(describer: Describer, pixels: np.ndarray) -> None:
@@ -174,8 +201,15 @@ _WORDS = {
         "title": "Similar past cases",
         "asked": "This photo",
         "like": "similarity",
+        "row": "row {source} (below the header)",
     },
-    "zh": {"lang": "zh-CN", "title": "相似的历史隐患", "asked": "本张照片", "like": "相似度"},
+    "zh": {
+        "lang": "zh-CN",
+        "title": "相似的历史隐患",
+        "asked": "本张照片",
+        "like": "相似度",
+        "row": "来源：{source}（表头下行号）",
+    },
 }
 _PAGE = """<!DOCTYPE html>
 <html lang="{{ words.lang }}">
@@ -199,6 +233,8 @@ _PAGE = """<!DOCTYPE html>
 {% for case, picture in cases %}
 <article>{% if picture %}<img src="{{ picture }}" alt="{{ case.photo }}">{% endif %}
 {% for text in case.texts %}<p>{{ text }}</p>{% endfor %}
+{% for name, value in case.facts.items() %}<p class="note">{{ name }}: {{ value }}</p>{% endfor %}
+{% if case.source %}<p class="note">{{ words.row.format(source=case.source) }}</p>{% endif %}
 <p class="note">{{ words.like }} {{ "%.2f" | format(case.similarity) }} · {{ case.photo }}</p></article>
 {% endfor %}
 </section>
@@ -226,8 +262,17 @@ def write_page(out: Path, photo: Photo, cases: Sequence[PastCase], language: str
         asked, name = data_url("image/jpeg", photo), "-"
     else:
         asked, name = thumbnail(Path(photo)), Path(photo).name
+    names = CHINESE_HEADERS if language == "zh" else {}
     shown = [
-        (PastCase(Path(case.photo).name, case.texts, case.similarity), thumbnail(Path(case.photo)))
+        (
+            replace(
+                case,
+                photo=Path(case.photo).name,
+                texts=tuple(map(mask_personal, case.texts)),
+                facts={names.get(name, name): mask_personal(f) for name, f in case.facts.items()},
+            ),
+            thumbnail(Path(case.photo)),
+        )
         for case in cases
     ]
     page = render_page(
