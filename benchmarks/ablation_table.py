@@ -5,7 +5,8 @@
 
 A table stands in docs/method.md between `<!-- plan -->` and `<!-- /plan -->`, with `plan` the name
 of the plan's file. Means over seeds; intervals and differences by the paired bootstrap over photos
-and seeds (`hazardscribe.evaluation.paired`), each row against the plan's first.
+and seeds (`hazardscribe.evaluation.paired`), each row against the plan's first; `--against ROW`
+makes a table of the differences to another row (marks `<!-- plan-against-ROW -->`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from ablation import RESULTS, ROOT, pairs_of, read_plan
 PAGE = ROOT / "docs" / "method.md"
 SCORES = ("cider_d", "element_f1", "hazard_f1", "balanced_accuracy", "false_alarm_rate")
 DIFFERENCES = ("cider_d", "balanced_accuracy")
+COMPARED = ("cider_d", "element_f1", "balanced_accuracy")
 
 
 def main() -> None:
@@ -30,15 +32,17 @@ def main() -> None:
     parser.add_argument("--parts", type=Path)
     parser.add_argument("--work", type=Path, default=ROOT / "runs" / "ablation")
     parser.add_argument("--split", default="validation", choices=("validation", "dev"))
+    parser.add_argument("--against", help="a row: the differences of all others to it, alone")
     args = parser.parse_args()
     plan = read_plan(args.plan, args.parts)
     runs = figures(args.plan.stem, plan)
     if args.split == "dev":
         table = dev_table(runs, plan)
     else:
-        table = validation_table(runs, plan, pairs_of(plan, args.data, args.work / args.plan.stem))
+        data = pairs_of(plan, args.data, args.work / args.plan.stem)
+        table = validation_table(runs, plan, data, args.against)
     print(table)
-    write_table(args.plan.stem, table)
+    write_table(args.plan.stem + (f"-against-{args.against}" if args.against else ""), table)
 
 
 def figures(name: str, plan: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
@@ -65,9 +69,9 @@ def dev_table(runs: dict[str, list[dict[str, Any]]], plan: dict[str, Any]) -> st
 
 
 def validation_table(
-    runs: dict[str, list[dict[str, Any]]], plan: dict[str, Any], data: Path
+    runs: dict[str, list[dict[str, Any]]], plan: dict[str, Any], data: Path, against: str | None
 ) -> str:
-    """Scores on validation, each row's difference to the first row's."""
+    """Scores on validation, each row's difference to the first row's; or to another's, alone."""
     from hazardscribe.evaluation.paired import mean_scores, paired_differences
 
     truth = truth_of(plan, data)
@@ -79,6 +83,16 @@ def validation_table(
         row: [[run["texts"][at] for at in run["predictions"]] for run in of_row]
         for row, of_row in runs.items()
     }
+    if against:
+        head = ["row", "seeds", *COMPARED]
+        lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+        for row, predictions in texts.items():
+            if row != against:
+                differences = paired_differences(truth, predictions, texts[against])
+                cells = [title(plan, row), str(len(predictions))]
+                cells += [cell(differences[name], "+") for name in COMPARED]
+                lines.append("| " + " | ".join(cells) + " |")
+        return "\n".join(lines)
     head = ["row", "seeds", *SCORES, *(f"{name}, difference" for name in DIFFERENCES), "distinct"]
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     for row, predictions in texts.items():
