@@ -12,6 +12,7 @@ import torch
 
 from hazardscribe.model.parts import image_token_id
 from hazardscribe.model.prompting import Prompter
+from hazardscribe.model.sequences import FirstSequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +77,24 @@ def generate(
     *,
     compute: torch.dtype = torch.float32,
     inputs: dict[str, torch.Tensor] | None = None,
+    sequence: FirstSequence | None = None,
 ) -> list[Generated]:
     """Describe a batch of photos, `(H, W, 3)` uint8 each.
 
     Args:
         compute: `torch.bfloat16` runs the products in bfloat16.
         inputs: what `prompter.inputs` made of the photos, where that is at hand.
+        sequence: the photos' first sequence, where that is: the encoder does not run again.
     """
     device = next(vlm.parameters()).device
     # Frozen parts of a model in training may lie in bfloat16 beside float32 ones.
     mixed = len({parameter.dtype for parameter in vlm.parameters()}) > 1
     inputs = prompter.inputs(photos) if inputs is None else inputs
     inputs = {name: value.to(device) for name, value in inputs.items()}
+    encoded: dict[str, Any] = {}
+    if sequence is not None:
+        inputs = {name: one for name, one in inputs.items() if not name.startswith("pixel_")}
+        encoded = {"mm_encoder_outputs": {"image": sequence.encoder_output}}
     placeholder = image_token_id(vlm.config)
     # A checkpoint from elsewhere may not suppress its own placeholder.
     suppressed = {placeholder, *(vlm.generation_config.suppress_tokens or [])}
@@ -95,6 +102,7 @@ def generate(
     with torch.autocast(device.type, torch.bfloat16, enabled=mixed or compute == torch.bfloat16):
         output = vlm.generate(
             **inputs,
+            **encoded,
             do_sample=False,
             num_beams=max(decoding.beams, n),
             num_return_sequences=n,
