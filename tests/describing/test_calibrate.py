@@ -116,6 +116,13 @@ def test_calibrating_anew_gives_an_older_folder_its_bank(run, folder, pairs):
     assert load_calibration(folder).doubt.risk == 0.2
 
 
+def test_few_dev_photos_are_told_of(folder, pairs, caplog):
+    with caplog.at_level(logging.WARNING):
+        calibrate(folder, pairs, risk=0.2)
+    assert "2 dev photos are few" in caplog.text
+    assert "fewer than 15" in caplog.text
+
+
 def test_a_model_without_alignment_is_calibrated_by_its_wording(folder, pairs, photos):
     for name in (HEAD_FILE, BANK_FILE, BANK_TEXTS_FILE):
         (folder / name).unlink()

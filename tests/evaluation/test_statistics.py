@@ -65,6 +65,8 @@ def test_nearest_is_by_cosine():
     photos = np.array([[0.1, 0.0], [0.0, 5.0], [3.0, 2.9], [0.0, 0.0]])
     texts = ["x", "y", "xy", "nothing"]
     assert nearest_texts(train, photos, texts) == ["x", "y", "xy", "x"]
+    assert nearest_texts(train, photos, texts, own=[[0], [], [], [0]])[0] != "x"
+    assert nearest_texts(train[:1], photos[:1], texts[:1], own=[[0]]) == ["x"]
     many = np.repeat(photos[1:2], 2500, axis=0)
     assert nearest_texts(train, many, texts) == ["y"] * 2500
 

@@ -10,6 +10,7 @@ count are `evaluate`'s, on validation.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +84,16 @@ def calibrate(
     look = _Look(describer, aligner, pixels or describer.pixels, batch_size, progress)
     train_photos = _even(list(dict.fromkeys(str(r["photo"]) for r in train_rows)), TRAIN_PHOTOS)
     dev_photos = _even(list(dict.fromkeys(str(row["photo"]) for row in dev_rows)), DEV_PHOTOS)
+    least = math.ceil(3 / risk)
+    if len(dev_photos) < least:
+        logger.warning(
+            "calibrate: %d dev photos are few; that at most %g %% of the answers are not "
+            "acceptable could not be shown with fewer than %d even if all were right. Take "
+            "confidence and doubt with care, and give more rows the split dev.",
+            len(dev_photos),
+            100 * risk,
+            least,
+        )
     novelty = Novelty(np.stack([one.tower for one in look.read(train_photos, "training photos")]))
 
     kept = set(dev_photos)

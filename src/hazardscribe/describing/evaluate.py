@@ -128,7 +128,11 @@ def _nearest(
         features = _TowerFeatures(start, describer)
     else:
         features = _thumbnails
-    return nearest_texts(features(train_photos), features(photos), train_texts)
+    places: dict[str, list[int]] = {}
+    for place, photo in enumerate(train_photos):
+        places.setdefault(photo, []).append(place)
+    own = [places.get(photo, []) for photo in photos]
+    return nearest_texts(features(train_photos), features(photos), train_texts, own)
 
 
 class _TowerFeatures:

@@ -43,7 +43,10 @@ def hazard_texts(
 
 
 def nearest_texts(
-    train_features: np.ndarray, features: np.ndarray, train_texts: Sequence[str]
+    train_features: np.ndarray,
+    features: np.ndarray,
+    train_texts: Sequence[str],
+    own: Sequence[Sequence[int]] | None = None,
 ) -> list[str]:
     """Descriptions of the nearest training photos by cosine; the first of equally near ones.
 
@@ -51,6 +54,8 @@ def nearest_texts(
         train_features: (T, d) features of the training photos.
         features: (N, d) features of the photos to describe.
         train_texts: T descriptions.
+        own: for each photo, the places of training photos that are this very photo; they are
+            passed over, unless there are no others.
 
     Returns:
         N descriptions.
@@ -73,7 +78,10 @@ def nearest_texts(
     theirs = _unit(theirs)
     found: list[str] = []
     for start in range(0, len(ours), 1024):  # a block of similarities, not all of them
-        near = (_unit(ours[start : start + 1024]) @ theirs.T).argmax(axis=1)
+        likeness = _unit(ours[start : start + 1024]) @ theirs.T
+        for row, places in zip(likeness, own[start:] if own is not None else [], strict=False):
+            row[list(places)] = -np.inf
+        near = likeness.argmax(axis=1)
         found.extend(train_texts[i] for i in near)
     return found
 

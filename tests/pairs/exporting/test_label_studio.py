@@ -328,6 +328,20 @@ def test_odd_exports_end_in_our_own_errors(
         read_pairs(save(folder / "odd.json", tasks), check_photos=False)
 
 
+@pytest.mark.parametrize("name", ["README.txt", "tasks.json"])
+def test_files_of_somebody_else_are_not_written_over(
+    name: str, pairs: Pairs, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text("mine", encoding="utf-8")
+    with pytest.raises(InputError, match=f"holds a {name} that is of no export"):
+        write_tasks(pairs, tmp_path, language="zh")
+    assert (tmp_path / name).read_text(encoding="utf-8") == "mine"
+    (tmp_path / name).unlink()
+    (tmp_path / "label_config.xml").write_text("cut off", encoding="utf-8")
+    write_tasks(pairs, tmp_path, language="zh")
+    write_tasks(pairs, tmp_path, language="zh")
+
+
 def test_a_place_that_cannot_be_written(pairs: Pairs, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for name in ("review", "review.zip"):

@@ -210,6 +210,12 @@ def _write(tasks: list[_Task], out: Path, language: str, photo_url: str, *, by: 
             out.parent.mkdir(parents=True, exist_ok=True)
             write_whole(out, lambda draft: _zip(draft, names, views, texts))
         else:
+            # Ours are written in this order, so that one alone is of somebody else.
+            if (alone := _first_alone(out, list(texts))) is not None:
+                raise InputError(
+                    f"{out}: holds a {alone} that is of no export of hazardscribe and would be "
+                    "written over; name another folder"
+                )
             (out / "photos").mkdir(parents=True, exist_ok=True)
             for photo, name in names.items():
                 copy_photo(photo, out)
@@ -226,6 +232,15 @@ def _write(tasks: list[_Task], out: Path, language: str, photo_url: str, *, by: 
             "name another folder"
         ) from error
     return out
+
+
+def _first_alone(folder: Path, names: Sequence[str]) -> str | None:
+    """The first of the names that is in the folder although an earlier one is not."""
+    there = [(folder / name).exists() for name in names]
+    gap = there.index(False) if False in there else len(names)
+    return next(
+        (name for name, is_there in zip(names[gap:], there[gap:], strict=True) if is_there), None
+    )
 
 
 def _task(task: _Task, name: str, photo_url: str, by: str) -> dict[str, Any]:
