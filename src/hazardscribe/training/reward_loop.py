@@ -183,7 +183,7 @@ def _trainer_class(
         def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
             if self.optimizer is None:
                 self.optimizer = torch.optim.AdamW(
-                    module.parameter_groups(recipe), betas=(0.9, 0.95), eps=1e-8
+                    module.parameter_groups(recipe), betas=(0.9, 0.95), eps=1e-8, fused=True
                 )
             return self.optimizer
 
