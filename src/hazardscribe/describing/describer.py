@@ -47,6 +47,7 @@ class Description:
         doubt: why the draft is not the text: `unfamiliar` (unlike the training photos), `unsure`,
             or `likely_safe` (unsure, but the photo looks like those without hazard); else None.
         draft: what the model wrote, also where that is not given as the text.
+        prompt_tokens: that the model read, those of the photo included.
         tokens: of the draft, its end token included. ended: False where it was cut off at
             `max_new_tokens`.
         vector: `(D,)` of the photo in the space of the texts, where describing came by it.
@@ -58,6 +59,7 @@ class Description:
     error: PhotoError | None = None
     doubt: Reason | None = None
     draft: str = ""
+    prompt_tokens: int = 0
     tokens: int = 0
     ended: bool = True
     vector: np.ndarray | None = field(default=None, compare=False, repr=False)
@@ -269,19 +271,20 @@ class Describer:
             listener = None
         generated = write(search, listener)
         texts = 1 + (self._alternatives if alternatives is None else alternatives)
+        read = inputs["attention_mask"].sum(-1).tolist()
         if self._judge is None:
-            return [
-                _description(one.candidates[:texts], one.confidences[0], None) for one in generated
-            ]
+            made = [_description(one.candidates[:texts], one.confidences[0]) for one in generated]
+            return [replace(one, prompt_tokens=n) for one, n in zip(made, read, strict=True)]
         readings = self.read(photos, self._aligner, inputs)
         found = []
-        for one, reading in zip(generated, readings, strict=True):
+        for one, reading, n in zip(generated, readings, read, strict=True):
             judged = self._judge(one, reading)
-            made = _description(judged.candidates[:texts], judged.confidence, reading.vector)
+            description = _description(judged.candidates[:texts], judged.confidence)
             if self._doubt and judged.reason is not None:
                 held_back = answer(judged.reason, self.card.language)
-                made = replace(made, text=held_back, doubt=judged.reason)
-            found.append(made)
+                description = replace(description, text=held_back, doubt=judged.reason)
+            vector = None if reading.vector is None else reading.vector.float().cpu().numpy()
+            found.append(replace(description, prompt_tokens=n, vector=vector))
         return found
 
     def _search(self, alternatives: int | None, max_new_tokens: int | None) -> Decoding:
@@ -293,9 +296,7 @@ class Describer:
         return Decoding(beams, max_new_tokens or self.max_new_tokens, returned)
 
 
-def _description(
-    candidates: Sequence[Candidate], confidence: float, vector: torch.Tensor | None
-) -> Description:
+def _description(candidates: Sequence[Candidate], confidence: float) -> Description:
     draft, *others = candidates
     return Description(
         draft.text,
@@ -304,7 +305,6 @@ def _description(
         draft=draft.text,
         tokens=draft.tokens,
         ended=draft.ended,
-        vector=None if vector is None else vector.float().cpu().numpy(),
     )
 
 

@@ -1,4 +1,5 @@
-"""Photos that come with a request: how many, how large, and whether they are photos at all.
+"""Photos that come with a request: how many, how large, whether they are photos at all, and their
+decoding within bounds.
 
 Files larger than a megabyte lie on disk until they are read here, one request at a time, after its
 size was found to be within the limit.
@@ -6,8 +7,12 @@ size was found to be within the limit.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
@@ -18,6 +23,9 @@ from hazardscribe.serving.errors import ApiError, photo_error
 
 if TYPE_CHECKING:
     from hazardscribe.serving.settings import ServeSettings
+
+Decoded = TypeVar("Decoded")
+_LARGE = 16_000_000  # pixels
 
 
 def photo_limits(settings: ServeSettings) -> PhotoLimits:
@@ -74,6 +82,42 @@ def check_headers(photos: Sequence[bytes], limits: PhotoLimits) -> None:
             photo_header(photo, limits=limits)
         except PhotoError as error:
             raise photo_error(error, place if len(photos) > 1 else None) from error
+
+
+class Decoders:
+    """Two threads on which photos are decoded.
+
+    A large picture that is no JPEG is unpacked whole, a hundred megapixels to 300 MB and more: of
+    those only one at a time.
+    """
+
+    def __init__(self, limits: PhotoLimits) -> None:
+        self._limits = limits
+        self._pool = ThreadPoolExecutor(2, thread_name_prefix="decode")
+        self._large = threading.Lock()
+
+    async def __call__(
+        self, photo: bytes, decode: Callable[[bytes, PhotoLimits], Decoded]
+    ) -> Decoded | PhotoError:
+        """What `decode` makes of a photo, or why it cannot be used."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, self._decode, photo, decode)
+
+    def _decode(
+        self, photo: bytes, decode: Callable[[bytes, PhotoLimits], Decoded]
+    ) -> Decoded | PhotoError:
+        try:
+            header = photo_header(photo, limits=self._limits)
+            width, height = header.size
+            large = width * height > _LARGE and header.kind not in ("JPEG", "MPO")
+            with self._large if large else nullcontext():
+                return decode(photo, self._limits)
+        except PhotoError as error:
+            return error
+
+    def close(self) -> None:
+        """Give up what waits."""
+        self._pool.shutdown(cancel_futures=True)
 
 
 def too_large(limit: int, place: int) -> ApiError:
