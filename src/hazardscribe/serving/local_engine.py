@@ -173,15 +173,24 @@ class LocalEngine:
                 listener(text)
 
         heard = any(job.item.listener is not None for job in jobs)
+        asked: dict[str, Any] = {
+            "max_new_tokens": ask.max_tokens,
+            "unwanted": lambda: not any(job.wanted for job in jobs),
+        }
         made = self._describer.describe_pixels(
-            pixels,
-            alternatives=ask.alternatives,
-            max_new_tokens=ask.max_tokens,
-            listener=hear if heard else None,
-            unwanted=lambda: not any(job.wanted for job in jobs),
+            pixels, alternatives=0, listener=hear if heard else None, **asked
         )
+        others: list[list[str]] = [[] for _ in made]
+        if ask.alternatives:
+            # In a search of their own: who asks for alternatives gets the same answer as who
+            # does not, and the text that a person has seen grow stays.
+            wider = self._describer.describe_pixels(pixels, alternatives=ask.alternatives, **asked)
+            others = [
+                [text for text in (w.draft, *w.alternatives) if text != one.draft]
+                for w, one in zip(wider, made, strict=True)
+            ]
         found = []
-        for job, one in zip(jobs, made, strict=True):
+        for job, one, further in zip(jobs, made, others, strict=True):
             similar: Any = ([], [])
             if self.cases is not None and self.cases.ready:
                 vector = one.vector
@@ -192,7 +201,7 @@ class LocalEngine:
                 Described(
                     text=one.text,
                     draft=one.draft,
-                    alternatives=one.alternatives,
+                    alternatives=further[: ask.alternatives],
                     confidence=min(1.0, max(0.0, one.confidence)),
                     doubt=one.doubt,
                     prompt_tokens=one.prompt_tokens,

@@ -1,0 +1,46 @@
+"""An engine without a model: what it says is the photo's first bytes, when it is let."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from hazardscribe.serving.engine import Ask, Described, Watch
+
+
+class FakeEngine:
+    """Says `text` after `wait` seconds, or what `error` is."""
+
+    model, language, categories, waiting = "fake@0123", "zh", ["电气"], 0
+
+    def __init__(self, text: str = "未戴安全帽", wait: float = 0, error: Exception | None = None):
+        self.text, self.wait, self.error = text, wait, error
+        self.asked: list[Ask] = []
+        self.cancelled = asyncio.Event()
+        self.started = asyncio.Event()
+        self.is_ready, self.closed = True, False
+
+    async def describe(
+        self, photos: Sequence[bytes], ask: Ask, watch: Watch | None = None
+    ) -> list[Described]:
+        self.asked.append(ask)
+        self.started.set()
+        if watch is not None:
+            watch.position(0)
+        try:
+            await asyncio.sleep(self.wait)
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
+        if self.error is not None:
+            raise self.error
+        return [Described(text=self.text, draft=self.text, confidence=0.5) for _ in photos]
+
+    def check_room(self) -> None:
+        return
+
+    async def ready(self) -> bool:
+        return self.is_ready
+
+    async def close(self) -> None:
+        self.closed = True
