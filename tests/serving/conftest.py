@@ -1,44 +1,44 @@
-"""A server on a tiny model, in a thread of the test's process, and what is sent to it."""
+"""What the tests of serving share: an app on a tiny model, and a server of it."""
 
 from __future__ import annotations
 
-import contextlib
-import io
-import threading
-import time
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import uvicorn
-from PIL import Image
+from running_server import running
 
 from hazardscribe.serving.app import create_app
-from hazardscribe.serving.serve import listen
 from hazardscribe.serving.settings import ServeSettings
 
 BRIEF: dict[str, Any] = {"max_new_tokens": 8, "device": "cpu", "requests_per_minute": 0}
 
 
-@contextlib.contextmanager
-def running(app: Any) -> Iterator[str]:
-    """The address of an app that real sockets reach."""
-    listener = listen("127.0.0.1", 0)
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, args=([listener],))
-    thread.start()
-    try:
-        while not server.started:
-            assert thread.is_alive(), "the server did not start"
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-        listener.close()
+@pytest.fixture(scope="session")
+def talkative(start: Path, tmp_path_factory) -> Path:
+    """The tiny model with weights so large that each photo gets a text of its own, in letters."""
+    import torch
+
+    from hazardscribe.model.checkpoint import load_checkpoint
+
+    folder = Path(shutil.copytree(start, tmp_path_factory.mktemp("talkative") / "model"))
+    loaded = load_checkpoint(folder)
+    tokenizer, vlm = loaded.processor.tokenizer, loaded.vlm
+    texts = [tokenizer.decode([i]) for i in range(len(tokenizer))]
+    letters = {i for i, text in enumerate(texts) if len(text) == 1 and text.isascii()}
+    letters = {i for i in letters if texts[i].isalpha()}
+    vocabulary = vlm.config.text_config.vocab_size
+    vlm.generation_config.suppress_tokens = sorted(set(range(vocabulary)) - letters)
+    with torch.no_grad():
+        for name, weight in vlm.named_parameters():
+            if "projector" in name:
+                weight.mul_(300)
+            elif "language_model" in name and weight.ndim > 1 and "embed" not in name:
+                weight.mul_(20)
+    vlm.save_pretrained(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -52,16 +52,7 @@ def serve_app():
 
 
 @pytest.fixture(scope="session")
-def server(start: Path, serve_app, tmp_path_factory) -> Iterator[str]:
-    """The address of a server on the tiny model."""
-    with running(serve_app(start)) as address:
+def server(talkative: Path, serve_app) -> Iterator[str]:
+    """The address of a server on the talkative model."""
+    with running(serve_app(talkative)) as address:
         yield address
-
-
-def picture(width: int = 64, height: int = 48, kind: str = "JPEG", **options: Any) -> bytes:
-    """A photo file of coarse noise."""
-    rng = np.random.default_rng(width * height)
-    coarse = Image.fromarray(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8))
-    file = io.BytesIO()
-    coarse.resize((width, height), Image.Resampling.BICUBIC).save(file, kind, **options)
-    return file.getvalue()

@@ -8,10 +8,8 @@ size was found to be within the limit.
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, TypeVar
 
 from starlette.concurrency import run_in_threadpool
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
 
 Decoded = TypeVar("Decoded")
 _LARGE = 16_000_000  # pixels
+_BLOCK = 64 * 2**20
 
 
 def photo_limits(settings: ServeSettings) -> PhotoLimits:
@@ -85,39 +84,43 @@ def check_headers(photos: Sequence[bytes], limits: PhotoLimits) -> None:
 
 
 class Decoders:
-    """Two threads on which photos are decoded.
+    """Threads on which photos are decoded: two, and one of its own for large pictures.
 
-    A large picture that is no JPEG is unpacked whole, a hundred megapixels to 300 MB and more: of
-    those only one at a time.
+    A large picture that is no JPEG is unpacked whole, a hundred megapixels to 400 MB: of those only
+    one at a time.
     """
 
     def __init__(self, limits: PhotoLimits) -> None:
+        from PIL import Image
+
         self._limits = limits
+        # Blocks this large the C library gives back to the system; of Pillow's own size, 16 MB, it
+        # would keep as many as a thread ever used.
+        Image.core.set_block_size(_BLOCK)
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="decode")
-        self._large = threading.Lock()
+        self._pool_of_large = ThreadPoolExecutor(1, thread_name_prefix="decode-large")
 
     async def __call__(
         self, photo: bytes, decode: Callable[[bytes, PhotoLimits], Decoded]
     ) -> Decoded | PhotoError:
         """What `decode` makes of a photo, or why it cannot be used."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, self._decode, photo, decode)
-
-    def _decode(
-        self, photo: bytes, decode: Callable[[bytes, PhotoLimits], Decoded]
-    ) -> Decoded | PhotoError:
         try:
-            header = photo_header(photo, limits=self._limits)
-            width, height = header.size
-            large = width * height > _LARGE and header.kind not in ("JPEG", "MPO")
-            with self._large if large else nullcontext():
-                return decode(photo, self._limits)
+            large = await loop.run_in_executor(self._pool, self._is_large, photo)
+            pool = self._pool_of_large if large else self._pool
+            return await loop.run_in_executor(pool, decode, photo, self._limits)
         except PhotoError as error:
             return error
 
+    def _is_large(self, photo: bytes) -> bool:
+        header = photo_header(photo, limits=self._limits)
+        width, height = header.size
+        return width * height > _LARGE and header.kind not in ("JPEG", "MPO")
+
     def close(self) -> None:
         """Give up what waits."""
-        self._pool.shutdown(cancel_futures=True)
+        for pool in (self._pool, self._pool_of_large):
+            pool.shutdown(cancel_futures=True)
 
 
 def too_large(limit: int, place: int) -> ApiError:

@@ -140,20 +140,21 @@ async def _read(request: Request) -> tuple[DescribeForm, list[bytes]]:
             "Send photos as multipart/form-data (field photos).",
         )
     async with request.form(max_fields=20, max_part_size=4096) as parts:
-        files = [part for part in parts.getlist("photos") if isinstance(part, UploadFile)]
-        if len(files) < len(parts.getlist("photos")):
+        given = parts.getlist("photos")
+        files = [part for part in given if isinstance(part, UploadFile)]
+        if len(files) < len(given):
             raise ApiError(
                 422,
                 "photo_not_a_file",
                 "字段 photos 必须是文件。",
                 "The field photos must be a file.",
             )
+        photos = await read_photos(files, request.app.state.settings, check=False)
         rest = {name: value for name, value in parts.multi_items() if name != "photos"}
         try:
-            form = DescribeForm.model_validate(rest)
+            return DescribeForm.model_validate(rest), photos
         except ValidationError as error:
             raise invalid_request(error.errors()) from error
-        return form, await read_photos(files, request.app.state.settings, check=False)
 
 
 async def _events(
