@@ -96,7 +96,7 @@ class Decoders:
         self._limits = limits
         # Blocks this large the C library gives back to the system; of Pillow's own size, 16 MB, it
         # would keep as many as a thread ever used.
-        Image.core.set_block_size(_BLOCK)
+        Image.core.set_block_size(_BLOCK)  # type: ignore[attr-defined]
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="decode")
         self._pool_of_large = ThreadPoolExecutor(1, thread_name_prefix="decode-large")
 
