@@ -1,4 +1,4 @@
-"""An engine without a model: what it says is the photo's first bytes, when it is let."""
+"""An engine without a model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hazardscribe.serving.engine import Ask, Described, Watch
 
 
 class FakeEngine:
-    """Says `text` after `wait` seconds, or what `error` is."""
+    """Says `text` after `wait` seconds, or fails then with `error`, or at once with `refusal`."""
 
     model, language, categories, waiting = "fake@0123", "zh", ["电气"], 0
 
@@ -17,14 +17,15 @@ class FakeEngine:
         self.text, self.wait, self.error = text, wait, error
         self.asked: list[Ask] = []
         self.cancelled = asyncio.Event()
-        self.started = asyncio.Event()
+        self.refusal: Exception | None = None
         self.is_ready, self.closed = True, False
 
     async def describe(
         self, photos: Sequence[bytes], ask: Ask, watch: Watch | None = None
     ) -> list[Described]:
         self.asked.append(ask)
-        self.started.set()
+        if self.refusal is not None:
+            raise self.refusal
         if watch is not None:
             watch.position(0)
         try:

@@ -20,7 +20,9 @@ from hazardscribe.serving.serve import listen
 def running(app: Any) -> Iterator[str]:
     """The address of an app that real sockets reach."""
     listener = listen("127.0.0.1", 0)
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5)
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=5
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
