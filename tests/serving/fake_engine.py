@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from hazardscribe.errors import PhotoError
+from hazardscribe.pairs.photo import photo_header
 from hazardscribe.serving.engine import Ask, Described, Watch
 
 
@@ -35,7 +37,14 @@ class FakeEngine:
             raise
         if self.error is not None:
             raise self.error
-        return [Described(text=self.text, draft=self.text, confidence=0.5) for _ in photos]
+        return [self._of(photo) for photo in photos]
+
+    def _of(self, photo: bytes) -> Described:
+        try:
+            photo_header(photo)
+        except PhotoError as error:
+            return Described(problem=error)
+        return Described(text=self.text, draft=self.text, confidence=0.5)
 
     def check_room(self) -> None:
         return
