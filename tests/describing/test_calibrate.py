@@ -195,3 +195,14 @@ def test_similar_refuses_what_it_cannot_do(run, folder, pairs, photos, tmp_path)
     (folder / HEAD_FILE).unlink()
     with pytest.raises(InputError, match=r"holds no alignment_head\.safetensors"):
         similar(photos[0], folder, pairs)
+
+
+def test_encoder_runs_once_for_text_and_judgement(folder, photos):
+    describer = Describer(folder, beams=3, **BRIEF)
+    ran = []
+    tower = describer.vlm.model.vision_tower
+    tower.register_forward_hook(lambda *_: ran.append(1))
+    judged = describer([photos[0], photos[1]])
+    assert len(ran) == 1
+    plain = Describer(folder, beams=3, calibrated=False, **BRIEF)([photos[0], photos[1]])
+    assert [one.draft for one in judged] == [one.text for one in plain]

@@ -25,7 +25,7 @@ from hazardscribe.evaluation.rules import Rules
 from hazardscribe.model.checkpoint import Card, load_checkpoint
 from hazardscribe.model.parts import image_token_id
 from hazardscribe.model.prompting import Prompter, model_side
-from hazardscribe.model.sequences import first_sequence
+from hazardscribe.model.sequences import FirstSequence, first_sequence
 from hazardscribe.pairs.photo import DEFAULT_LIMITS, PhotoLimits, load_photo
 
 logger = logging.getLogger(__name__)
@@ -205,24 +205,16 @@ class Describer:
         judge = Judge(calibration, aligner, statements, rerank=rerank is not False)
         return aligner, judge, reranking
 
-    @torch.inference_mode()
-    def read(
-        self,
-        photos: Sequence[np.ndarray],
-        aligner: Aligner | None,
-        inputs: dict[str, torch.Tensor] | None = None,
-    ) -> list[Reading]:
-        """What the encoder makes of decoded photos, `(H, W, 3)` uint8 each.
+    def read(self, photos: Sequence[np.ndarray], aligner: Aligner | None) -> list[Reading]:
+        """What the encoder makes of decoded photos, `(H, W, 3)` uint8 each."""
+        return read_photos(self._sequence(self.prompter.inputs(photos)), aligner)
 
-        Args:
-            inputs: what `prompter.inputs` made of them, where that is at hand.
-        """
-        inputs = self.prompter.inputs(photos) if inputs is None else inputs
+    @torch.inference_mode()
+    def _sequence(self, inputs: dict[str, torch.Tensor]) -> FirstSequence:
         inputs = {name: value.to(self.vlm.device) for name, value in inputs.items()}
         kind, reduced = torch.device(self.device).type, self.compute == torch.bfloat16
         with torch.autocast(kind, torch.bfloat16, enabled=reduced):
-            sequence = first_sequence(self.vlm, inputs, image_token_id(self.vlm.config))
-        return read_photos(sequence, aligner)
+            return first_sequence(self.vlm, inputs, image_token_id(self.vlm.config))
 
     def _describe(self, decoded: list[np.ndarray | PhotoError]) -> list[Description]:
         good = [photo for photo in decoded if isinstance(photo, np.ndarray)]
@@ -253,6 +245,8 @@ class Describer:
         """
         search = self._search(alternatives, max_new_tokens)
         inputs = self.prompter.inputs(photos)
+        # The language model and the judge read the same first sequence: the encoder runs once.
+        sequence = None if self._judge is None else self._sequence(inputs)
 
         def write(decoding: Decoding, hearing: Callable[[int, str], None] | None) -> Any:
             return generate(
@@ -262,6 +256,7 @@ class Describer:
                 decoding,
                 compute=self.compute,
                 inputs=inputs,
+                sequence=sequence,
                 listener=hearing,
                 unwanted=unwanted,
             )
@@ -272,10 +267,10 @@ class Describer:
         generated = write(search, listener)
         texts = 1 + (self._alternatives if alternatives is None else alternatives)
         read = inputs["attention_mask"].sum(-1).tolist()
-        if self._judge is None:
+        if self._judge is None or sequence is None:
             made = [_description(one.candidates[:texts], one.confidences[0]) for one in generated]
             return [replace(one, prompt_tokens=n) for one, n in zip(made, read, strict=True)]
-        readings = self.read(photos, self._aligner, inputs)
+        readings = read_photos(sequence, self._aligner)
         found = []
         for one, reading, n in zip(generated, readings, read, strict=True):
             judged = self._judge(one, reading)

@@ -12,6 +12,7 @@ import torch
 
 from hazardscribe.model.parts import image_token_id
 from hazardscribe.model.prompting import Prompter
+from hazardscribe.model.sequences import FirstSequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ def generate(
     *,
     compute: torch.dtype = torch.float32,
     inputs: dict[str, torch.Tensor] | None = None,
+    sequence: FirstSequence | None = None,
     listener: Callable[[int, str], None] | None = None,
     unwanted: Callable[[], bool] | None = None,
 ) -> list[Generated]:
@@ -86,6 +88,7 @@ def generate(
     Args:
         compute: `torch.bfloat16` runs the products in bfloat16.
         inputs: what `prompter.inputs` made of the photos, where that is at hand.
+        sequence: the photos' first sequence, where that is: the encoder does not run again.
         listener: called with a photo's place and its text so far, as it grows; greedy search only.
         unwanted: asked before each token whether the batch is still wanted; where it is not, texts
             end there.
@@ -97,6 +100,10 @@ def generate(
     mixed = len({parameter.dtype for parameter in vlm.parameters()}) > 1
     inputs = prompter.inputs(photos) if inputs is None else inputs
     inputs = {name: value.to(device) for name, value in inputs.items()}
+    encoded: dict[str, Any] = {}
+    if sequence is not None:
+        inputs = {name: one for name, one in inputs.items() if not name.startswith("pixel_")}
+        encoded = {"mm_encoder_outputs": {"image": sequence.encoder_output}}
     placeholder = image_token_id(vlm.config)
     # A checkpoint from elsewhere may not suppress its own placeholder.
     suppressed = {placeholder, *(vlm.generation_config.suppress_tokens or [])}
@@ -109,6 +116,7 @@ def generate(
     with torch.autocast(device.type, torch.bfloat16, enabled=mixed or compute == torch.bfloat16):
         output = vlm.generate(
             **inputs,
+            **encoded,
             do_sample=False,
             num_beams=max(decoding.beams, n),
             num_return_sequences=n,
