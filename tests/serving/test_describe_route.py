@@ -17,7 +17,7 @@ from hazardscribe.errors import PhotoError
 from hazardscribe.serving.app import create_app
 from hazardscribe.serving.engine import Described, busy, too_late
 from hazardscribe.serving.local_engine import LocalEngine
-from hazardscribe.serving.schemas import Descriptions, Suggestion
+from hazardscribe.serving.schemas import CategoryCounts, Dashboard, Descriptions, Suggestion
 from hazardscribe.serving.settings import ServeSettings
 
 PHOTO = picture()
@@ -36,8 +36,9 @@ class FakeStore:
         self.said += said
         return [f"s{len(self.said) - len(said) + i}" for i in range(len(said))]
 
-    def categories(self):
-        return ["消防", "电气"]
+    def dashboard(self):
+        categories = [CategoryCounts(category=name) for name in ("消防", "电气", "")]
+        return Dashboard(weeks=[], categories=categories, models=[])
 
 
 @pytest.fixture

@@ -18,6 +18,13 @@ EVENTS = {
     "Cache-Control": "no-store",
 }
 
+EVENT_SCHEMA = {
+    "type": "object",
+    "required": ["data"],
+    "properties": {"data": {"type": "string", "contentMediaType": "application/json"}},
+}
+"""Of each event, in the OpenAPI document."""
+
 
 def sse(data: Any) -> bytes:
     """One server-sent event with JSON data."""

@@ -39,7 +39,7 @@ from hazardscribe.serving.schemas import (
     Timings,
 )
 from hazardscribe.serving.store.records import Said
-from hazardscribe.serving.streaming import EVENTS, Channel, sse, while_connected
+from hazardscribe.serving.streaming import EVENT_SCHEMA, EVENTS, Channel, sse, while_connected
 from hazardscribe.serving.uploads import read_photos
 
 logger = logging.getLogger(__name__)
@@ -104,7 +104,7 @@ _BODY = {
         200: {
             "description": "what the model says of each photo; with `Accept: text/event-stream` "
             "as events: `waiting`, `text` (the greedy draft so far), then `result` or `error`",
-            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            "content": {"text/event-stream": {"schema": EVENT_SCHEMA}},
         },
     },
 )
@@ -294,7 +294,7 @@ async def session(request: Request, caller: Annotated[Caller, Depends(inspector)
     """Who asks, and what the server is."""
     state = request.app.state
     settings, engine = state.settings, state.engine
-    own = [] if state.store is None else await run_in_threadpool(state.store.categories)
+    own = [] if state.store is None else await run_in_threadpool(_categories_of, state.store)
     categories = dict.fromkeys([*engine.categories, *own, *_CATEGORIES[engine.language]])
     return Session(
         name=caller.name,
@@ -309,3 +309,8 @@ async def session(request: Request, caller: Annotated[Caller, Depends(inspector)
             max_request_bytes=settings.max_request_bytes,
         ),
     )
+
+
+def _categories_of(store: Any) -> list[str]:
+    """The categories that the ledger's records bear."""
+    return [one.category for one in store.dashboard().categories if one.category]

@@ -39,7 +39,7 @@ from hazardscribe.serving.openai_forms import (
     the_photo,
     usage,
 )
-from hazardscribe.serving.streaming import EVENTS, Channel, sse, while_connected
+from hazardscribe.serving.streaming import EVENT_SCHEMA, EVENTS, Channel, sse, while_connected
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ async def model(request: Request, model: str, _: Annotated[Caller, Depends(inspe
     responses={
         200: {
             "description": "the description; with `stream` as `chat.completion.chunk` events",
-            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            "content": {"text/event-stream": {"schema": EVENT_SCHEMA}},
         },
         **_WRONG,
     },
