@@ -17,7 +17,7 @@ from hazardscribe.errors import InputError, TrainingDivergedError
 from hazardscribe.pairs.ledger import importing
 from hazardscribe.training.run import Run
 
-VERBS = ("demo", "import", "check", "init", "train", "evaluate", "describe", "export")
+VERBS = ("demo", "import", "check", "init", "train", "evaluate", "describe", "serve", "export")
 
 
 def hazardscribe(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[bytes]:
@@ -40,6 +40,7 @@ def test_help_loads_nothing_heavy():
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "hazardscribe.verbs" in loaded
     heavy = ("torch", "transformers", "datasets", "pandas", "sklearn", "numpy", "PIL", "peft")
+    heavy += ("fastapi", "pydantic", "uvicorn", "sqlalchemy", "httpx")
     assert loaded.isdisjoint(heavy)
 
 

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from hazardscribe.errors import InputError, PhotoError
     from hazardscribe.pairs.ledger.importing import import_ledger
     from hazardscribe.pairs.read import Pairs, read_pairs
+    from hazardscribe.serving.settings import ServeSettings
     from hazardscribe.training.recipe import Recipe
-    from hazardscribe.verbs import calibrate, check, describe, export, init, similar, train
+    from hazardscribe.verbs import calibrate, check, describe, export, init, serve, similar, train
 
 __version__ = "0.1.0"
 
@@ -34,6 +35,7 @@ _HOMES = {
     "Pairs": "hazardscribe.pairs.read",
     "PhotoError": "hazardscribe.errors",
     "Recipe": "hazardscribe.training.recipe",
+    "ServeSettings": "hazardscribe.serving.settings",
     "calibrate": "hazardscribe.verbs",
     "check": "hazardscribe.verbs",
     "describe": "hazardscribe.verbs",
@@ -42,6 +44,7 @@ _HOMES = {
     "import_ledger": "hazardscribe.pairs.ledger.importing",
     "init": "hazardscribe.verbs",
     "read_pairs": "hazardscribe.pairs.read",
+    "serve": "hazardscribe.verbs",
     "similar": "hazardscribe.verbs",
     "train": "hazardscribe.verbs",
 }
@@ -53,6 +56,7 @@ __all__ = [
     "Pairs",
     "PhotoError",
     "Recipe",
+    "ServeSettings",
     "__version__",
     "calibrate",
     "check",
@@ -62,6 +66,7 @@ __all__ = [
     "import_ledger",
     "init",
     "read_pairs",
+    "serve",
     "similar",
     "train",
 ]

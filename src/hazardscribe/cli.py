@@ -28,6 +28,7 @@ def build_parser() -> Any:
     from hazardscribe import verbs
     from hazardscribe.arguments import Parser
     from hazardscribe.demo import demo
+    from hazardscribe.serving.settings import SECRETS, ServeSettings
     from hazardscribe.training.recipe import Recipe
 
     parser = Parser(prog="hazardscribe", description=_DESCRIPTION, version=__version__)
@@ -76,6 +77,9 @@ def build_parser() -> Any:
     sub.add_argument("photo", type=Path, help="the photo; it need not be of the pairs")
     sub.add_function_arguments(verbs.similar, skip={"photo", "progress", "data"})
     sub.add_argument("--data", type=Path, required=True, help="the pairs: a folder or a table")
+    sub = add("serve", "Serve the inspectors' page, the API and the ledger")
+    sub.add_argument("--config", action="config", help="settings in YAML; options override them")
+    sub.add_class_arguments(ServeSettings, None, skip=set(SECRETS))
     sub = add("export", "Write pairs as a ledger (xlsx), for Label Studio, or as a pairs folder")
     sub.add_argument("pairs", type=Path, help="pairs, or a .jsonl that describe wrote")
     sub.add_function_arguments(verbs.export, skip={"pairs", "progress"})
@@ -219,6 +223,15 @@ def _similar(options: dict[str, Any]) -> int:
     return OK
 
 
+def _serve(options: dict[str, Any]) -> int:
+    from hazardscribe import verbs
+    from hazardscribe.serving.settings import ServeSettings, secrets_of_environment
+
+    settings = ServeSettings(**options, **secrets_of_environment())
+    verbs.serve(settings, say=lambda where: print(f"serving on {where} (Ctrl-C stops)", flush=True))
+    return OK
+
+
 def print_calibration(summary: dict[str, Any]) -> None:
     """What was fitted on dev, in lines."""
     way = summary["reranking"]
@@ -256,6 +269,7 @@ _VERBS: dict[str, Callable[[dict[str, Any]], int]] = {
     "describe": _describe,
     "calibrate": _calibrate,
     "similar": _similar,
+    "serve": _serve,
     "export": _export,
 }
 

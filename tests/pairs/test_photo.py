@@ -16,7 +16,14 @@ import pytest
 from PIL import Image, ImageFilter
 
 from hazardscribe.errors import InputError, PhotoError
-from hazardscribe.pairs.photo import PhotoLimits, load_photo, photo_digest, photo_suffix
+from hazardscribe.pairs.photo import (
+    PhotoLimits,
+    load_photo,
+    photo_digest,
+    photo_header,
+    photo_size,
+    photo_suffix,
+)
 
 
 def photo_like(width: int, height: int, seed: int = 0) -> Image.Image:
@@ -421,3 +428,21 @@ def test_import_is_cheap() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_header_is_read_without_unpacking_the_pixels(monkeypatch):
+    from PIL import ImageFile
+
+    file = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (64, 48)).save(file, "PNG", exif=exif)
+    png = file.getvalue()
+    at = png.index(b"eXIf") - 4
+    end = at + 12 + int.from_bytes(png[at : at + 4], "big")
+    plain = png[:at] + png[end:]
+    behind = plain[:-12] + png[at:end] + plain[-12:]  # in front of IEND, behind the pixels
+    assert load_photo(behind).size == load_photo(png).size == (48, 64)
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda self: pytest.fail("unpacked"))
+    assert [photo_header(one).orientation for one in (plain, png, behind)] == [1, 6, 6]
+    assert [photo_size(one) for one in (plain, png, behind)] == [(64, 48), (48, 64), (48, 64)]

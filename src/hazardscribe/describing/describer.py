@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -16,7 +16,7 @@ import torch
 from hazardscribe.describing.aligner import Aligner
 from hazardscribe.describing.calibration import load_calibration
 from hazardscribe.describing.doubt import Reason, answer
-from hazardscribe.describing.generate import Decoding, generate
+from hazardscribe.describing.generate import Candidate, Decoding, generate
 from hazardscribe.describing.judge import Judge, Reading, read_photos
 from hazardscribe.describing.rerank import Reranking
 from hazardscribe.describing.statements import Statements
@@ -26,7 +26,7 @@ from hazardscribe.model.checkpoint import Card, load_checkpoint
 from hazardscribe.model.parts import image_token_id
 from hazardscribe.model.prompting import Prompter, model_side
 from hazardscribe.model.sequences import FirstSequence, first_sequence
-from hazardscribe.pairs.photo import load_photo
+from hazardscribe.pairs.photo import DEFAULT_LIMITS, PhotoLimits, load_photo
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +47,10 @@ class Description:
         doubt: why the draft is not the text: `unfamiliar` (unlike the training photos), `unsure`,
             or `likely_safe` (unsure, but the photo looks like those without hazard); else None.
         draft: what the model wrote, also where that is not given as the text.
+        prompt_tokens: that the model read, those of the photo included.
+        tokens: of the draft, its end token included. ended: False where it was cut off at
+            `max_new_tokens`.
+        vector: `(D,)` of the photo in the space of the texts, where describing came by it.
     """
 
     text: str
@@ -55,6 +59,10 @@ class Description:
     error: PhotoError | None = None
     doubt: Reason | None = None
     draft: str = ""
+    prompt_tokens: int = 0
+    tokens: int = 0
+    ended: bool = True
+    vector: np.ndarray | None = field(default=None, compare=False, repr=False)
 
 
 class Describer:
@@ -108,18 +116,14 @@ class Describer:
         self.prompter = Prompter(self.processor, self.vlm, self.card.prompt)
         self._batch_size = batch_size
         self.compute = torch.bfloat16 if precision == "bfloat16" else torch.float32
-        self._texts = 1 + alternatives
+        self._beams, self._alternatives, self.max_new_tokens = beams, alternatives, max_new_tokens
         self._doubt = doubt
         self.calibration = load_calibration(self.folder) if calibrated else None
-        self._aligner, self._judge = None, None
-        returned = self._texts
+        self._aligner, self._judge, self._reranking = None, None, None
         if self.calibration is not None:
-            self._aligner, self._judge, reranking = self._judging(rerank, risk)
-            if reranking is not None:
-                beams = returned = max(beams, returned, reranking.beams)
+            self._aligner, self._judge, self._reranking = self._judging(rerank, risk)
         elif calibrated:
             _tell_uncalibrated(self.folder, rerank, risk)
-        self._decoding = Decoding(beams, max_new_tokens, returned)
 
     @overload
     def __call__(self, photos: Photo) -> Description: ...
@@ -155,13 +159,13 @@ class Describer:
     def _decode(self, pool: ThreadPoolExecutor, todo: Iterator[Photo]) -> list[Any]:
         return [pool.submit(self._load, photo) for photo in islice(todo, self._batch_size)]
 
-    def pixels(self, photo: Photo) -> np.ndarray:
+    def pixels(self, photo: Photo, limits: PhotoLimits = DEFAULT_LIMITS) -> np.ndarray:
         """A photo as the model gets it before its processor: `(H, W, 3)` uint8, within the bound.
 
         Raises:
-            PhotoError: if it cannot be used.
+            PhotoError: if it cannot be used, or is beyond the limits.
         """
-        return np.asarray(load_photo(photo, bound=self._bound))
+        return np.asarray(load_photo(photo, bound=self._bound, limits=limits))
 
     def _load(self, photo: Photo) -> np.ndarray | PhotoError:
         try:
@@ -214,39 +218,89 @@ class Describer:
 
     def _describe(self, decoded: list[np.ndarray | PhotoError]) -> list[Description]:
         good = [photo for photo in decoded if isinstance(photo, np.ndarray)]
-        made = iter(self._descriptions(good) if good else [])
+        made = iter(self.describe_pixels(good) if good else [])
         return [
             Description("", error=photo) if isinstance(photo, PhotoError) else next(made)
             for photo in decoded
         ]
 
-    def _descriptions(self, photos: list[np.ndarray]) -> list[Description]:
+    def describe_pixels(
+        self,
+        photos: Sequence[np.ndarray],
+        *,
+        alternatives: int | None = None,
+        max_new_tokens: int | None = None,
+        listener: Callable[[int, str], None] | None = None,
+        unwanted: Callable[[], bool] | None = None,
+    ) -> list[Description]:
+        """Describe decoded photos, as `pixels` gives them, in one batch.
+
+        Args:
+            photos: at least one, `(H, W, 3)` uint8 each.
+            alternatives, max_new_tokens: other than this describer's own.
+            listener: called with a photo's place and the greedy draft so far, as it grows. Where
+                the search is not greedy, that draft is written first, for the listener alone.
+            unwanted: asked before each token whether the batch is still wanted; where it is not,
+                texts end early.
+        """
+        search = self._search(alternatives, max_new_tokens)
         inputs = self.prompter.inputs(photos)
         # The language model and the judge read the same first sequence: the encoder runs once.
         sequence = None if self._judge is None else self._sequence(inputs)
-        generated = generate(
-            self.vlm,
-            self.prompter,
-            photos,
-            self._decoding,
-            compute=self.compute,
-            inputs=inputs,
-            sequence=sequence,
-        )
+
+        def write(decoding: Decoding, hearing: Callable[[int, str], None] | None) -> Any:
+            return generate(
+                self.vlm,
+                self.prompter,
+                photos,
+                decoding,
+                compute=self.compute,
+                inputs=inputs,
+                sequence=sequence,
+                listener=hearing,
+                unwanted=unwanted,
+            )
+
+        if listener is not None and search != (greedy := Decoding(1, search.max_new_tokens)):
+            write(greedy, listener)
+            listener = None
+        generated = write(search, listener)
+        texts = 1 + (self._alternatives if alternatives is None else alternatives)
+        read = inputs["attention_mask"].sum(-1).tolist()
         if self._judge is None or sequence is None:
-            return [
-                Description(one.texts[0], one.texts[1:], one.confidences[0], draft=one.texts[0])
-                for one in generated
-            ]
+            made = [_description(one.candidates[:texts], one.confidences[0]) for one in generated]
+            return [replace(one, prompt_tokens=n) for one, n in zip(made, read, strict=True)]
         readings = read_photos(sequence, self._aligner)
         found = []
-        for one, reading in zip(generated, readings, strict=True):
+        for one, reading, n in zip(generated, readings, read, strict=True):
             judged = self._judge(one, reading)
-            draft, *others = [candidate.text for candidate in judged.candidates][: self._texts]
-            reason = judged.reason if self._doubt else None
-            text = draft if reason is None else answer(reason, self.card.language)
-            found.append(Description(text, others, judged.confidence, doubt=reason, draft=draft))
+            description = _description(judged.candidates[:texts], judged.confidence)
+            if self._doubt and judged.reason is not None:
+                held_back = answer(judged.reason, self.card.language)
+                description = replace(description, text=held_back, doubt=judged.reason)
+            vector = None if reading.vector is None else reading.vector.float().cpu().numpy()
+            found.append(replace(description, prompt_tokens=n, vector=vector))
         return found
+
+    def _search(self, alternatives: int | None, max_new_tokens: int | None) -> Decoding:
+        """How texts are searched for, so that there are enough to choose among."""
+        returned = 1 + (self._alternatives if alternatives is None else alternatives)
+        beams = self._beams
+        if self._reranking is not None:
+            beams = returned = max(beams, returned, self._reranking.beams)
+        return Decoding(beams, max_new_tokens or self.max_new_tokens, returned)
+
+
+def _description(candidates: Sequence[Candidate], confidence: float) -> Description:
+    draft, *others = candidates
+    return Description(
+        draft.text,
+        [candidate.text for candidate in others],
+        confidence,
+        draft=draft.text,
+        tokens=draft.tokens,
+        ended=draft.ended,
+    )
 
 
 def _tell_uncalibrated(folder: Path, rerank: bool | None, risk: float | None) -> None:

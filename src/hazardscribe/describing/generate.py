@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,12 +38,14 @@ class Candidate:
         log_likelihood: of all its tokens, the end token included, in nats.
         tokens: how many those are.
         weakest: log probability of its least likely token.
+        ended: whether it came to its end token before the longest length.
     """
 
     text: str
     log_likelihood: float
     tokens: int
     weakest: float
+    ended: bool = True
 
     @property
     def mean(self) -> float:
@@ -78,6 +80,8 @@ def generate(
     compute: torch.dtype = torch.float32,
     inputs: dict[str, torch.Tensor] | None = None,
     sequence: FirstSequence | None = None,
+    listener: Callable[[int, str], None] | None = None,
+    unwanted: Callable[[], bool] | None = None,
 ) -> list[Generated]:
     """Describe a batch of photos, `(H, W, 3)` uint8 each.
 
@@ -85,7 +89,12 @@ def generate(
         compute: `torch.bfloat16` runs the products in bfloat16.
         inputs: what `prompter.inputs` made of the photos, where that is at hand.
         sequence: the photos' first sequence, where that is: the encoder does not run again.
+        listener: called with a photo's place and its text so far, as it grows; greedy search only.
+        unwanted: asked before each token whether the batch is still wanted; where it is not, texts
+            end there.
     """
+    from hazardscribe.describing.streaming import StopWhen, TextStream
+
     device = next(vlm.parameters()).device
     # Frozen parts of a model in training may lie in bfloat16 beside float32 ones.
     mixed = len({parameter.dtype for parameter in vlm.parameters()}) > 1
@@ -99,6 +108,11 @@ def generate(
     # A checkpoint from elsewhere may not suppress its own placeholder.
     suppressed = {placeholder, *(vlm.generation_config.suppress_tokens or [])}
     n = decoding.alternatives
+    more: dict[str, Any] = {}
+    if listener is not None:
+        more["streamer"] = TextStream(prompter, listener)
+    if unwanted is not None:
+        more["stopping_criteria"] = [StopWhen(unwanted)]
     with torch.autocast(device.type, torch.bfloat16, enabled=mixed or compute == torch.bfloat16):
         output = vlm.generate(
             **inputs,
@@ -112,6 +126,7 @@ def generate(
             pad_token_id=prompter.pad_id,
             return_dict_in_generate=True,
             output_scores=True,
+            **more,
         )
     new = output.sequences[:, inputs["input_ids"].shape[1] :]
     made = _candidates(vlm, output, new, prompter)
@@ -136,6 +151,7 @@ def _candidates(vlm: Any, output: Any, new: torch.Tensor, prompter: Prompter) ->
         scores.masked_fill(~counted, 0).sum(-1).tolist(),
         counted.sum(-1).tolist(),
         scores.masked_fill(~counted, 0).amin(-1).tolist(),
+        torch.isin(new, stops).any(-1).tolist(),
         strict=True,
     )
     return [Candidate(*one) for one in values]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -78,39 +78,82 @@ def find_similar(
         InputError: if the model holds no alignment head of a pooled form, or there are no rows.
         PhotoError: if the photo cannot be used; past photos that cannot are passed over.
     """
-    head = load_head(describer.folder)
-    if head is None or head.form == "token":
-        raise InputError(
-            f"{describer.folder}: holds no {HEAD_FILE} of a pooled form, by which photos are "
-            "compared. Train with alignment.weight above 0 and form corpus, in_batch or sigmoid."
-        )
-    texts: dict[str, list[str]] = {}
-    first: dict[str, Mapping[str, Any]] = {}
-    for row, text in zip(rows, target_texts(list(rows), describer.card.target), strict=True):
-        texts.setdefault(str(row["photo"]), []).append(text)
-        first.setdefault(str(row["photo"]), row)
-    if not texts:
-        raise InputError("similar: the pairs hold no photos to compare with")
-    encoder = _Encoder(describer, head.to(describer.device))
+    index = CaseIndex(describer, rows)
     pixels = describer.pixels(photo)
-    [asked] = encoder.encode([pixels])
     _tell_unfamiliar(describer, pixels)
-    past = encoder.vectors(list(texts), progress)
-    if not past:
-        raise InputError("similar: none of the pairs' photos can be read; run `hazardscribe check`")
-    names = list(past)
-    nearness = np.stack([past[name] for name in names]) @ asked
-    best = np.argsort(-nearness, kind="stable")[:k]
-    return [
-        PastCase(
-            names[i],
-            tuple(dict.fromkeys(texts[names[i]])),
-            float(nearness[i]),
-            _source(first[names[i]]),
-            {fact: str(first[names[i]][fact]) for fact in _FACTS if first[names[i]].get(fact)},
+    asked = index.encode(pixels)
+    index.build(progress=progress)
+    return index.nearest(asked, k)
+
+
+class CaseIndex:
+    """The past cases with their vectors, for one question or many.
+
+    Args:
+        describer: the model. rows: of `read_pairs`.
+        on_model: runs what uses the model, where that must happen in a place of its own.
+
+    Raises:
+        InputError: if the model holds no alignment head of a pooled form, or there are no rows.
+    """
+
+    def __init__(
+        self,
+        describer: Describer,
+        rows: Sequence[Mapping[str, Any]],
+        on_model: Callable[[Callable[[], np.ndarray]], np.ndarray] | None = None,
+    ) -> None:
+        head = load_head(describer.folder)
+        if head is None or head.form == "token":
+            raise InputError(
+                f"{describer.folder}: holds no {HEAD_FILE} of a pooled form, by which photos are "
+                "compared. Train with alignment.weight above 0 and form corpus, in_batch or "
+                "sigmoid."
+            )
+        self._texts: dict[str, list[str]] = {}
+        self._first: dict[str, Mapping[str, Any]] = {}
+        for row, text in zip(rows, target_texts(list(rows), describer.card.target), strict=True):
+            self._texts.setdefault(str(row["photo"]), []).append(text)
+            self._first.setdefault(str(row["photo"]), row)
+        if not self._texts:
+            raise InputError("similar: the pairs hold no photos to compare with")
+        self._encoder = _Encoder(describer, head.to(describer.device), on_model)
+        self._names: list[str] = []
+        self._vectors = np.empty((0, 0), dtype=np.float32)
+
+    def encode(self, pixels: np.ndarray) -> np.ndarray:
+        """A decoded photo `(H, W, 3)` as a unit vector `(D,)` in the aligned space."""
+        [vector] = self._encoder.encode([pixels])
+        return np.asarray(vector)
+
+    def build(self, *, progress: bool = False) -> None:
+        """Encode the past photos that the cache does not hold.
+
+        Raises:
+            InputError: if none can be read.
+        """
+        past = self._encoder.vectors(list(self._texts), progress)
+        if not past:
+            raise InputError(
+                "similar: none of the pairs' photos can be read; run `hazardscribe check`"
+            )
+        self._names, self._vectors = list(past), np.stack(list(past.values()))
+
+    def nearest(self, vector: np.ndarray, k: int) -> list[PastCase]:
+        """The k cases nearest to a photo's vector `(D,)`, nearest first."""
+        nearness = self._vectors @ vector
+        best = np.argsort(-nearness, kind="stable")[:k]
+        return [self._case(self._names[i], float(nearness[i])) for i in best]
+
+    def _case(self, name: str, similarity: float) -> PastCase:
+        row = self._first[name]
+        return PastCase(
+            name,
+            tuple(dict.fromkeys(self._texts[name])),
+            similarity,
+            _source(row),
+            {fact: str(row[fact]) for fact in _FACTS if row.get(fact)},
         )
-        for i in best
-    ]
 
 
 def _source(row: Mapping[str, Any]) -> str:
@@ -136,13 +179,22 @@ def _tell_unfamiliar(describer: Describer, pixels: np.ndarray) -> None:
 class _Encoder:
     """Photos to unit vectors `(D,)` in the aligned space, kept between calls."""
 
-    def __init__(self, describer: Describer, head: AlignmentHead) -> None:
+    def __init__(
+        self,
+        describer: Describer,
+        head: AlignmentHead,
+        on_model: Callable[[Callable[[], np.ndarray]], np.ndarray] | None = None,
+    ) -> None:
         self._describer, self._head = describer, head
+        self._on_model = on_model or (lambda encode: encode())
         model = fingerprint(describer.folder, str(describer.card))
         self._store = cache_folder("aligned-vectors", f"{model}.sqlite")
 
-    @torch.inference_mode()
     def encode(self, pixels: Sequence[np.ndarray]) -> np.ndarray:
+        return self._on_model(lambda: self._encode(pixels))
+
+    @torch.inference_mode()
+    def _encode(self, pixels: Sequence[np.ndarray]) -> np.ndarray:
         vlm = self._describer.vlm
         inputs = self._describer.prompter.inputs(pixels)
         inputs = {name: value.to(vlm.device) for name, value in inputs.items()}

@@ -153,7 +153,8 @@ def photo_header(
     with _open_bytes(source, name, limits) as stream:
         image = _open_header(stream, name, limits)
         _check_shape(image.size, name, limits)
-        return PhotoHeader(image.format or "", image.size, image.mode, _orientation(image))
+        orientation = _orientation(image, stream)
+        return PhotoHeader(image.format or "", image.size, image.mode, orientation)
 
 
 def photo_digest(source: str | Path | bytes) -> str:
@@ -183,7 +184,7 @@ def photo_size(
     with _open_bytes(source, name, limits) as stream:
         image = _open_header(stream, name, limits)
         width, height = image.size
-        return (height, width) if _orientation(image) >= 5 else (width, height)
+        return (height, width) if _orientation(image, stream) >= 5 else (width, height)
 
 
 def photo_suffix(head: bytes) -> str:
@@ -429,11 +430,35 @@ def _fit(size: tuple[int, int], bound: int) -> tuple[int, int]:
     return width, height
 
 
-def _orientation(image: Image.Image) -> int:
+def _orientation(image: Image.Image, stream: IO[bytes] | None = None) -> int:
+    """EXIF orientation.
+
+    Args:
+        stream: of an image whose pixels are not unpacked, and are not to be: asked for EXIF, a PNG
+            unpacks itself to reach what may stand behind the pixels.
+    """
+    from PIL import Image
+
     try:
-        return int(image.getexif().get(0x0112, 1))
+        if stream is not None and image.format == "PNG" and "exif" not in image.info:
+            exif = Image.Exif()
+            exif.load(_exif_behind_pixels(stream))
+        else:
+            exif = image.getexif()
+        return int(exif.get(0x0112, 1))
     except Exception:  # a damaged EXIF block says nothing; the pixels are still good
         return 1
+
+
+def _exif_behind_pixels(stream: IO[bytes]) -> bytes:
+    """The eXIf chunk of a PNG, found by stepping over the others; empty where there is none."""
+    stream.seek(8)
+    while len(head := stream.read(8)) == 8:
+        length, kind = struct.unpack(">I4s", head)
+        if kind == b"eXIf":
+            return b"Exif\0\0" + stream.read(min(length, 1 << 20))
+        stream.seek(length + 4, 1)
+    return b""
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -8,6 +8,7 @@ the command line's parser resolves every annotation, return types too.
 from hazardscribe.verbs.ledgers import check, export, import_ledger
 from hazardscribe.verbs.models import calibrate, evaluate_model, init, train
 from hazardscribe.verbs.photos import describe, similar
+from hazardscribe.verbs.serving import serve
 
 __all__ = [
     "calibrate",
@@ -17,6 +18,7 @@ __all__ = [
     "export",
     "import_ledger",
     "init",
+    "serve",
     "similar",
     "train",
 ]

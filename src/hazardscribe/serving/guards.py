@@ -1,0 +1,178 @@
+"""What every request passes before a route sees it, and every answer before it leaves.
+
+A request gets an id, and on `/v1/` its caller, before its body is read; a body beyond the limit is
+refused. An answer gets the security headers. An exception that nobody expected becomes a 500 with
+the request's id; its text stays in the log.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+import uuid
+from typing import TYPE_CHECKING
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from hazardscribe.serving.auth import LOCAL, Caller, Gate, is_local
+from hazardscribe.serving.errors import INTERNAL, ApiError, error_answer, request_id_of
+
+if TYPE_CHECKING:
+    from hazardscribe.serving.metrics import Metrics
+    from hazardscribe.serving.settings import ServeSettings
+
+logger = logging.getLogger(__name__)
+
+SECURITY = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+        "connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; "
+        "form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "microphone=(), geolocation=(), payment=()",
+}
+_SMALL = 256 * 1024
+_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+class Guards:
+    """ASGI middleware around the whole app.
+
+    Args:
+        gate: knows the callers. metrics: counts requests.
+    """
+
+    def __init__(self, app: ASGIApp, settings: ServeSettings, gate: Gate, metrics: Metrics) -> None:
+        self._app, self._settings, self._gate, self._metrics = app, settings, gate, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Guard one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        given = headers.get("x-request-id", "")
+        request_id = given if _ID.fullmatch(given) else uuid.uuid4().hex
+        scope.setdefault("state", {})["request_id"] = request_id
+        body = _Body(receive, self._limit(scope, headers))
+        answer = _Answer(send, request_id, body)
+        began = time.perf_counter()
+        try:
+            caller = self._caller(scope)
+            if caller is not None:
+                scope["state"]["caller"] = caller
+            body.check_length(headers)
+            try:
+                await self._app(scope, body, answer)
+            finally:  # however the route took the body's early end
+                if body.too_large and not answer.started:
+                    raise body_too_large(body.limit)
+        except ApiError as error:
+            await body.drain()
+            await error_answer(error, scope)(scope, receive, answer.pass_on)
+        except ClientDisconnect:
+            answer.status = answer.status or 499
+        except Exception:
+            logger.exception("request %s failed", request_id_of(scope))
+            if not answer.started:
+                await error_answer(INTERNAL, scope)(scope, receive, answer.pass_on)
+        finally:
+            route = getattr(scope.get("route"), "path", "-")
+            seconds = time.perf_counter() - began
+            self._metrics.request(scope["method"], route, answer.status, seconds)
+
+    def _caller(self, scope: Scope) -> Caller | None:
+        path = scope["path"]
+        if path == "/metrics" and is_local(scope):
+            return LOCAL
+        if path.startswith("/v1/") or path == "/metrics":
+            return self._gate.admit(scope)
+        return None
+
+    def _limit(self, scope: Scope, headers: Headers) -> int:
+        """Bytes that the body may have."""
+        if headers.get("content-type", "").lower().startswith("multipart/form-data"):
+            return self._settings.max_request_bytes
+        if scope["path"].startswith("/v1/chat/"):
+            return self._settings.max_json_bytes
+        return _SMALL
+
+
+def body_too_large(limit: int) -> ApiError:
+    """The refusal of a body beyond its limit."""
+    size = f"{limit / 2**20:.3g} MiB"
+    return ApiError(
+        413,
+        "request_too_large",
+        f"请求超过 {size}，请减少照片或分批提交。",
+        f"The request is larger than {size}; send fewer or smaller photos.",
+    )
+
+
+class _Body:
+    """The body's messages, counted; at the limit it ends as if the client had left."""
+
+    def __init__(self, receive: Receive, limit: int) -> None:
+        self._receive, self.limit = receive, limit
+        self._bytes, self._over = 0, False
+        self.too_large = False
+
+    def check_length(self, headers: Headers) -> None:
+        length = headers.get("content-length", "")
+        if length.isdecimal() and int(length) > self.limit:
+            raise body_too_large(self.limit)
+
+    async def __call__(self) -> Message:
+        if self.too_large:
+            return {"type": "http.disconnect"}
+        message = await self._next()
+        if self._bytes > self.limit:
+            self.too_large = True
+            return {"type": "http.disconnect"}
+        return message
+
+    async def drain(self) -> None:
+        """Throw away what is still to come, up to the limit: a client that has not sent all of its
+        body would take an early answer for a broken connection."""
+        left = self._bytes + self.limit
+        while not self._over and self._bytes <= left:
+            await self._next()
+
+    async def _next(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._bytes += len(message.get("body", b""))
+            self._over = not message.get("more_body", False)
+        else:
+            self._over = True
+        return message
+
+
+class _Answer:
+    """The answer's messages, with the headers that all answers bear."""
+
+    def __init__(self, send: Send, request_id: str, body: _Body) -> None:
+        self._send, self._request_id, self._body = send, request_id, body
+        self.status, self.started = 0, False
+
+    async def __call__(self, message: Message) -> None:
+        # What a route makes of a body that was cut off at its limit is not the true answer.
+        if not self._body.too_large or self.started:
+            await self.pass_on(message)
+
+    async def pass_on(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.started, self.status = True, message["status"]
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-ID"] = self._request_id
+            for name, value in SECURITY.items():
+                headers.setdefault(name, value)
+            headers.setdefault("Cache-Control", "no-store")
+        await self._send(message)

@@ -1,0 +1,173 @@
+"""How a server is set up; what the command line says, with the defaults of one office machine."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from hazardscribe.errors import InputError
+
+MIB = 2**20
+
+
+@dataclass(frozen=True)
+class ServeSettings:
+    """Settings of `hazardscribe serve`.
+
+    Attributes:
+        model: model folder. With `engine`, only its prompt and language are used.
+        engine: base URL of an OpenAI-compatible endpoint (vLLM, SGLang, llama.cpp, hazardscribe)
+            that describes in place of a model in this process; its key is taken from
+            HAZARDSCRIBE_ENGINE_KEY in the environment.
+        engine_model: the model's name there; default: the only one that it lists.
+        prompt: text beside the photo for `engine`; default: the model folder's, else the usual one.
+        language: that `engine` answers in, `zh` or `en`; default: the model folder's, else `zh`.
+        data: pairs in which similar past cases, and the categories they suggest, are looked up.
+        host: address to listen on; other than this machine's own only with tokens.
+        port: port to listen on; 0 takes a free one.
+        store: folder of the ledger (an SQLite file and photos), or an SQLAlchemy URL such as
+            `postgresql+psycopg://user@host/name`.
+        photo_folder: folder of the ledger's photos; default: `photos` in the store's folder, or
+            `runs/serve/photos` beside a database elsewhere.
+        tokens: file with a line `inspector NAME TOKEN` or `admin NAME TOKEN` for each person; an
+            admin's token may also stand in HAZARDSCRIBE_TOKEN in the environment.
+        max_photos: photos in one request.
+        max_photo_bytes: bytes of one photo.
+        max_request_bytes: bytes of one request.
+        max_pixels: width x height of one photo, as its header states them.
+        max_batch: photos that go through the model together.
+        max_wait_ms: milliseconds that a photo waits for others to share a batch with.
+        queue_size: photos that may wait; beyond, requests are refused with 429.
+        deadline_s: seconds after which a request that is not answered is given up.
+        requests_per_minute: that one caller may send; 0: any number.
+        drain_s: seconds that requests under way get when the server is told to stop.
+        keep_unconfirmed_days: days after which what the model said and nobody confirmed is
+            forgotten.
+        device: `cpu`, `cuda` ...; default: a GPU where there is one.
+        precision: type in which the products are computed.
+        max_new_tokens: longest description, in tokens.
+        rerank: compare several candidates by both likelihoods; default: where it gained on dev.
+        doubt: hold back a description that is not sure enough.
+        risk: share of unacceptable answers aimed at; default: that of the calibration.
+        engine_key: of `engine`, from the environment.
+        token: an admin's, from the environment.
+    """
+
+    model: Path | None = None
+    engine: str | None = None
+    engine_model: str | None = None
+    prompt: str | None = None
+    language: Literal["zh", "en"] | None = None
+    data: Path | None = None
+    host: str = "127.0.0.1"
+    port: int = 8000
+    store: str = "runs/serve"
+    photo_folder: Path | None = None
+    tokens: Path | None = None
+    max_photos: int = 20
+    max_photo_bytes: int = 20 * MIB
+    max_request_bytes: int = 100 * MIB
+    max_pixels: int = 100_000_000
+    max_batch: int = 16
+    max_wait_ms: float = 10.0
+    queue_size: int = 64
+    deadline_s: float = 60.0
+    requests_per_minute: int = 600
+    drain_s: float = 30.0
+    keep_unconfirmed_days: int = 30
+    device: str | None = None
+    precision: Literal["float32", "bfloat16"] = "float32"
+    max_new_tokens: int = 96
+    rerank: bool | None = None
+    doubt: bool = True
+    risk: float | None = None
+    engine_key: str | None = None
+    token: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work.
+
+        Raises:
+            InputError: naming the option.
+        """
+        if self.model is None and self.engine is None:
+            raise InputError("serve: name a model folder (--model) or an endpoint (--engine)")
+        if self.engine is not None and not self.engine.startswith(("http://", "https://")):
+            raise InputError(f"--engine {self.engine}: must begin with http:// or https://")
+        if self.data is not None and self.engine is not None:
+            raise InputError(
+                "--data: similar cases are found by the encoder of a model in this process; leave "
+                "--data or --engine out"
+            )
+        if not 0 <= self.port <= 65535:
+            raise InputError(f"--port {self.port}: must be between 0 and 65535")
+        if not self.host:
+            raise InputError("--host: name an address, such as 127.0.0.1 or 0.0.0.0")
+        for name, least in (
+            ("max_new_tokens", 1),
+            ("max_batch", 1),
+            ("max_wait_ms", 0),
+            ("queue_size", 1),
+            ("requests_per_minute", 0),
+            ("drain_s", 0),
+            ("keep_unconfirmed_days", 1),
+            ("max_photos", 1),
+            ("max_photo_bytes", 1),
+            ("max_pixels", 1),
+        ):
+            if getattr(self, name) < least:
+                raise InputError(f"--{name} {getattr(self, name)}: must be at least {least}")
+        if not self.deadline_s > 0:
+            raise InputError(f"--deadline_s {self.deadline_s}: must be above 0")
+        if self.queue_size < self.max_photos:
+            raise InputError(
+                f"--queue_size {self.queue_size}: must hold one request of {self.max_photos} photos"
+            )
+
+    @property
+    def max_json_bytes(self) -> int:
+        """Bytes of a JSON body that carries one photo as a `data:` URL."""
+        return self.max_photo_bytes * 4 // 3 + 64 * 1024
+
+    @property
+    def store_url(self) -> str:
+        """SQLAlchemy URL of the ledger."""
+        if "://" in self.store:
+            return self.store
+        return f"sqlite:///{Path(self.store).absolute() / 'ledger.sqlite'}"
+
+    @property
+    def store_photos(self) -> Path:
+        """Folder of the ledger's photos."""
+        if self.photo_folder is not None:
+            return self.photo_folder
+        return Path("runs/serve" if "://" in self.store else self.store).absolute() / "photos"
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach the server."""
+        return is_loopback(self.host)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address or name is this machine's own."""
+    if host == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return bool((mapped or address).is_loopback)
+
+
+SECRETS = {"token": "HAZARDSCRIBE_TOKEN", "engine_key": "HAZARDSCRIBE_ENGINE_KEY"}
+"""Settings that come from the environment: a command line is seen by everybody on the machine."""
+
+
+def secrets_of_environment() -> dict[str, Any]:
+    """The settings that the environment holds."""
+    return {name: os.environ.get(variable) or None for name, variable in SECRETS.items()}

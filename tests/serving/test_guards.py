@@ -1,0 +1,171 @@
+"""What holds for every request and every answer."""
+
+from __future__ import annotations
+
+import socket
+
+import httpx
+import pytest
+from fake_engine import FakeEngine
+from running_server import picture, running
+
+from hazardscribe.serving.app import create_app
+from hazardscribe.serving.settings import ServeSettings
+
+TOKEN = "0123456789-0123456789"
+AUTH = {"Authorization": f"Bearer {TOKEN}"}
+SMALL = {"max_request_bytes": 50_000, "max_photo_bytes": 30_000}
+
+
+@pytest.fixture(scope="module")
+def app():
+    app = create_app(
+        ServeSettings(engine="http://nowhere", token=TOKEN, **SMALL), engine=FakeEngine()
+    )
+
+    @app.get("/v1/broken")
+    async def broken() -> None:
+        raise RuntimeError("password of the database")
+
+    return app
+
+
+@pytest.fixture(scope="module")
+def address(app):
+    with running(app) as address:
+        yield address
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/healthz", 200), ("/nothing", 404), ("/v1/session", 401)]
+)
+def test_every_answer_bears_the_security_headers_and_a_request_id(address, path, status):
+    answer = httpx.get(address + path)
+    assert answer.status_code == status
+    headers = answer.headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'")
+    assert "unsafe" not in headers["content-security-policy"]
+    assert headers["cache-control"] == "no-store"
+    assert len(headers["x-request-id"]) == 32
+    assert "server" not in headers
+    if status >= 400:
+        assert answer.json()["error"]["request_id"] == headers["x-request-id"]
+
+
+def test_a_request_id_of_the_client_is_kept_if_it_is_one(address):
+    def kept(given: str) -> bool:
+        answer = httpx.get(f"{address}/healthz", headers={"X-Request-ID": given})
+        return answer.headers["x-request-id"] == given
+
+    assert kept("0a1b2c3d-trace.7")
+    assert not any(kept(bad) for bad in ("short", "a" * 65, "with space 12", "<script>alert(1)"))
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en-GB,en;q=0.9", "There is nothing"),
+        ("zh-CN,en;q=0.5", "没有"),
+        ("fr", "没有"),
+        ("", "没有"),
+    ],
+)
+def test_errors_speak_the_clients_language(address, language, said):
+    answer = httpx.get(f"{address}/nothing", headers={"Accept-Language": language})
+    assert answer.json()["error"]["message"].startswith(said)
+
+
+def test_an_unexpected_exception_is_a_500_that_tells_nothing(address, caplog):
+    answer = httpx.get(f"{address}/v1/broken", headers=AUTH)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
+    assert "password" not in answer.text
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.json()["error"]["request_id"] in caplog.text
+
+
+def test_a_wrong_method_is_told_the_right_ones(address):
+    answer = httpx.put(f"{address}/v1/describe", headers=AUTH)
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert answer.json()["error"]["code"] == "method_not_allowed"
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize(
+    ("path", "kind", "size", "status"),
+    [
+        ("/v1/describe", "multipart/form-data; boundary=b", 60_000, 413),
+        ("/v1/chat/completions", "application/json", 110_000, 413),
+        ("/v1/chat/completions", "application/json", 90_000, 400),
+    ],
+)
+def test_a_body_beyond_its_limit_is_refused(address, path, kind, size, status, chunked):
+    begin = b'--b\r\nContent-Disposition: form-data; name="photos"; filename="x"\r\n\r\n'
+    content = (begin if "multipart" in kind else b"") + b" " * size
+
+    def parts():
+        for at in range(0, len(content), 4096):
+            yield content[at : at + 4096]
+
+    headers = AUTH | {"Content-Type": kind}
+    answer = httpx.post(address + path, content=parts() if chunked else content, headers=headers)
+    assert answer.status_code == status
+    if status == 413:
+        assert answer.json()["error"]["code"] == "request_too_large"
+    assert httpx.get(f"{address}/healthz").status_code == 200
+
+
+def test_a_stranger_is_refused_before_the_body_is_taken(address, app):
+    files = [("photos", picture())]
+    answer = httpx.post(f"{address}/v1/describe", files=files)
+    assert answer.status_code == 401
+    assert app.state.engine.asked == []
+    assert httpx.post(f"{address}/v1/describe", files=files, headers=AUTH).status_code == 200
+
+
+def test_a_length_that_lies_takes_no_more_than_was_sent(address):
+    host, port = address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as client:
+        client.sendall(
+            b"POST /v1/describe HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n"
+            b"Content-Type: multipart/form-data; boundary=b\r\n"
+            + f"Authorization: Bearer {TOKEN}\r\n\r\n".encode()
+        )
+        client.shutdown(socket.SHUT_WR)
+        client.settimeout(10)
+        client.recv(1000)
+    assert httpx.get(f"{address}/healthz").status_code == 200
+
+
+def test_metrics_are_for_admins_and_this_machine(address):
+    assert httpx.get(f"{address}/metrics").status_code == 200
+    through_proxy = {"X-Forwarded-For": "10.0.0.9"}
+    assert httpx.get(f"{address}/metrics", headers=through_proxy).status_code == 401
+    assert httpx.get(f"{address}/metrics", headers=through_proxy | AUTH).status_code == 200
+    text = httpx.get(f"{address}/metrics").text
+    assert 'hazardscribe_requests_total{method="GET",route="/healthz",status="200"}' in text
+    httpx.request("BREW", f"{address}/healthz")
+    httpx.get(f"{address}/no/such/{'x' * 50}")
+    text = httpx.get(f"{address}/metrics").text
+    assert "BREW" not in text
+    assert "xxxx" not in text
+
+
+def test_ready_says_why_not(address, app):
+    def code() -> str:
+        answer = httpx.get(f"{address}/readyz")
+        return "ok" if answer.status_code == 200 else answer.json()["error"]["code"]
+
+    class Store:
+        def check(self):
+            raise OSError("disk")
+
+    assert code() == "ok"
+    app.state.engine.is_ready = False
+    assert code() == "engine_unavailable"
+    app.state.engine.is_ready, app.state.store = True, Store()
+    assert code() == "store_unavailable"
+    app.state.store, app.state.draining = None, True
+    assert code() == "draining"
+    assert httpx.get(f"{address}/healthz").status_code == 200
+    app.state.draining = False

@@ -1,0 +1,165 @@
+"""OpenAI's form: the official client, unchanged, with good requests and bad ones."""
+
+from __future__ import annotations
+
+import base64
+
+import httpx
+import openai
+import pytest
+from fake_engine import FakeEngine
+from running_server import picture, running
+
+from hazardscribe.serving.app import create_app
+from hazardscribe.serving.auth import Tokens
+from hazardscribe.serving.engine import busy, too_late
+from hazardscribe.serving.settings import ServeSettings
+
+URL = f"data:image/jpeg;base64,{base64.b64encode(picture()).decode()}"
+PHOTO = {"type": "image_url", "image_url": {"url": URL, "detail": "high"}}
+MESSAGES = [
+    {"role": "system", "content": "You are an inspector."},
+    {"role": "user", "content": [{"type": "text", "text": "描述隐患"}, PHOTO]},
+]
+
+
+@pytest.fixture(scope="module")
+def client(server) -> openai.OpenAI:
+    return openai.OpenAI(base_url=f"{server}/v1", api_key="none", max_retries=0)
+
+
+@pytest.fixture(scope="module")
+def model(client) -> str:
+    [only] = client.models.list().data
+    assert client.models.retrieve(only.id) == only
+    return only.id
+
+
+def test_an_answer_counts_its_tokens(client, model):
+    answer = client.chat.completions.create(model=model, messages=MESSAGES, temperature=0, n=1)
+    [choice] = answer.choices
+    assert (choice.message.role, choice.finish_reason) == ("assistant", "length")
+    assert answer.usage.completion_tokens == 8  # of one letter each, cut off at the server's limit
+    assert answer.usage.prompt_tokens > 16  # the photo alone has sixteen
+    assert answer.usage.total_tokens == answer.usage.prompt_tokens + 8
+    assert answer.model == model
+    assert answer.hazardscribe["text"] == choice.message.content
+
+
+@pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens"])
+def test_the_longest_text_is_the_clients_up_to_the_servers(client, model, name):
+    texts = {}
+    for longest in (3, 8, 5000):
+        asked = {"model": model, "messages": MESSAGES, name: longest}
+        answer = client.chat.completions.create(**asked)
+        texts[longest] = answer.choices[0].message.content
+        assert answer.usage.completion_tokens == min(longest, 8)
+    assert texts[8].startswith(texts[3])
+    assert texts[5000] == texts[8]
+
+
+def test_a_stream_ends_with_the_finish_the_usage_and_our_own_fields(client, model):
+    stream = client.chat.completions.create(
+        model=model, messages=MESSAGES, stream=True, stream_options={"include_usage": True}
+    )
+    chunks = list(stream)
+    assert chunks[0].choices[0].delta.role == "assistant"
+    assert len({chunk.id for chunk in chunks}) == 1
+    texts = [chunk.choices[0].delta.content or "" for chunk in chunks[:-1]]
+    assert sum(map(bool, texts)) > 1
+    assert chunks[-2].choices[0].finish_reason == "length"
+    assert chunks[-2].hazardscribe["text"] == "".join(texts)
+    assert (chunks[-1].choices, chunks[-1].usage.completion_tokens) == ([], 8)
+    assert all(chunk.usage is None for chunk in chunks[:-1])
+
+
+@pytest.mark.parametrize(
+    ("more", "kind", "code", "param"),
+    [
+        ({"temperature": 0.7}, openai.BadRequestError, "unsupported_parameter", "temperature"),
+        ({"n": 2}, openai.BadRequestError, "unsupported_parameter", "n"),
+        ({"top_p": 0.5}, openai.BadRequestError, "unsupported_parameter", "top_p"),
+        ({"stop": ["。"]}, openai.BadRequestError, "unsupported_parameter", "stop"),
+        ({"logprobs": True}, openai.BadRequestError, "unsupported_parameter", "logprobs"),
+        ({"extra_body": {"beams": 3}}, openai.BadRequestError, "unsupported_parameter", "beams"),
+        ({"model": "gpt-5"}, openai.NotFoundError, "model_not_found", "model"),
+        ({"messages": MESSAGES[:1]}, openai.BadRequestError, "one_photo", "messages"),
+        ({"messages": MESSAGES[1:] * 2}, openai.BadRequestError, "one_photo", "messages"),
+        ({"messages": []}, openai.BadRequestError, "invalid_request", None),
+        ({"max_tokens": 0}, openai.BadRequestError, "invalid_request", None),
+        (
+            {"messages": [{"role": "assistant", "content": "x"}]},
+            openai.BadRequestError,
+            "invalid_request",
+            None,
+        ),
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_errors_have_openais_form(client, model, more, kind, code, param, stream):
+    asked = {"model": model, "messages": MESSAGES, "stream": stream} | more
+    with pytest.raises(kind) as raised:
+        client.chat.completions.create(**asked)
+    error = raised.value
+    assert (error.code, error.param, error.type) == (code, param, "invalid_request_error")
+    assert error.body["request_id"] == error.response.headers["x-request-id"] == error.request_id
+
+
+def test_what_changes_nothing_is_let_pass(client, model):
+    client.chat.completions.create(
+        model=model.partition("@")[0],
+        messages=MESSAGES,
+        top_p=1,
+        seed=7,
+        user="li",
+        frequency_penalty=0,
+        response_format={"type": "text"},
+        logprobs=False,
+        tools=[],
+    )
+
+
+def test_a_token_is_the_api_key():
+    token = "0123456789abcdefghij"
+    app = create_app(ServeSettings(engine="http://x"), engine=FakeEngine())
+    app.state.gate.tokens = Tokens.load(None, token)
+    with running(app) as address:
+        good = openai.OpenAI(base_url=f"{address}/v1", api_key=token)
+        assert good.models.list().data[0].id == "fake@0123"
+        bad = openai.OpenAI(base_url=f"{address}/v1", api_key="wrong", max_retries=0)
+        with pytest.raises(openai.AuthenticationError) as raised:
+            bad.models.list()
+        assert raised.value.code == "unauthorized"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_busy_or_failing_engine(stream):
+    engine = FakeEngine()
+    app = create_app(ServeSettings(engine="http://x"), engine=engine)
+    with running(app) as address:
+        client = openai.OpenAI(base_url=f"{address}/v1", api_key="none", max_retries=0)
+        asked = {"model": engine.model, "messages": MESSAGES, "stream": stream}
+        engine.error = busy(7)
+        if not stream:
+            with pytest.raises(openai.RateLimitError) as raised:
+                client.chat.completions.create(**asked)
+            assert raised.value.response.headers["retry-after"] == "7"
+            engine.error = RuntimeError("/secret/path")
+            with pytest.raises(openai.InternalServerError) as failed:
+                client.chat.completions.create(**asked)
+        else:
+            engine.error, engine.wait = too_late(60), 0.1
+            with pytest.raises(openai.APIError, match="60"):
+                list(client.chat.completions.create(**asked))
+            engine.error = RuntimeError("/secret/path")
+            with pytest.raises(openai.APIError) as failed:
+                list(client.chat.completions.create(**asked))
+        assert "secret" not in str(failed.value)
+
+
+def test_a_body_that_is_no_json(server):
+    headers = {"Content-Type": "application/json"}
+    for body in (b"{", b"[]", b"\xff", b"[" * 5000):
+        answer = httpx.post(f"{server}/v1/chat/completions", content=body, headers=headers)
+        assert answer.status_code == 400
+        assert answer.json()["error"]["code"] in ("invalid_request", "bad_request")

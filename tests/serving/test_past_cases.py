@@ -1,0 +1,95 @@
+"""What a server suggests from a company's own past cases."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import httpx
+import pytest
+from running_server import running
+
+from hazardscribe import verbs
+from hazardscribe.describing.similar import PastCase
+from hazardscribe.serving.app import create_app
+from hazardscribe.serving.past_cases import suggest
+from hazardscribe.serving.settings import ServeSettings
+from hazardscribe.training.recipe import Recipe
+
+BRIEF = {"device": "cpu", "max_new_tokens": 6}
+
+
+@pytest.fixture(scope="module")
+def model(start, pairs, tmp_path_factory) -> Path:
+    """A model with an alignment head: two steps of training."""
+    recipe = Recipe(start=str(start), steps=2, batch_size=4, max_text_tokens=8)
+    return verbs.train(pairs, recipe, tmp_path_factory.mktemp("run") / "run").model
+
+
+@pytest.fixture(scope="module")
+def ledger(photos, tmp_path_factory) -> Path:
+    """Pairs with what else a ledger says."""
+    folder = tmp_path_factory.mktemp("past")
+    lines = ["photo,description,category,place,measure"]
+    for i, photo in enumerate(photos[:6]):
+        shutil.copyfile(photo, folder / f"{i}.png")
+        category = ("电气", "消防", "")[i % 3]
+        lines.append(f"{i}.png,隐患{i}，联系13812345678,{category},{i}号楼,立即整改")
+    (folder / "pairs.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
+def case(similarity: float, category: str | None) -> PastCase:
+    return PastCase("a.png", ("x",), similarity, "", {"category": category} if category else {})
+
+
+def test_categories_are_those_of_the_nearest_cases_that_bear_one():
+    cases = [case(0.9, "消防"), case(0.8, "电气"), case(0.7, "电气"), case(0.6, None)]
+    found = suggest([*cases, case(0.5, "其他"), case(0.4, "燃气设施")])
+    assert [(one.category, round(one.share, 2)) for one in found] == [
+        ("电气", 0.4),
+        ("消防", 0.2),  # the nearest of those that occur once
+        ("其他", 0.2),
+    ]
+    assert suggest([case(0.9, None)]) == []
+
+
+def test_a_photo_of_the_ledger_finds_its_own_row(model, ledger):
+    settings = ServeSettings(model=model, data=ledger, **BRIEF)
+    app = create_app(settings)
+    with running(app) as address:
+        app.state.engine.cases.join(120)
+        assert app.state.engine.cases.ready, app.state.engine.cases.error
+        files = [("photos", (ledger / "1.png").read_bytes())]
+        [one] = httpx.post(f"{address}/v1/describe", files=files, timeout=60).json()["descriptions"]
+        nearest = one["similar"][0]
+        assert len(one["similar"]) == 3
+        assert nearest["similarity"] == pytest.approx(1, abs=1e-3)
+        assert (nearest["category"], nearest["place"]) == ("消防", "1号楼")
+        assert nearest["text"].startswith("隐患1")
+        assert "13812345678" not in nearest["text"]  # a telephone number of the ledger
+        assert {s["category"] for s in one["suggestions"]} == {"电气", "消防"}
+        categories = httpx.get(f"{address}/v1/session").json()["categories"]
+        assert set(categories[:2]) == {"电气", "消防"}
+
+
+def test_describing_does_without_where_they_cannot_be_compared(start, ledger, caplog):
+    app = create_app(ServeSettings(model=start, data=ledger, **BRIEF))
+    with running(app) as address:
+        app.state.engine.cases.join(120)
+        assert "alignment_head" in app.state.engine.cases.error
+        files = [("photos", (ledger / "1.png").read_bytes())]
+        answer = httpx.post(f"{address}/v1/describe", files=files, timeout=60)
+        assert answer.json()["descriptions"][0]["similar"] == []
+    assert "left out" in caplog.text
+
+
+def test_the_same_model_has_the_same_id_wherever_it_lies(model, start, tmp_path):
+    from hazardscribe.serving.model_id import model_id
+
+    copy = Path(shutil.copytree(model, tmp_path / "mine" / "model"))
+    one, other = model_id(model, "card"), model_id(copy, "card")
+    assert one.partition("@")[2] == other.partition("@")[2]
+    assert (one.partition("@")[0], other.partition("@")[0]) == ("run", "mine")
+    assert model_id(start, "card") not in (one, other)
+    assert model_id(model, "another prompt") != one

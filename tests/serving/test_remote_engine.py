@@ -1,0 +1,180 @@
+"""An engine elsewhere: a second hazardscribe server, and endpoints that misbehave."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import json
+
+import httpx
+import pytest
+from PIL import Image
+from running_server import picture, running
+
+from hazardscribe.errors import InputError
+from hazardscribe.serving.app import create_app
+from hazardscribe.serving.engine import Ask
+from hazardscribe.serving.errors import ApiError
+from hazardscribe.serving.remote_engine import RemoteEngine
+from hazardscribe.serving.settings import ServeSettings
+
+GPS = Image.Exif()
+GPS[0x0112] = 6
+GPS.get_ifd(0x8825)[1] = "N"
+TURNED = picture(400, 300, exif=GPS)
+
+
+@pytest.fixture(scope="module")
+def behind(server):
+    """A server that has the talkative one describe."""
+    with running(create_app(ServeSettings(engine=server, requests_per_minute=0))) as address:
+        yield address
+
+
+def describe(address: str, *photos: bytes, **more):
+    files = [("photos", photo) for photo in photos]
+    return httpx.post(f"{address}/v1/describe", files=files, timeout=60, **more)
+
+
+def test_the_server_behind_says_the_same_as_the_one_in_front(server, behind):
+    photos = [picture(64, 48, "PNG"), TURNED, b"no photo", picture(1600, 1200, "PNG")]
+    near, far = describe(server, *photos).json(), describe(behind, *photos).json()
+    kept = ("text", "draft", "confidence", "doubt", "problem")
+    for one, other in zip(near["descriptions"], far["descriptions"], strict=True):
+        assert [one[name] for name in kept] == [other[name] for name in kept]
+    assert near["model"] == far["model"]
+    assert httpx.get(f"{behind}/readyz").status_code == 200
+
+
+def test_its_draft_is_passed_on_while_it_grows(behind):
+    answer = describe(behind, TURNED, headers={"Accept": "text/event-stream"})
+    events = [json.loads(line[6:]) for line in answer.text.splitlines() if line]
+    texts = [event["text"] for event in events if event["event"] == "text"]
+    assert len(texts) > 1
+    assert texts[-1] == events[-1]["descriptions"][0]["text"]
+
+
+def engine(answer, **settings) -> RemoteEngine:
+    """An engine whose endpoint is a function of the request."""
+    made = {"engine": "http://elsewhere:9", "engine_model": "m", "deadline_s": 5} | settings
+    return RemoteEngine(ServeSettings(**made), transport=httpx.MockTransport(answer))
+
+
+def stream(*parts, end: str = "data: [DONE]\n\n") -> httpx.Response:
+    return httpx.Response(200, text="".join(f"data: {json.dumps(p)}\n\n" for p in parts) + end)
+
+
+def part(text: str | None = None, finish: str | None = None, **more) -> dict:
+    return {"choices": [{"delta": {"content": text}, "finish_reason": finish}]} | more
+
+
+def ask(engine: RemoteEngine, *photos: bytes, **asked):
+    async def run():
+        try:
+            return await engine.describe(photos or [picture()], Ask(**asked))
+        finally:
+            await engine.close()
+
+    return asyncio.run(run())
+
+
+def test_what_is_sent_is_what_such_endpoints_take_and_holds_no_place():
+    sent = []
+
+    def answer(request):
+        sent.append((request, json.loads(request.content)))
+        usage = {"choices": [], "usage": {"prompt_tokens": 90, "completion_tokens": 3}}
+        return stream(part(" 未戴"), part("安全帽", "length"), usage)
+
+    made = engine(answer, engine_key="k" * 20, language="en", prompt="What is wrong?")
+    [said] = ask(made, TURNED, max_tokens=7)
+    assert (said.text, said.confidence, said.ended) == ("未戴安全帽", None, False)
+    assert (said.prompt_tokens, said.tokens) == (90, 3)
+    [(request, body)] = sent
+    assert str(request.url) == "http://elsewhere:9/v1/chat/completions"
+    assert request.headers["authorization"] == "Bearer " + "k" * 20
+    assert (body["model"], body["temperature"], body["max_tokens"]) == ("m", 0, 7)
+    photo, text = body["messages"][0]["content"]
+    assert text == {"type": "text", "text": "What is wrong?"}
+    kind, _, data = photo["image_url"]["url"].partition(",")
+    assert kind == "data:image/png;base64"
+    image = Image.open(io.BytesIO(base64.b64decode(data)))
+    assert image.size == (300, 400)  # upright
+    assert not image.getexif()
+    assert made.language == "en"
+
+
+def broken(request):
+    raise httpx.ConnectError("refused by 10.0.0.7")
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "code"),
+    [
+        (broken, 502, "engine_failed"),
+        (lambda _: httpx.Response(500, text="Traceback"), 502, "engine_failed"),
+        (lambda _: httpx.Response(302, headers={"Location": "http://evil"}), 502, "engine_failed"),
+        (lambda _: httpx.Response(429, headers={"Retry-After": "3"}), 429, "busy"),
+        (lambda _: stream(part("x"), end=""), 502, "engine_failed"),
+        (lambda _: stream(part("x"), {"error": {"message": "oom"}}), 502, "engine_failed"),
+        (lambda _: httpx.Response(200, text="data: {broken\n\n"), 502, "engine_failed"),
+        (lambda _: httpx.Response(200, text="data: [1]\n\n"), 502, "engine_failed"),
+        (lambda _: stream({"choices": [7]}), 502, "engine_failed"),
+    ],
+)
+def test_an_endpoint_that_fails_is_told_of_without_its_words(answer, status, code):
+    made = engine(answer)
+    with pytest.raises(ApiError) as raised:
+        ask(made)
+    assert (raised.value.status, raised.value.code) == (status, code)
+    assert made.waiting == 0
+    assert not any(word in raised.value.en for word in ("10.0.0.7", "oom", "Traceback", "evil"))
+
+
+def test_a_slow_endpoint_meets_the_deadline():
+    async def slow(_):
+        await asyncio.sleep(30)
+
+    with pytest.raises(ApiError) as raised:
+        ask(engine(slow, deadline_s=0.2))
+    assert raised.value.code == "deadline"
+
+
+def test_beyond_the_queue_is_busy():
+    made = engine(lambda _: stream(), max_photos=2, queue_size=2)
+    with pytest.raises(ApiError) as raised:
+        ask(made, *[picture()] * 3)
+    assert raised.value.code == "busy"
+
+
+def test_not_ready_while_the_endpoint_is_away():
+    async def ready(engine):
+        return await engine.ready()
+
+    assert asyncio.run(ready(engine(lambda _: httpx.Response(200, json={"data": []}))))
+    assert not asyncio.run(ready(engine(broken)))
+    assert not asyncio.run(ready(engine(lambda _: httpx.Response(401))))
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (broken, "does not list its models"),
+        (lambda _: httpx.Response(401), "HAZARDSCRIBE_ENGINE_KEY"),
+        (lambda _: httpx.Response(200, json={"data": []}), "has 0 models"),
+        (lambda _: httpx.Response(200, json={"data": [{"id": "a"}, {"id": "b"}]}), "a, b"),
+    ],
+)
+def test_which_model_to_ask_must_be_clear(answer, said):
+    with pytest.raises(InputError, match=said):
+        engine(answer, engine_model=None)
+
+
+def test_no_client_can_name_an_address(behind):
+    for url in ("http://127.0.0.1:1/x.jpg", "https://example.com/x.jpg", "ftp://x/y.jpg"):
+        content = [{"type": "image_url", "image_url": {"url": url}}]
+        model = httpx.get(f"{behind}/v1/models").json()["data"][0]["id"]
+        body = {"model": model, "messages": [{"role": "user", "content": content}]}
+        answer = httpx.post(f"{behind}/v1/chat/completions", json=body)
+        assert answer.json()["error"]["code"] == "not_a_data_url"
