@@ -1,0 +1,524 @@
+"""The ledger: what people confirmed, with its history, and what the model had said.
+
+    store = Store.open("sqlite:////srv/ledger.sqlite", Path("/srv/photos"))
+    [saying] = store.remember([Said(model="m1", text="未戴安全帽", draft="未戴安全帽")])
+    new = NewFinding(text="工人未戴安全帽", description_ids=[saying])
+    finding, created = store.confirm(new, [photo], by="张三", key="8f0c")
+
+Nothing enters the ledger but by `confirm`, with the text of a person. What the model had proposed
+is taken from the store's own memory of what it said, never from the client. A method returns when
+its change is on the disk; several threads, and several servers on one database, may call at once.
+All is synchronous: a web server calls it from its thread pool.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, delete, exists, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from hazardscribe.errors import PhotoError
+from hazardscribe.pairs.photo import DEFAULT_LIMITS, PhotoLimits
+from hazardscribe.serving.schemas import (
+    Change,
+    Dashboard,
+    Finding,
+    FindingChange,
+    Findings,
+    History,
+    NewFinding,
+)
+from hazardscribe.serving.store.dashboard import dashboard
+from hazardscribe.serving.store.database import Database
+from hazardscribe.serving.store.errors import (
+    AlreadyConfirmedError,
+    DeletedError,
+    EditConflictError,
+    EmptyTextError,
+    KeyReusedError,
+    NotFoundError,
+    PhotoRefusedError,
+    StoreUnavailableError,
+)
+from hazardscribe.serving.store.listing import Filters, conditions, page, write_cursor
+from hazardscribe.serving.store.photos import GRACE, Packed, PhotoFolder, Size, pack
+from hazardscribe.serving.store.records import (
+    Said,
+    body_digest,
+    clean,
+    cleaned,
+    finding_of,
+    history_fields,
+    monday,
+    outcome_after,
+    proposal,
+    search_text,
+)
+from hazardscribe.serving.store.tables import (
+    about,
+    changes,
+    findings,
+    keys,
+    photos,
+    proposals,
+    sayings,
+    tombstones,
+)
+
+log = logging.getLogger(__name__)
+
+__all__ = ["Filters", "Said", "Store"]
+
+_Row = Mapping[Any, Any]
+
+
+class Store:
+    """The ledger and its photos."""
+
+    def __init__(
+        self, database: Database, folder: PhotoFolder, limits: PhotoLimits = DEFAULT_LIMITS
+    ) -> None:
+        """Take over a database and a folder that go together; most callers want `open`."""
+        self.database, self.folder, self._limits = database, folder, limits
+        self.exporting = threading.Lock()  # one export at a time: it is disk and memory
+
+    @classmethod
+    def open(cls, url: str, photos: Path, limits: PhotoLimits = DEFAULT_LIMITS) -> Store:
+        """Open a store, or make a new one, and remove what a crash left of the photos.
+
+        Args:
+            url: `sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/DATABASE`.
+            photos: their folder.
+            limits: beyond which a photo is refused.
+
+        Raises:
+            InputError: it cannot be opened, is not ours, or was written by a newer version.
+        """
+        folder = PhotoFolder(Path(photos))
+        database = Database.open(url)
+        try:
+            with database.read() as connection:
+                folder.belong_to(connection.execute(select(about.c.store_id)).scalar_one())
+            store = cls(database, folder, limits)
+            store.sweep()
+        except BaseException:
+            database.close()
+            raise
+        return store
+
+    def close(self) -> None:
+        """Close the database."""
+        self.database.close()
+
+    def check(self) -> None:
+        """Return if the store answers.
+
+        Raises:
+            StoreUnavailableError: it does not.
+        """
+        with self.database.read() as connection:
+            connection.execute(select(about.c.schema_version)).scalar_one()
+
+    # ---- what the model says --------------------------------------------------------------------
+
+    def remember(self, descriptions: Sequence[Said]) -> list[str]:
+        """Keep what the model said, without the photos; its ids.
+
+        Raises:
+            StoreUnavailableError: see its class. So for all methods below.
+        """
+        now = datetime.now(UTC)
+        rows: list[dict[str, Any]] = [
+            {
+                "id": secrets.token_hex(16),
+                "at": now,
+                "asked_by": clean(said.asked_by),
+                "model": clean(said.model),
+                "text": clean(said.text),
+                "draft": clean(said.draft),
+                "alternatives": [clean(one) for one in said.alternatives],
+                "confidence": said.confidence,
+                "doubt": said.doubt,
+                "categories": [clean(one) for one in said.categories],
+                "category": clean(said.categories[0]) if said.categories else "",
+            }
+            for said in descriptions
+        ]
+        if rows:
+            with self.database.write() as connection:
+                connection.execute(insert(sayings), rows)
+        return [str(row["id"]) for row in rows]
+
+    def reject(self, description_id: str, by: str) -> None:
+        """Count a saying as thrown away; once more changes nothing.
+
+        Raises:
+            NotFoundError: the store does not know it, or no longer.
+            AlreadyConfirmedError: a record was made from it.
+        """
+        now = datetime.now(UTC)
+        with self.database.write() as connection:
+            used = exists().where(proposals.c.saying_id == sayings.c.id)
+            query = select(sayings.c.rejected_at, used.label("used"))
+            row = connection.execute(query.where(sayings.c.id == description_id)).one_or_none()
+            if row is None:
+                raise NotFoundError(description_id)
+            if row.used:
+                raise AlreadyConfirmedError(description_id)
+            if row.rejected_at is None:
+                connection.execute(
+                    update(sayings)
+                    .where(sayings.c.id == description_id)
+                    .values(rejected_at=now, rejected_by=by, rejected_week=monday(now))
+                )
+
+    # ---- records --------------------------------------------------------------------------------
+
+    def confirm(
+        self, new: NewFinding, pictures: Sequence[bytes], by: str, key: str | None = None
+    ) -> tuple[Finding, bool]:
+        """Take a person's finding into the ledger.
+
+        Sayings that the store no longer knows do not keep a person's word out of the ledger: a
+        phone may send what it kept for weeks.
+
+        Args:
+            new: what the person confirmed.
+            pictures: its photos as uploaded.
+            by: who.
+            key: idempotency key; the same request with it again gives the same record.
+
+        Returns:
+            The record, and whether it is new.
+
+        Raises:
+            PhotoRefusedError: a photo cannot be used.
+            EmptyTextError: nothing is left of the text without its control characters.
+            KeyReusedError: another request of this person came with the key.
+            DeletedError: the record of this request has been deleted since.
+        """
+        digest = body_digest(new, pictures)
+        if key and (known := self._known(by, key, digest)):
+            return known, False
+        values = cleaned(new.model_dump(exclude={"description_ids"}))
+        if not values["text"]:
+            raise EmptyTextError("text")
+        names = self.folder.add(_packed(pictures, self._limits))
+        try:
+            with self.database.write() as connection:
+                finding = self._insert(connection, values, new.description_ids, names, by)
+                if key:
+                    row = {"by": by, "key": key, "digest": digest, "finding_id": finding.id}
+                    connection.execute(insert(keys).values(row | {"at": finding.created_at}))
+        except IntegrityError:
+            # The same request came a second time while the first was on its way.
+            self.folder.remove(names)
+            if key and (known := self._known(by, key, digest)):
+                return known, False
+            raise
+        except StoreUnavailableError:
+            # When the line to a server breaks, a commit may have been done all the same.
+            if self.database.engine.dialect.name == "sqlite":
+                self.folder.remove(names)
+            raise
+        except BaseException:
+            self.folder.remove(names)
+            raise
+        return finding, True
+
+    def _known(self, by: str, key: str, digest: str) -> Finding | None:
+        """The record that was made with a key."""
+        with self.database.read() as connection:
+            query = select(keys).where(keys.c.by == by, keys.c.key == key)
+            row = connection.execute(query).mappings().one_or_none()
+            if row is None:
+                return None
+            if not row["digest"]:
+                raise DeletedError(row["finding_id"])
+            if row["digest"] != digest:
+                raise KeyReusedError(key)
+            return _get(connection, row["finding_id"])
+
+    def _insert(
+        self,
+        connection: Connection,
+        values: dict[str, Any],
+        saying_ids: Sequence[str],
+        names: Sequence[str],
+        by: str,
+    ) -> Finding:
+        now = datetime.now(UTC)
+        offered = proposal(values["text"], _sayings(connection, saying_ids))
+        # The row is locked until the end of the transaction, so numbers are given in turn, and
+        # one that was not used after all is given to the next.
+        counted = update(about).values(last_number=about.c.last_number + 1)
+        number = connection.execute(counted.returning(about.c.last_number)).scalar_one()
+        row: dict[str, Any] = values | {
+            "id": secrets.token_hex(16),
+            "number": number,
+            "version": 1,
+            "ai_text": offered.ai_text,
+            "outcome": offered.outcome,
+            "model": offered.model,
+            "confidence": offered.confidence,
+            "doubt": offered.doubt,
+            "found_on": values["found_on"] or now.astimezone().date(),
+            "status": "open",
+            "confirmed_by": by,
+            "created_at": now,
+            "changed_at": now,
+            "week": monday(now),
+        }
+        row["searched"] = search_text(row)
+        connection.execute(insert(findings).values(row))
+        _note(connection, row["id"], 1, now, by, history_fields({}, row))
+        for table, column, ids in (
+            (photos, "id", names),
+            (proposals, "saying_id", offered.saying_ids),
+        ):
+            rows = [
+                {"finding_id": row["id"], column: one, "position": position}
+                for position, one in enumerate(ids)
+            ]
+            if rows:
+                connection.execute(insert(table), rows)
+        if offered.saying_ids:
+            withdrawn = {"rejected_at": None, "rejected_by": None, "rejected_week": None}
+            connection.execute(
+                update(sayings).where(sayings.c.id.in_(offered.saying_ids)).values(withdrawn)
+            )
+        return finding_of(row, names)
+
+    def change(self, finding: str, change: FindingChange, version: int, by: str) -> Finding:
+        """Change fields of a record.
+
+        Fields that were not set stay; `due` set to None is cleared. A change that changes nothing
+        gives no new version.
+
+        Args:
+            finding: id of the record.
+            change: the fields.
+            version: of the record that the person had before them.
+            by: who.
+
+        Raises:
+            NotFoundError: there is no such record.
+            EditConflictError: the record has another version by now.
+            EmptyTextError: nothing is left of the text without its control characters.
+        """
+        wanted = cleaned(change.model_dump(exclude_unset=True))
+        wanted = {name: one for name, one in wanted.items() if one is not None or name == "due"}
+        if not wanted.get("text", "-"):
+            raise EmptyTextError("text")
+        now = datetime.now(UTC)
+        with self.database.write() as connection:
+            before = _row(connection, finding, lock=True)
+            if before["version"] != version:
+                raise EditConflictError(_get(connection, finding))
+            fields = history_fields(before, wanted)
+            if not fields:
+                return _get(connection, finding)
+            after = dict(before) | wanted
+            after["outcome"] = outcome_after(after["text"], after["ai_text"], after["outcome"])
+            after |= {"version": version + 1, "changed_at": now, "searched": search_text(after)}
+            connection.execute(update(findings).where(findings.c.id == finding).values(after))
+            _note(connection, finding, version + 1, now, by, fields)
+            return _get(connection, finding)
+
+    def delete(self, finding: str, by: str) -> None:
+        """Remove a record for good: its texts, its history, what the model had said, its photos.
+
+        Its number is never given again. What stays is the number, who deleted it and when.
+
+        Raises:
+            NotFoundError: there is no such record.
+        """
+        with self.database.write() as connection:
+            row = _row(connection, finding, lock=True)
+            names = _photo_ids(connection, [finding])[finding]
+            mine = select(proposals.c.saying_id).where(proposals.c.finding_id == finding)
+            said = list(connection.execute(mine).scalars())
+            for table in (proposals, photos, changes):
+                connection.execute(delete(table).where(table.c.finding_id == finding))
+            if said:
+                used = exists().where(proposals.c.saying_id == sayings.c.id)
+                connection.execute(delete(sayings).where(sayings.c.id.in_(said), ~used))
+            connection.execute(update(keys).where(keys.c.finding_id == finding).values(digest=""))
+            connection.execute(delete(findings).where(findings.c.id == finding))
+            grave = {"number": row["number"], "finding_id": finding, "deleted_by": by}
+            connection.execute(insert(tombstones).values(grave | {"deleted_at": datetime.now(UTC)}))
+        self.folder.remove(names)
+        self.database.forget_deleted()
+
+    # ---- reading --------------------------------------------------------------------------------
+
+    def get(self, finding: str) -> Finding:
+        """A record.
+
+        Raises:
+            NotFoundError: there is no such record.
+        """
+        with self.database.read() as connection:
+            return _get(connection, finding)
+
+    def find(
+        self, filters: Filters | None = None, cursor: str | None = None, limit: int = 50
+    ) -> Findings:
+        """A page of the ledger, newest first.
+
+        Raises:
+            BadCursorError: `cursor` is none that was given out.
+        """
+        where = conditions(filters or Filters())
+        with self.database.read() as connection:
+            total = connection.execute(select(func.count()).select_from(findings).where(where))
+            query = page(select(findings).where(where), cursor, limit + 1)
+            rows = list(connection.execute(query).mappings())
+            names = _photo_ids(connection, [row["id"] for row in rows[:limit]])
+            items = [finding_of(row, names[row["id"]]) for row in rows[:limit]]
+            more = write_cursor(items[-1].number) if len(rows) > limit else None
+            return Findings(items=items, total=total.scalar_one(), next=more)
+
+    def each(self, filters: Filters | None = None) -> Iterator[Finding]:
+        """All records of a filter, newest first, read a page at a time."""
+        cursor: str | None = None
+        while True:
+            found = self.find(filters, cursor, 200)
+            yield from found.items
+            cursor = found.next
+            if cursor is None:
+                return
+
+    def history(self, finding: str) -> History:
+        """How a record became what it is, oldest first.
+
+        Raises:
+            NotFoundError: there is no such record.
+        """
+        with self.database.read() as connection:
+            query = select(changes).where(changes.c.finding_id == finding)
+            rows = connection.execute(query.order_by(changes.c.version)).mappings().all()
+        if not rows:
+            raise NotFoundError(finding)
+        names = ("version", "at", "by", "fields")
+        return History(changes=[Change(**{name: row[name] for name in names}) for row in rows])
+
+    def photo(self, photo: str, size: Size = "full") -> Path:
+        """The JPEG file of a photo of a record.
+
+        Raises:
+            NotFoundError: there is no such photo, or its file is gone.
+        """
+        with self.database.read() as connection:
+            known = connection.execute(select(photos.c.id).where(photos.c.id == photo)).first()
+        if known is None:
+            raise NotFoundError(photo)
+        path = self.folder.path(photo, size)
+        if not path.is_file():
+            log.error("%s: the file of a photo in the ledger is missing; restore it", path)
+            raise NotFoundError(photo)
+        return path
+
+    def categories(self) -> list[str]:
+        """The categories that records bear, the commonest first."""
+        with self.database.read() as connection:
+            query = select(findings.c.category).where(findings.c.category != "")
+            query = query.group_by(findings.c.category)
+            query = query.order_by(func.count().desc(), findings.c.category)
+            return list(connection.execute(query).scalars())
+
+    def dashboard(self, weeks: int = 12) -> Dashboard:
+        """What people did with the model's texts in the last weeks."""
+        with self.database.read() as connection:
+            return dashboard(connection, monday(datetime.now(UTC)), weeks)
+
+    # ---- upkeep ---------------------------------------------------------------------------------
+
+    def sweep(self, grace: float = GRACE) -> int:
+        """Remove photo files that no record names and that are older than `grace` seconds.
+
+        A crash between writing photos and committing their record leaves such files.
+
+        Returns:
+            How many files were removed.
+        """
+        strays = list(self.folder.strays(grace))
+        if not strays:
+            return 0
+        with self.database.read() as connection:
+            named = set(connection.execute(select(photos.c.id)).scalars())
+        removed = 0
+        for name, path in strays:
+            if name not in named:
+                try:
+                    path.unlink(missing_ok=True)
+                    removed += 1
+                except OSError as error:
+                    log.warning("%s: belongs to no record and cannot be removed: %s", path, error)
+        if removed:
+            log.info("%d photo files that belong to no record were removed", removed)
+        return removed
+
+
+def _packed(pictures: Sequence[bytes], limits: PhotoLimits) -> list[Packed]:
+    packed = []
+    for place, picture in enumerate(pictures):
+        try:
+            packed.append(pack(picture, limits))
+        except PhotoError as error:
+            raise PhotoRefusedError(place, error) from error
+    return packed
+
+
+def _row(connection: Connection, finding: str, *, lock: bool = False) -> _Row:
+    query = select(findings).where(findings.c.id == finding)
+    query = query.with_for_update() if lock else query  # SQLite has locked all already
+    row = connection.execute(query).mappings().one_or_none()
+    if row is None:
+        raise NotFoundError(finding)
+    return dict(row)
+
+
+def _get(connection: Connection, finding: str) -> Finding:
+    return finding_of(_row(connection, finding), _photo_ids(connection, [finding])[finding])
+
+
+def _photo_ids(connection: Connection, ids: Collection[str]) -> dict[str, list[str]]:
+    """Record -> ids of its photos, in order."""
+    found: dict[str, list[str]] = {one: [] for one in ids}
+    query = select(photos.c.finding_id, photos.c.id).where(photos.c.finding_id.in_(ids))
+    for finding, name in connection.execute(query.order_by(photos.c.position)):
+        found[finding].append(name)
+    return found
+
+
+def _sayings(connection: Connection, ids: Sequence[str]) -> list[_Row]:
+    """The sayings that are known of those named, in that order."""
+    wanted = list(dict.fromkeys(ids))
+    if not wanted:
+        return []
+    # Locked, or retention could remove one before the record that names it is there.
+    query = select(sayings).where(sayings.c.id.in_(wanted)).with_for_update()
+    rows = {row["id"]: row for row in connection.execute(query).mappings()}
+    if len(rows) < len(wanted):
+        log.warning("%d sayings of a confirmed text are not known", len(wanted) - len(rows))
+    return [rows[one] for one in wanted if one in rows]
+
+
+def _note(
+    connection: Connection,
+    finding: str,
+    version: int,
+    at: datetime,
+    by: str,
+    fields: Mapping[str, tuple[str | None, str | None]],
+) -> None:
+    row = {"finding_id": finding, "version": version, "at": at, "by": by, "fields": dict(fields)}
+    connection.execute(insert(changes).values(row))
