@@ -85,6 +85,12 @@ class BadCursorError(StoreError):
     code = "bad_cursor"
 
 
+class NothingToExportError(StoreError):
+    """None of the records has a photo and a text."""
+
+    code = "nothing_to_export"
+
+
 class StoreUnavailableError(StoreError):
     """The disk is full or read-only, or the database does not answer; nothing was half-written.
 

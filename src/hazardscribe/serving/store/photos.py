@@ -16,11 +16,13 @@ import io
 import logging
 import re
 import secrets
+import tempfile
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -38,6 +40,7 @@ QUALITY = 90
 GRACE = 3600.0
 """Seconds for which a file without a record may belong to one that is just being confirmed."""
 
+EXPORT = ".export-"
 MARK = "store-id"
 """Name of the file that says which database the photos go with."""
 
@@ -160,10 +163,23 @@ class PhotoFolder:
     def strays(self, grace: float = GRACE) -> Iterator[tuple[str, Path]]:
         """Files older than `grace` seconds: (id, file); the id is "" for an unfinished draft."""
         now = time.time()
-        for path in self.folder.glob("??/*"):
+        for path in chain(self.folder.glob("??/*"), self.folder.glob(f"{EXPORT}*")):
             with suppress(OSError):  # another sweep was faster
                 if now - path.stat().st_mtime >= grace:
                     yield path.name.partition(".")[0], path
+
+    def work_folder(self) -> Path:
+        """A new folder for files to be handed out; whoever asked removes it, or `sweep` does.
+
+        It lies here because there is room for photos here.
+
+        Raises:
+            StoreUnavailableError: it cannot be made.
+        """
+        try:
+            return Path(tempfile.mkdtemp(dir=self.folder, prefix=EXPORT))
+        except OSError as error:
+            raise unavailable(error) from error
 
 
 def _unusable(folder: Path, error: OSError) -> InputError:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import shutil
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -458,7 +459,10 @@ class Store:
         for name, path in strays:
             if name not in named:
                 try:
-                    path.unlink(missing_ok=True)
+                    if path.is_dir():  # of an export that was cut off
+                        shutil.rmtree(path)
+                    else:
+                        path.unlink(missing_ok=True)
                     removed += 1
                 except OSError as error:
                     log.warning("%s: belongs to no record and cannot be removed: %s", path, error)
