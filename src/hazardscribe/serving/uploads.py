@@ -1,0 +1,87 @@
+"""Photos that come with a request: how many, how large, and whether they are photos at all.
+
+Files larger than a megabyte lie on disk until they are read here, one request at a time, after its
+size was found to be within the limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+
+from hazardscribe.errors import PhotoError
+from hazardscribe.pairs.photo import PhotoLimits, photo_header
+from hazardscribe.serving.errors import ApiError, photo_error
+
+if TYPE_CHECKING:
+    from hazardscribe.serving.settings import ServeSettings
+
+
+def photo_limits(settings: ServeSettings) -> PhotoLimits:
+    """What the loader refuses of an uploaded photo."""
+    return PhotoLimits(max_bytes=settings.max_photo_bytes, max_pixels=settings.max_pixels)
+
+
+async def read_photos(
+    files: Sequence[UploadFile], settings: ServeSettings, *, least: int = 1, check: bool = True
+) -> list[bytes]:
+    """The bytes of uploaded photos, within the limits.
+
+    Args:
+        settings: holds the limits. least: fewer are refused.
+        check: whether each must have the header of a photo that can be used; False where a bad one
+            is told of in its own place.
+
+    Raises:
+        ApiError: 413 for too many or too large photos, 422 for too few or damaged ones, 415 for
+            files that are no photos.
+    """
+    if len(files) < least:
+        raise ApiError(
+            422, "no_photo", "请至少附上一张照片（字段 photos）。", "Attach a photo (field photos)."
+        )
+    if len(files) > settings.max_photos:
+        raise ApiError(
+            413,
+            "too_many_photos",
+            f"一次最多 {settings.max_photos} 张照片，请分批提交。",
+            f"At most {settings.max_photos} photos at a time; send them in parts.",
+        )
+    limits = photo_limits(settings)
+    photos = []
+    for place, file in enumerate(files):
+        if file.size is not None and file.size > limits.max_bytes:
+            raise too_large(limits.max_bytes, place)
+        photos.append(await file.read(limits.max_bytes + 1))
+        if len(photos[-1]) > limits.max_bytes:
+            raise too_large(limits.max_bytes, place)
+    if check:
+        await run_in_threadpool(check_headers, photos, limits)
+    return photos
+
+
+def check_headers(photos: Sequence[bytes], limits: PhotoLimits) -> None:
+    """Refuse files that are no usable photo by their headers.
+
+    Raises:
+        ApiError: 413, 415 or 422, with the reason as its code.
+    """
+    for place, photo in enumerate(photos):
+        try:
+            photo_header(photo, limits=limits)
+        except PhotoError as error:
+            raise photo_error(error, place if len(photos) > 1 else None) from error
+
+
+def too_large(limit: int, place: int) -> ApiError:
+    """The refusal of a photo with too many bytes."""
+    size = f"{limit / 2**20:g} MiB"
+    return ApiError(
+        413,
+        "too_large",
+        f"第 {place + 1} 张照片超过 {size}，请保存较小的副本。",
+        f"Photo {place + 1} is larger than {size}; save a smaller copy of it.",
+    )
