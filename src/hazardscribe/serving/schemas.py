@@ -163,6 +163,12 @@ class Finding(_Body):
     changed_at: datetime
 
 
+class ConflictAnswer(ErrorAnswer):
+    """Somebody else changed the record first; nothing was changed by this request."""
+
+    current: Finding = Field(description="the record as it is now")
+
+
 class Findings(_Body):
     """A page of the ledger, newest first."""
 

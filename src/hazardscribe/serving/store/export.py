@@ -95,7 +95,8 @@ def write_workbook(
             if language == "zh":
                 row |= {name: _VALUES[str(row[name])] for name in ("status", "outcome")}
             cells: list[Cell] = [None if name == "photo" else row[name] for name in _WIDTHS]
-            for photo in record.photos or [None]:
+            shown: list[str | None] = [*record.photos] or [None]
+            for photo in shown:
                 try:
                     ledger.add(cells, None if photo is None else folder.path(photo))
                 except PhotoError as error:  # the row counts, also where a disk lost its photo
@@ -182,4 +183,3 @@ def _row(record: Finding) -> dict[str, Cell]:
         "model": record.model or "",
         "outcome": record.outcome,
     }
-

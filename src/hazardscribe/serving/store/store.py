@@ -14,6 +14,7 @@ All is synchronous: a web server calls it from its thread pool.
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 import shutil
 import threading
@@ -78,6 +79,7 @@ log = logging.getLogger(__name__)
 __all__ = ["Filters", "Said", "Store"]
 
 _Row = Mapping[Any, Any]
+_ID = re.compile(r"[0-9a-f]{32}")
 
 
 class Store:
@@ -164,6 +166,7 @@ class Store:
             NotFoundError: the store does not know it, or no longer.
             AlreadyConfirmedError: a record was made from it.
         """
+        _check_id(description_id)
         now = datetime.now(UTC)
         with self.database.write() as connection:
             used = exists().where(proposals.c.saying_id == sayings.c.id)
@@ -357,6 +360,7 @@ class Store:
             connection.execute(insert(tombstones).values(grave | {"deleted_at": datetime.now(UTC)}))
         self.folder.remove(names)
         self.database.forget_deleted()
+        log.info("record %d was deleted by %s", row["number"], by)
 
     # ---- reading --------------------------------------------------------------------------------
 
@@ -403,6 +407,7 @@ class Store:
         Raises:
             NotFoundError: there is no such record.
         """
+        _check_id(finding)
         with self.database.read() as connection:
             query = select(changes).where(changes.c.finding_id == finding)
             rows = connection.execute(query.order_by(changes.c.version)).mappings().all()
@@ -417,6 +422,7 @@ class Store:
         Raises:
             NotFoundError: there is no such photo, or its file is gone.
         """
+        _check_id(photo)
         with self.database.read() as connection:
             known = connection.execute(select(photos.c.id).where(photos.c.id == photo)).first()
         if known is None:
@@ -481,7 +487,14 @@ def _packed(pictures: Sequence[bytes], limits: PhotoLimits) -> list[Packed]:
     return packed
 
 
+def _check_id(text: str) -> None:
+    """Refuse what was never given out, before a database is asked that may not even hold it."""
+    if not _ID.fullmatch(text):
+        raise NotFoundError(text)
+
+
 def _row(connection: Connection, finding: str, *, lock: bool = False) -> _Row:
+    _check_id(finding)
     query = select(findings).where(findings.c.id == finding)
     query = query.with_for_update() if lock else query  # SQLite has locked all already
     row = connection.execute(query).mappings().one_or_none()
@@ -505,14 +518,15 @@ def _photo_ids(connection: Connection, ids: Collection[str]) -> dict[str, list[s
 
 def _sayings(connection: Connection, ids: Sequence[str]) -> list[_Row]:
     """The sayings that are known of those named, in that order."""
-    wanted = list(dict.fromkeys(ids))
-    if not wanted:
+    named = list(dict.fromkeys(ids))
+    wanted = [one for one in named if _ID.fullmatch(one)]
+    if not named:
         return []
     # Locked, or retention could remove one before the record that names it is there.
     query = select(sayings).where(sayings.c.id.in_(wanted)).with_for_update()
     rows = {row["id"]: row for row in connection.execute(query).mappings()}
-    if len(rows) < len(wanted):
-        log.warning("%d sayings of a confirmed text are not known", len(wanted) - len(rows))
+    if len(rows) < len(named):
+        log.warning("%d sayings of a confirmed text are not known", len(named) - len(rows))
     return [rows[one] for one in wanted if one in rows]
 
 
