@@ -107,4 +107,6 @@ async def keep_forgetting(store: Store, retention: Retention, every: float = EVE
             )
         except StoreError as error:
             log.error("retention: %s; it is tried again in a day", error)
+        except Exception:  # it must not end unseen while the server goes on
+            log.exception("retention failed; it is tried again in a day")
         await asyncio.sleep(every)
