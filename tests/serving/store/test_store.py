@@ -100,6 +100,13 @@ def test_several_photos_together_and_none(say, confirm):
     assert (record.outcome, record.confidence) == ("accepted", 0.3)
     record = confirm("通道堵塞", description_ids=ids)  # of one of them
     assert record.outcome == "accepted"
+    unsure = say("无法判断", draft="井盖缺失", doubt="unsure")
+    record = confirm("未戴安全帽；通道堵塞", description_ids=[*ids, unsure])
+    assert (record.outcome, record.doubt) == ("accepted", "unsure")
+    record = confirm("都没有防护", description_ids=[*ids, unsure])
+    assert (record.outcome, record.ai_text) == ("edited", "未戴安全帽；通道堵塞")
+    english = [say("No hard hat"), say("Exit blocked")]
+    assert confirm("No hard hat; Exit blocked", description_ids=english).outcome == "accepted"
     record = confirm("气瓶未固定")
     assert (record.outcome, record.ai_text, record.model) == ("written", None, None)
     # A phone may send what it kept for longer than the model's words are kept.

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from hazardscribe.pairs.targets import detect_language
 from hazardscribe.serving.schemas import Finding, FindingChange, NewFinding, Outcome
 
 EDITABLE = tuple(FindingChange.model_fields)
@@ -81,7 +82,8 @@ def proposal(text: str, sayings: Sequence[Mapping[Any, Any]]) -> Proposal:
     """What a confirmed text owes to the model.
 
     Accepted is a text that the model offered as it stands: an answer, the draft that doubt held
-    back, an alternative, or the answers to several photos joined. Any other is edited.
+    back, an alternative, or the answers to several photos joined (those in doubt left out, where
+    there are others). Any other is edited.
 
     Args:
         text: what a person confirmed.
@@ -89,8 +91,10 @@ def proposal(text: str, sayings: Sequence[Mapping[Any, Any]]) -> Proposal:
     """
     if not sayings:
         return Proposal("written")
-    answers = [one["draft"] if one["doubt"] and one["draft"] else one["text"] for one in sayings]
-    offered = [joined(answers), *answers]
+    sure = [one for one in sayings if one["doubt"] is None]
+    drafts = [one["draft"] or one["text"] for one in sayings]  # doubt held them back
+    offered = [joined([one["text"] for one in sure] or drafts)]
+    offered.append(joined([one["text"] for one in sayings]))
     for one in sayings:
         offered += [one["text"], one["draft"], *one["alternatives"]]
     wanted = compared(text)
@@ -108,7 +112,8 @@ def proposal(text: str, sayings: Sequence[Mapping[Any, Any]]) -> Proposal:
 
 def joined(texts: Sequence[str]) -> str:
     """What the model said of several photos of one finding: each text once, in order."""
-    return "；".join(dict.fromkeys(text for text in texts if text))
+    distinct = [text for text in dict.fromkeys(texts) if text]
+    return ("；" if detect_language(distinct) == "zh" else "; ").join(distinct)
 
 
 def outcome_after(text: str, ai_text: str | None, before: Outcome) -> Outcome:
