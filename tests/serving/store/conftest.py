@@ -75,6 +75,9 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     yield place
     for store in place.opened:
         store.close()
+    if request.param == "postgresql":
+        with psycopg.connect(address.format("postgres"), autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture

@@ -147,6 +147,8 @@ def test_a_change_names_its_version(headers, status, expected, post, client):
         ({"outcome": "accepted"}, "invalid_request"),
         ({"description_ids": ["x"] * 21}, "invalid_request"),
         ({"due": "tomorrow"}, "invalid_request"),
+        ({"due": "2026-02-30"}, "invalid_request"),
+        ({"due": 0}, "invalid_request"),
         ({"key": "x" * 101}, "invalid_request"),
         ({"key": "a b"}, "invalid_request"),
     ],
@@ -211,11 +213,31 @@ def test_listing(post, client):
     found = client().get("/v1/findings", params={"category": "消防", "until": "2000-01-01"})
     assert found.json()["total"] == 0
     assert client().get("/v1/findings?category=消防").json()["total"] == 2
-    for query in ("limit=0", "limit=201", "level=x", "since=x", "cursor=%00", f"q={'x' * 201}"):
+    for query in (
+        "limit=0",
+        "limit=201",
+        "level=x",
+        "since=x",
+        "until=0",
+        "cursor=%00",
+        f"q={'x' * 201}",
+    ):
         assert client().get(f"/v1/findings?{query}").status_code == 422
     assert client().get("/v1/findings?q=%00%25").json()["total"] == 0
     assert client().get("/v1/dashboard?weeks=2").json()["weeks"][1]["written"] == 5
     assert client().get("/v1/dashboard?weeks=105").status_code == 422
+
+
+def test_rejecting(post, client, store):
+    thrown, used = store.remember([Said("m1", "甲", "甲"), Said("m1", "乙", "乙")])
+    for _ in range(2):
+        assert client().post(f"/v1/descriptions/{thrown}/reject").status_code == 204
+    post("乙", description_ids=[used])
+    late = client().post(f"/v1/descriptions/{used}/reject")
+    assert (late.status_code, code(late)) == (409, "already_confirmed")
+    assert code(client().post("/v1/descriptions/%00/reject")) == "not_found"
+    week = client().get("/v1/dashboard?weeks=1").json()["weeks"][0]
+    assert (week["accepted"], week["rejected"]) == (1, 1)
 
 
 def test_exports(post, client, store):

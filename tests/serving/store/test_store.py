@@ -514,6 +514,23 @@ def test_a_server_that_went_away(place, confirm, store, picture, monkeypatch):
     assert confirm("乙", [picture()]).number == 2  # a new connection was made
 
 
+def test_a_reader_does_not_keep_a_record_from_being_deleted(tmp_path, monkeypatch):
+    monkeypatch.setattr("hazardscribe.serving.store.database.PATIENCE", 0.05)
+    store = Store.open(f"sqlite:///{tmp_path / 'l'}", tmp_path / "photos")
+    record, _ = store.confirm(NewFinding(text="甲"), [], "a")
+    with store.database.read() as connection:
+        connection.execute(select(about)).all()
+        store.delete(record.id, "a")
+    with pytest.raises(NotFoundError):
+        store.get(record.id)
+    store.close()
+
+
+def test_strangers_on_the_machine_cannot_read_a_new_store(tmp_path):
+    Store.open(f"sqlite:///{tmp_path / 'new' / 'l'}", tmp_path / "new" / "photos").close()
+    assert (tmp_path / "new").stat().st_mode & 0o077 == 0
+
+
 def test_said_moments_are_utc(say, store):
     before = datetime.now(UTC)
     saying = say()

@@ -6,6 +6,7 @@ the version that its sender saw (`If-Match`), so that nobody writes over what an
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import shutil
@@ -26,6 +27,7 @@ from hazardscribe.serving.errors import ApiError, language_of, photo_error
 from hazardscribe.serving.schemas import (
     ConflictAnswer,
     Dashboard,
+    Day,
     ErrorAnswer,
     Finding,
     FindingChange,
@@ -50,13 +52,16 @@ from hazardscribe.serving.uploads import read_photos
 
 log = logging.getLogger(__name__)
 
+CONFIRMING = 4
+"""Confirmations that are worked on at once."""
+
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 _Inspector = Annotated[Caller, Depends(inspector)]
 _Admin = Annotated[Caller, Depends(admin)]
 _Words = Annotated[str, Query(max_length=200)]
-_Day = Annotated[date | Literal[""], Query(description="of the day it was found; YYYY-MM-DD")]
+_Day = Annotated[Day | Literal[""], Query(description="of the day it was found; YYYY-MM-DD")]
 
 _WHY = {
     401: "no valid token",
@@ -104,6 +109,19 @@ _Filters = Annotated[Filters, Depends(_filters)]
 
 
 @router.post(
+    "/descriptions/{description_id}/reject",
+    status_code=204,
+    responses={
+        **_answers(404),
+        409: {"model": ErrorAnswer, "description": "it was confirmed into the ledger"},
+    },
+)
+async def reject(request: Request, caller: _Inspector, description_id: str) -> None:
+    """Say that a text of the model is of no use; it counts in the dashboard."""
+    await _ask(_store(request).reject, description_id, caller.name)
+
+
+@router.post(
     "/findings",
     status_code=201,
     responses={
@@ -124,10 +142,11 @@ async def confirm(
     ] = None,
 ) -> Finding:
     """Take what a person confirms into the ledger."""
-    pictures = await read_photos(photos, request.app.state.settings, least=0)
-    record, created = await _ask(
-        _store(request).confirm, finding, pictures, caller.name, idempotency_key
-    )
+    async with _confirming(request):
+        pictures = await read_photos(photos, request.app.state.settings, least=0)
+        record, created = await _ask(
+            _store(request).confirm, finding, pictures, caller.name, idempotency_key
+        )
     response.status_code = 201 if created else 200
     response.headers["ETag"] = _etag(record)
     return record
@@ -260,6 +279,19 @@ def _store(request: Request) -> Store:
     store = request.app.state.store
     assert isinstance(store, Store)
     return store
+
+
+def _confirming(request: Request) -> asyncio.Semaphore:
+    """How many confirmations are unpacked at once: each may hold a photo of 100 megapixels.
+
+    Those that wait lie on disk, as uploads do, and leave the thread pool to readers.
+    """
+    state = request.app.state
+    if not hasattr(state, "confirming"):
+        state.confirming = asyncio.Semaphore(CONFIRMING)
+    semaphore = state.confirming
+    assert isinstance(semaphore, asyncio.Semaphore)
+    return semaphore
 
 
 async def _ask(call: Callable[_P, _T], *arguments: _P.args, **named: _P.kwargs) -> _T:

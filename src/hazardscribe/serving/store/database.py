@@ -8,6 +8,8 @@ PostgreSQL needs nothing of this; a connection that the server has dropped is re
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +30,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from hazardscribe.errors import InputError
 from hazardscribe.serving.store.errors import StoreUnavailableError, unavailable
 from hazardscribe.serving.store.tables import prepare
+
+log = logging.getLogger(__name__)
 
 PATIENCE = 10.0
 """Seconds that a writer waits for others."""
@@ -56,7 +60,7 @@ class Database:
         if address.get_backend_name() == "sqlite":
             file = Path(address.database or "")
             try:
-                file.parent.mkdir(parents=True, exist_ok=True)
+                file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             except OSError as error:
                 raise InputError(
                     f"--store {file.parent}: the folder cannot be made ({error.strerror}). Check "
@@ -114,17 +118,19 @@ class Database:
                 yield connection
 
     def forget_deleted(self) -> None:
-        """Let no copy of deleted content lie in SQLite's log.
+        """Let no copy of deleted content lie in SQLite's log, as soon as nobody reads there.
 
         PostgreSQL frees such rows by itself (autovacuum).
         """
-        if self.engine.dialect.name == "sqlite":
-            with _told():
-                raw = self.engine.raw_connection()
-                try:
-                    raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[attr-defined]
-                finally:
-                    raw.close()
+        if self.engine.dialect.name != "sqlite":
+            return
+        try:
+            with _told(), self.engine.connect() as connection:
+                # Outside of a transaction, which SQLAlchemy would begin.
+                driver: Any = connection.connection.driver_connection
+                driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except (StoreUnavailableError, sqlite3.Error) as error:
+            log.warning("deleted content may lie in the log until the next deletion: %s", error)
 
     def close(self) -> None:
         """Close all connections; SQLite then folds its log into the file."""

@@ -82,7 +82,7 @@ class PhotoFolder:
         """
         self.folder = Path(folder).absolute()
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             flush(self.folder.parent)
         except OSError as error:
             raise _unusable(self.folder, error) from error

@@ -104,9 +104,9 @@ class Store:
         Raises:
             InputError: it cannot be opened, is not ours, or was written by a newer version.
         """
-        folder = PhotoFolder(Path(photos))
         database = Database.open(url)
         try:
+            folder = PhotoFolder(Path(photos))
             with database.read() as connection:
                 folder.belong_to(connection.execute(select(about.c.store_id)).scalar_one())
             store = cls(database, folder, limits)
