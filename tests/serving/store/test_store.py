@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select, update
+from sqlalchemy import event, select, text, update
 
 from hazardscribe.errors import InputError
 from hazardscribe.serving.schemas import FindingChange, NewFinding
-from hazardscribe.serving.store import store as store_module
+from hazardscribe.serving.store import rows, tables
 from hazardscribe.serving.store.errors import (
     AlreadyConfirmedError,
     BadCursorError,
@@ -224,7 +226,7 @@ def test_many_at_once_get_numbers_without_gaps_and_one_record_a_key(store, pictu
 def test_a_number_is_given_again_only_if_nobody_got_it(confirm, store, monkeypatch):
     first = confirm()
     with monkeypatch.context() as patch:
-        patch.setattr(store_module, "_note", lambda *_: 1 / 0)
+        patch.setattr(rows, "note_change", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             confirm("不会入账", [])
     assert confirm().number == first.number + 1
@@ -298,10 +300,10 @@ def test_search(q, found, confirm, store):
 def test_search_finds_what_contains_all_words_and_nothing_else(texts, q, store):
     round_ = f"c{store.find().total}"
     made = []
-    for text in texts:
-        if text.strip():
+    for one in texts:
+        if one.strip():
             made.append(
-                store.confirm(NewFinding(text=text, category=round_), [], "x")[0].model_dump()
+                store.confirm(NewFinding(text=one, category=round_), [], "x")[0].model_dump()
             )
     wanted = [r["id"] for r in made if all(w in search_text(r) for w in searched(q).split())]
     found = store.find(Filters(q=q, category=round_))
@@ -398,6 +400,47 @@ def test_a_newer_store_is_refused_and_left_alone(place):
         place.open()
 
 
+def test_an_older_store_is_brought_forward_whole_or_not_at_all(place, monkeypatch):
+    store = place.open()
+    record, _ = store.confirm(NewFinding(text="甲"), [], "a")
+    store.close()
+
+    def step(connection, *, fails: bool) -> None:
+        connection.execute(text("ALTER TABLE hs_findings ADD COLUMN shift TEXT DEFAULT 'day'"))
+        assert not fails
+
+    monkeypatch.setattr(tables, "SCHEMA_VERSION", 2)
+    monkeypatch.setattr(tables, "MIGRATIONS", {1: partial(step, fails=True)})
+    with pytest.raises(AssertionError):
+        place.open()
+    monkeypatch.setattr(tables, "MIGRATIONS", {1: partial(step, fails=False)})
+    for _ in range(2):  # done once, not again
+        store = place.open()
+        assert store.get(record.id).text == "甲"
+        with store.database.read() as connection:
+            assert connection.execute(text("SELECT shift FROM hs_findings")).scalar_one() == "day"
+            assert connection.execute(select(about.c.schema_version)).scalar_one() == 2
+        store.close()
+
+
+def test_a_backup_taken_while_people_work_is_whole(tmp_path, picture):
+    store = Store.open(f"sqlite:///{tmp_path / 'l.sqlite'}", tmp_path / "photos")
+    records = [store.confirm(NewFinding(text=f"{i}"), [picture(i)], "a")[0] for i in range(3)]
+    # As docs/serving.md says: the database first, then the photos.
+    with sqlite3.connect(tmp_path / "l.sqlite") as source:
+        target = sqlite3.connect(tmp_path / "backup.sqlite")
+        source.backup(target)
+        target.close()
+    source.close()
+    store.confirm(NewFinding(text="later"), [picture(9)], "a")
+    shutil.copytree(tmp_path / "photos", tmp_path / "backup_photos")
+    store.close()
+    restored = Store.open(f"sqlite:///{tmp_path / 'backup.sqlite'}", tmp_path / "backup_photos")
+    assert list(restored.each()) == records[::-1]
+    assert all(restored.photo(one.photos[0]).is_file() for one in records)
+    restored.close()
+
+
 def test_two_servers_may_make_the_tables_at_once(place):
     with ThreadPoolExecutor(4) as pool:
         stores = list(pool.map(lambda _: place.open(), range(4)))
@@ -465,8 +508,6 @@ def test_a_full_database_keeps_nothing(tmp_path, picture):
 
     def limit(connection, pages):
         connection.execute(f"PRAGMA max_page_count={pages}")
-
-    from sqlalchemy import event
 
     event.listen(store.database.engine, "checkout", lambda c, *_: limit(c, 1))
     new = NewFinding(text="乙" * 2000, measure="丙" * 2000)

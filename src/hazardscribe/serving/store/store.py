@@ -14,16 +14,15 @@ All is synchronous: a web server calls it from its thread pool.
 from __future__ import annotations
 
 import logging
-import re
 import secrets
 import shutil
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, delete, exists, func, insert, select, update
+from sqlalchemy import exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from hazardscribe.errors import PhotoError
@@ -60,8 +59,16 @@ from hazardscribe.serving.store.records import (
     history_fields,
     monday,
     outcome_after,
-    proposal,
     search_text,
+)
+from hazardscribe.serving.store.rows import (
+    add_finding,
+    check_id,
+    get_finding,
+    note_change,
+    photo_ids,
+    remove_finding,
+    row_of,
 )
 from hazardscribe.serving.store.tables import (
     about,
@@ -71,15 +78,11 @@ from hazardscribe.serving.store.tables import (
     photos,
     proposals,
     sayings,
-    tombstones,
 )
 
 log = logging.getLogger(__name__)
 
 __all__ = ["Filters", "Said", "Store"]
-
-_Row = Mapping[Any, Any]
-_ID = re.compile(r"[0-9a-f]{32}")
 
 
 class Store:
@@ -166,7 +169,7 @@ class Store:
             NotFoundError: the store does not know it, or no longer.
             AlreadyConfirmedError: a record was made from it.
         """
-        _check_id(description_id)
+        check_id(description_id)
         now = datetime.now(UTC)
         with self.database.write() as connection:
             used = exists().where(proposals.c.saying_id == sayings.c.id)
@@ -217,7 +220,7 @@ class Store:
         names = self.folder.add(_packed(pictures, self._limits))
         try:
             with self.database.write() as connection:
-                finding = self._insert(connection, values, new.description_ids, names, by)
+                finding = add_finding(connection, values, new.description_ids, names, by)
                 if key:
                     row = {"by": by, "key": key, "digest": digest, "finding_id": finding.id}
                     connection.execute(insert(keys).values(row | {"at": finding.created_at}))
@@ -248,57 +251,7 @@ class Store:
                 raise DeletedError(row["finding_id"])
             if row["digest"] != digest:
                 raise KeyReusedError(key)
-            return _get(connection, row["finding_id"])
-
-    def _insert(
-        self,
-        connection: Connection,
-        values: dict[str, Any],
-        saying_ids: Sequence[str],
-        names: Sequence[str],
-        by: str,
-    ) -> Finding:
-        now = datetime.now(UTC)
-        offered = proposal(values["text"], _sayings(connection, saying_ids))
-        # The row is locked until the end of the transaction, so numbers are given in turn, and
-        # one that was not used after all is given to the next.
-        counted = update(about).values(last_number=about.c.last_number + 1)
-        number = connection.execute(counted.returning(about.c.last_number)).scalar_one()
-        row: dict[str, Any] = values | {
-            "id": secrets.token_hex(16),
-            "number": number,
-            "version": 1,
-            "ai_text": offered.ai_text,
-            "outcome": offered.outcome,
-            "model": offered.model,
-            "confidence": offered.confidence,
-            "doubt": offered.doubt,
-            "found_on": values["found_on"] or now.astimezone().date(),
-            "status": "open",
-            "confirmed_by": by,
-            "created_at": now,
-            "changed_at": now,
-            "week": monday(now),
-        }
-        row["searched"] = search_text(row)
-        connection.execute(insert(findings).values(row))
-        _note(connection, row["id"], 1, now, by, history_fields({}, row))
-        for table, column, ids in (
-            (photos, "id", names),
-            (proposals, "saying_id", offered.saying_ids),
-        ):
-            rows = [
-                {"finding_id": row["id"], column: one, "position": position}
-                for position, one in enumerate(ids)
-            ]
-            if rows:
-                connection.execute(insert(table), rows)
-        if offered.saying_ids:
-            withdrawn = {"rejected_at": None, "rejected_by": None, "rejected_week": None}
-            connection.execute(
-                update(sayings).where(sayings.c.id.in_(offered.saying_ids)).values(withdrawn)
-            )
-        return finding_of(row, names)
+            return get_finding(connection, row["finding_id"])
 
     def change(self, finding: str, change: FindingChange, version: int, by: str) -> Finding:
         """Change fields of a record.
@@ -323,18 +276,18 @@ class Store:
             raise EmptyTextError("text")
         now = datetime.now(UTC)
         with self.database.write() as connection:
-            before = _row(connection, finding, lock=True)
+            before = row_of(connection, finding, lock=True)
             if before["version"] != version:
-                raise EditConflictError(_get(connection, finding))
+                raise EditConflictError(get_finding(connection, finding))
             fields = history_fields(before, wanted)
             if not fields:
-                return _get(connection, finding)
+                return get_finding(connection, finding)
             after = dict(before) | wanted
             after["outcome"] = outcome_after(after["text"], after["ai_text"], after["outcome"])
             after |= {"version": version + 1, "changed_at": now, "searched": search_text(after)}
             connection.execute(update(findings).where(findings.c.id == finding).values(after))
-            _note(connection, finding, version + 1, now, by, fields)
-            return _get(connection, finding)
+            note_change(connection, finding, version + 1, now, by, fields)
+            return get_finding(connection, finding)
 
     def delete(self, finding: str, by: str) -> None:
         """Remove a record for good: its texts, its history, what the model had said, its photos.
@@ -345,22 +298,10 @@ class Store:
             NotFoundError: there is no such record.
         """
         with self.database.write() as connection:
-            row = _row(connection, finding, lock=True)
-            names = _photo_ids(connection, [finding])[finding]
-            mine = select(proposals.c.saying_id).where(proposals.c.finding_id == finding)
-            said = list(connection.execute(mine).scalars())
-            for table in (proposals, photos, changes):
-                connection.execute(delete(table).where(table.c.finding_id == finding))
-            if said:
-                used = exists().where(proposals.c.saying_id == sayings.c.id)
-                connection.execute(delete(sayings).where(sayings.c.id.in_(said), ~used))
-            connection.execute(update(keys).where(keys.c.finding_id == finding).values(digest=""))
-            connection.execute(delete(findings).where(findings.c.id == finding))
-            grave = {"number": row["number"], "finding_id": finding, "deleted_by": by}
-            connection.execute(insert(tombstones).values(grave | {"deleted_at": datetime.now(UTC)}))
+            number, names = remove_finding(connection, finding, by)
         self.folder.remove(names)
         self.database.forget_deleted()
-        log.info("record %d was deleted by %s", row["number"], by)
+        log.info("record %d was deleted by %s", number, by)
 
     # ---- reading --------------------------------------------------------------------------------
 
@@ -371,7 +312,7 @@ class Store:
             NotFoundError: there is no such record.
         """
         with self.database.read() as connection:
-            return _get(connection, finding)
+            return get_finding(connection, finding)
 
     def find(
         self, filters: Filters | None = None, cursor: str | None = None, limit: int = 50
@@ -386,7 +327,7 @@ class Store:
             total = connection.execute(select(func.count()).select_from(findings).where(where))
             query = page(select(findings).where(where), cursor, limit + 1)
             rows = list(connection.execute(query).mappings())
-            names = _photo_ids(connection, [row["id"] for row in rows[:limit]])
+            names = photo_ids(connection, [row["id"] for row in rows[:limit]])
             items = [finding_of(row, names[row["id"]]) for row in rows[:limit]]
             more = write_cursor(items[-1].number) if len(rows) > limit else None
             return Findings(items=items, total=total.scalar_one(), next=more)
@@ -407,7 +348,7 @@ class Store:
         Raises:
             NotFoundError: there is no such record.
         """
-        _check_id(finding)
+        check_id(finding)
         with self.database.read() as connection:
             query = select(changes).where(changes.c.finding_id == finding)
             rows = connection.execute(query.order_by(changes.c.version)).mappings().all()
@@ -422,7 +363,7 @@ class Store:
         Raises:
             NotFoundError: there is no such photo, or its file is gone.
         """
-        _check_id(photo)
+        check_id(photo)
         with self.database.read() as connection:
             known = connection.execute(select(photos.c.id).where(photos.c.id == photo)).first()
         if known is None:
@@ -485,58 +426,3 @@ def _packed(pictures: Sequence[bytes], limits: PhotoLimits) -> list[Packed]:
         except PhotoError as error:
             raise PhotoRefusedError(place, error) from error
     return packed
-
-
-def _check_id(text: str) -> None:
-    """Refuse what was never given out, before a database is asked that may not even hold it."""
-    if not _ID.fullmatch(text):
-        raise NotFoundError(text)
-
-
-def _row(connection: Connection, finding: str, *, lock: bool = False) -> _Row:
-    _check_id(finding)
-    query = select(findings).where(findings.c.id == finding)
-    query = query.with_for_update() if lock else query  # SQLite has locked all already
-    row = connection.execute(query).mappings().one_or_none()
-    if row is None:
-        raise NotFoundError(finding)
-    return dict(row)
-
-
-def _get(connection: Connection, finding: str) -> Finding:
-    return finding_of(_row(connection, finding), _photo_ids(connection, [finding])[finding])
-
-
-def _photo_ids(connection: Connection, ids: Collection[str]) -> dict[str, list[str]]:
-    """Record -> ids of its photos, in order."""
-    found: dict[str, list[str]] = {one: [] for one in ids}
-    query = select(photos.c.finding_id, photos.c.id).where(photos.c.finding_id.in_(ids))
-    for finding, name in connection.execute(query.order_by(photos.c.position)):
-        found[finding].append(name)
-    return found
-
-
-def _sayings(connection: Connection, ids: Sequence[str]) -> list[_Row]:
-    """The sayings that are known of those named, in that order."""
-    named = list(dict.fromkeys(ids))
-    wanted = [one for one in named if _ID.fullmatch(one)]
-    if not named:
-        return []
-    # Locked, or retention could remove one before the record that names it is there.
-    query = select(sayings).where(sayings.c.id.in_(wanted)).with_for_update()
-    rows = {row["id"]: row for row in connection.execute(query).mappings()}
-    if len(rows) < len(named):
-        log.warning("%d sayings of a confirmed text are not known", len(named) - len(rows))
-    return [rows[one] for one in wanted if one in rows]
-
-
-def _note(
-    connection: Connection,
-    finding: str,
-    version: int,
-    at: datetime,
-    by: str,
-    fields: Mapping[str, tuple[str | None, str | None]],
-) -> None:
-    row = {"finding_id": finding, "version": version, "at": at, "by": by, "fields": dict(fields)}
-    connection.execute(insert(changes).values(row))
