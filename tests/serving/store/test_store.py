@@ -463,7 +463,7 @@ def test_photos_of_another_store_are_not_swept_away(place, picture, tmp_path):
         ("sqlite:///:memory:", "needs a file"),
         ("nonsense", "not the address of a database"),
         ("postgresql://u:geheim@127.0.0.1:1/db", "cannot be opened"),
-        ("sqlite:////proc/none/ledger.sqlite", "folder cannot be made"),
+        ("sqlite:////proc/none/ledger.sqlite", "cannot be made or written"),
     ],
 )
 def test_addresses_that_cannot_be_used(url, message, tmp_path):
@@ -569,7 +569,8 @@ def test_a_reader_does_not_keep_a_record_from_being_deleted(tmp_path, monkeypatc
 
 def test_strangers_on_the_machine_cannot_read_a_new_store(tmp_path):
     Store.open(f"sqlite:///{tmp_path / 'new' / 'l'}", tmp_path / "new" / "photos").close()
-    assert (tmp_path / "new").stat().st_mode & 0o077 == 0
+    for path in (tmp_path / "new", tmp_path / "new" / "l", tmp_path / "new" / "photos"):
+        assert path.stat().st_mode & 0o077 == 0
 
 
 def test_said_moments_are_utc(say, store):

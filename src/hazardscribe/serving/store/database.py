@@ -61,10 +61,12 @@ class Database:
             file = Path(address.database or "")
             try:
                 file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                # SQLite would let everybody on the machine read a new file, and its log.
+                file.touch(mode=0o600)
             except OSError as error:
                 raise InputError(
-                    f"--store {file.parent}: the folder cannot be made ({error.strerror}). Check "
-                    "the path, or name another folder."
+                    f"--store {file}: cannot be made or written ({error.strerror}). Check the "
+                    "path and its permissions, or name another folder."
                 ) from error
             name = str(file)
             options["connect_args"] = {"timeout": PATIENCE}
