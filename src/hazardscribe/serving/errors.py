@@ -99,7 +99,10 @@ def install_handlers(app: FastAPI) -> None:
 
     async def invalid(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
-        return error_answer(invalid_request(error.errors()), request.scope)
+        found = invalid_request(error.errors())
+        if speaks_openai(request.url.path):
+            found.status = 400
+        return error_answer(found, request.scope)
 
     async def http_error(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)

@@ -6,6 +6,7 @@ import ipaddress
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 from hazardscribe.errors import InputError
 
@@ -17,37 +18,55 @@ class ServeSettings:
     """Settings of `hazardscribe serve`.
 
     Attributes:
-        model: model folder; None with an engine elsewhere. engine: URL of an OpenAI-compatible
-            endpoint that describes in its place. engine_model: the model's name there.
-        data: pairs in which similar past cases are looked for.
-        host, port: where to listen; 0 takes a free port.
-        store: folder of the ledger (SQLite file and photos), or a SQLAlchemy URL.
-        photo_folder: folder of the ledger's photos; default: in the store's folder.
-        tokens: file of tokens; token: one admin token more.
-        max_photos, max_photo_bytes, max_request_bytes: limits of one request.
-        max_pixels: width x height of a photo, as its header states them.
-        max_batch: photos that go through the model together. max_wait_ms: how long the first waits
-            for company. queue_size: photos that may wait; beyond, requests are refused with 429.
+        model: model folder. With `engine`, only its prompt and language are used.
+        engine: base URL of an OpenAI-compatible endpoint (vLLM, SGLang, llama.cpp, hazardscribe)
+            that describes in place of a model in this process; its key is taken from
+            HAZARDSCRIBE_ENGINE_KEY in the environment.
+        engine_model: the model's name there; default: the only one that it lists.
+        prompt: text beside the photo for `engine`; default: the model folder's, else the usual one.
+        language: that `engine` answers in, `zh` or `en`; default: the model folder's, else `zh`.
+        data: pairs in which similar past cases, and the categories they suggest, are looked up.
+        host: address to listen on; other than this machine's own only with tokens.
+        port: port to listen on; 0 takes a free one.
+        store: folder of the ledger (an SQLite file and photos), or an SQLAlchemy URL such as
+            `postgresql+psycopg://user@host/name`.
+        photo_folder: folder of the ledger's photos; default: `photos` in the store's folder, or
+            `runs/serve/photos` beside a database elsewhere.
+        tokens: file with a line `inspector NAME TOKEN` or `admin NAME TOKEN` for each person; an
+            admin's token may also stand in HAZARDSCRIBE_TOKEN in the environment.
+        max_photos: photos in one request.
+        max_photo_bytes: bytes of one photo.
+        max_request_bytes: bytes of one request.
+        max_pixels: width x height of one photo, as its header states them.
+        max_batch: photos that go through the model together.
+        max_wait_ms: milliseconds that a photo waits for others to share a batch with.
+        queue_size: photos that may wait; beyond, requests are refused with 429.
         deadline_s: seconds after which a request that is not answered is given up.
-        requests_per_minute: of one caller; 0: no limit.
+        requests_per_minute: that one caller may send; 0: any number.
         drain_s: seconds that requests under way get when the server is told to stop.
-        keep_unconfirmed_days: after which what the model said and nobody confirmed is forgotten.
-        device, precision, max_new_tokens, rerank, doubt, risk: as for `describe`.
+        keep_unconfirmed_days: days after which what the model said and nobody confirmed is
+            forgotten.
+        device: `cpu`, `cuda` ...; default: a GPU where there is one.
+        precision: type in which the products are computed.
+        max_new_tokens: longest description, in tokens.
+        rerank: compare several candidates by both likelihoods; default: where it gained on dev.
+        doubt: hold back a description that is not sure enough.
+        risk: share of unacceptable answers aimed at; default: that of the calibration.
+        engine_key: of `engine`, from the environment.
+        token: an admin's, from the environment.
     """
 
     model: Path | None = None
     engine: str | None = None
     engine_model: str | None = None
-    engine_key: str | None = None
     prompt: str | None = None
-    language: str | None = None
+    language: Literal["zh", "en"] | None = None
     data: Path | None = None
     host: str = "127.0.0.1"
     port: int = 8000
     store: str = "runs/serve"
     photo_folder: Path | None = None
     tokens: Path | None = None
-    token: str | None = None
     max_photos: int = 20
     max_photo_bytes: int = 20 * MIB
     max_request_bytes: int = 100 * MIB
@@ -60,11 +79,13 @@ class ServeSettings:
     drain_s: float = 30.0
     keep_unconfirmed_days: int = 30
     device: str | None = None
-    precision: str = "float32"
+    precision: Literal["float32", "bfloat16"] = "float32"
     max_new_tokens: int = 96
     rerank: bool | None = None
     doubt: bool = True
     risk: float | None = None
+    engine_key: str | None = None
+    token: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot work.
@@ -83,7 +104,10 @@ class ServeSettings:
             )
         if not 0 <= self.port <= 65535:
             raise InputError(f"--port {self.port}: must be between 0 and 65535")
+        if not self.host:
+            raise InputError("--host: name an address, such as 127.0.0.1 or 0.0.0.0")
         for name, least in (
+            ("max_new_tokens", 1),
             ("max_batch", 1),
             ("max_wait_ms", 0),
             ("queue_size", 1),
@@ -140,6 +164,10 @@ def is_loopback(host: str) -> bool:
     return bool((mapped or address).is_loopback)
 
 
-def token_of_environment() -> str | None:
-    """`HAZARDSCRIBE_TOKEN`: an admin's token, kept out of files and process lists."""
-    return os.environ.get("HAZARDSCRIBE_TOKEN") or None
+SECRETS = {"token": "HAZARDSCRIBE_TOKEN", "engine_key": "HAZARDSCRIBE_ENGINE_KEY"}
+"""Settings that come from the environment: a command line is seen by everybody on the machine."""
+
+
+def secrets_of_environment() -> dict[str, Any]:
+    """The settings that the environment holds."""
+    return {name: os.environ.get(variable) or None for name, variable in SECRETS.items()}

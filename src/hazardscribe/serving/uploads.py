@@ -1,4 +1,5 @@
-"""Photos that come with a request: how many, how large, and whether they are photos at all.
+"""Photos that come with a request: how many, how large, whether they are photos at all, and their
+decoding within bounds.
 
 Files larger than a megabyte lie on disk until they are read here, one request at a time, after its
 size was found to be within the limit.
@@ -6,8 +7,10 @@ size was found to be within the limit.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
@@ -18,6 +21,10 @@ from hazardscribe.serving.errors import ApiError, photo_error
 
 if TYPE_CHECKING:
     from hazardscribe.serving.settings import ServeSettings
+
+Decoded = TypeVar("Decoded")
+_LARGE = 16_000_000  # pixels
+_BLOCK = 64 * 2**20
 
 
 def photo_limits(settings: ServeSettings) -> PhotoLimits:
@@ -74,6 +81,46 @@ def check_headers(photos: Sequence[bytes], limits: PhotoLimits) -> None:
             photo_header(photo, limits=limits)
         except PhotoError as error:
             raise photo_error(error, place if len(photos) > 1 else None) from error
+
+
+class Decoders:
+    """Threads on which photos are decoded: two, and one of its own for large pictures.
+
+    A large picture that is no JPEG is unpacked whole, a hundred megapixels to 400 MB: of those only
+    one at a time.
+    """
+
+    def __init__(self, limits: PhotoLimits) -> None:
+        from PIL import Image
+
+        self._limits = limits
+        # Blocks this large the C library gives back to the system; of Pillow's own size, 16 MB, it
+        # would keep as many as a thread ever used.
+        Image.core.set_block_size(_BLOCK)  # type: ignore[attr-defined]
+        self._pool = ThreadPoolExecutor(2, thread_name_prefix="decode")
+        self._pool_of_large = ThreadPoolExecutor(1, thread_name_prefix="decode-large")
+
+    async def __call__(
+        self, photo: bytes, decode: Callable[[bytes, PhotoLimits], Decoded]
+    ) -> Decoded | PhotoError:
+        """What `decode` makes of a photo, or why it cannot be used."""
+        loop = asyncio.get_running_loop()
+        try:
+            large = await loop.run_in_executor(self._pool, self._is_large, photo)
+            pool = self._pool_of_large if large else self._pool
+            return await loop.run_in_executor(pool, decode, photo, self._limits)
+        except PhotoError as error:
+            return error
+
+    def _is_large(self, photo: bytes) -> bool:
+        header = photo_header(photo, limits=self._limits)
+        width, height = header.size
+        return width * height > _LARGE and header.kind not in ("JPEG", "MPO")
+
+    def close(self) -> None:
+        """Give up what waits."""
+        for pool in (self._pool, self._pool_of_large):
+            pool.shutdown(cancel_futures=True)
 
 
 def too_large(limit: int, place: int) -> ApiError:
