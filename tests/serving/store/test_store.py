@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
@@ -261,7 +262,6 @@ def test_filters(confirm, store):
     assert texts(since=date(2026, 2, 1)) == "丙乙"
     assert texts(until=date(2026, 2, 1), since=date(2026, 2, 1)) == "乙"
     assert texts(q="2") == "乙"  # its number
-    assert store.categories() == ["消防", "电气"]
 
 
 @pytest.mark.parametrize(
@@ -500,6 +500,25 @@ def test_a_bad_photo_keeps_nothing(store, picture):
     assert (caught.value.place, caught.value.cause.reason) == (1, "damaged")
     assert store.find().total == 0
     assert not list(store.folder.folder.glob("??/*"))
+
+
+def test_trouble_after_the_commit_does_not_cost_the_photos(store, picture, monkeypatch):
+    former = store.database.write
+
+    @contextmanager
+    def interrupted():
+        with former() as connection:
+            yield connection
+        raise KeyboardInterrupt
+
+    new = NewFinding(text="甲")
+    with monkeypatch.context() as patch:
+        patch.setattr(store.database, "write", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            store.confirm(new, [picture()], "a", "k")
+    record, created = store.confirm(new, [picture()], "a", "k")  # the client tries again
+    assert not created
+    assert store.photo(record.photos[0]).is_file()
 
 
 def test_a_full_database_keeps_nothing(tmp_path, picture):

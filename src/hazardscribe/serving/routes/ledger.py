@@ -38,7 +38,7 @@ from hazardscribe.serving.schemas import (
 from hazardscribe.serving.store.photos import Size
 from hazardscribe.serving.uploads import read_photos
 
-CONFIRMING = 4
+CONFIRMING = 2
 """Confirmations that are worked on at once."""
 
 _ETAG = {"ETag": {"description": 'the version, as in `"3"`', "schema": {"type": "string"}}}

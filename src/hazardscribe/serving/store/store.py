@@ -226,19 +226,30 @@ class Store:
                     connection.execute(insert(keys).values(row | {"at": finding.created_at}))
         except IntegrityError:
             # The same request came a second time while the first was on its way.
-            self.folder.remove(names)
+            self._abandon(names)
             if key and (known := self._known(by, key, digest)):
                 return known, False
             raise
         except StoreUnavailableError:
-            # When the line to a server breaks, a commit may have been done all the same.
+            # When the line to a server breaks, the commit may be done all the same, or just then.
             if self.database.engine.dialect.name == "sqlite":
-                self.folder.remove(names)
+                self._abandon(names)
             raise
         except BaseException:
-            self.folder.remove(names)
+            self._abandon(names)
             raise
         return finding, True
+
+    def _abandon(self, names: Sequence[str]) -> None:
+        """Remove photos whose record did not come to be; in doubt they are left to `sweep`."""
+        try:
+            with self.database.read() as connection:
+                query = select(photos.c.id).where(photos.c.id.in_(names)).limit(1)
+                committed = connection.execute(query).first() is not None
+        except StoreUnavailableError:
+            return
+        if not committed:
+            self.folder.remove(names)
 
     def _known(self, by: str, key: str, digest: str) -> Finding | None:
         """The record that was made with a key."""
@@ -373,14 +384,6 @@ class Store:
             log.error("%s: the file of a photo in the ledger is missing; restore it", path)
             raise NotFoundError(photo)
         return path
-
-    def categories(self) -> list[str]:
-        """The categories that records bear, the commonest first."""
-        with self.database.read() as connection:
-            query = select(findings.c.category).where(findings.c.category != "")
-            query = query.group_by(findings.c.category)
-            query = query.order_by(func.count().desc(), findings.c.category)
-            return list(connection.execute(query).scalars())
 
     def dashboard(self, weeks: int = 12) -> Dashboard:
         """What people did with the model's texts in the last weeks."""
