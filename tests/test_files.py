@@ -107,7 +107,7 @@ def test_json_is_readable_and_written_whole(tmp_path, monkeypatch):
     path = tmp_path / "run.json"
     write_json(path, {"描述": "未戴安全帽"})
     assert "未戴安全帽" in path.read_text(encoding="utf-8")
-    monkeypatch.setattr("hazardscribe.files._flush", lambda _: (_ for _ in ()).throw(PowerCutError))
+    monkeypatch.setattr("hazardscribe.files.flush", lambda _: (_ for _ in ()).throw(PowerCutError))
     with pytest.raises(PowerCutError):
         write_json(path, {})
     assert "未戴安全帽" in path.read_text(encoding="utf-8")

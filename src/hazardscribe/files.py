@@ -35,13 +35,13 @@ def new_folder(target: Path) -> Iterator[Path]:
         partial.mkdir()
         yield partial
         for path in sorted(partial.rglob("*")):
-            _flush(path)
-        _flush(partial)
+            flush(path)
+        flush(partial)
         shutil.rmtree(previous, ignore_errors=True)
         if target.exists():
             target.rename(previous)
         partial.rename(target)
-        _flush(target.parent)
+        flush(target.parent)
         shutil.rmtree(previous, ignore_errors=True)
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
@@ -100,7 +100,7 @@ def draft_of(path: Path) -> Path:
 
 def publish(draft: Path, path: Path) -> None:
     """Flush a finished draft to disk and rename it into place."""
-    _flush(draft)
+    flush(draft)
     draft.replace(path)
 
 
@@ -127,7 +127,8 @@ def cache_folder(*parts: str) -> Path:
     return Path(root, *parts)
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Wait until a file's content, or a folder's list of names, is on the disk."""
     if os.name == "nt" and path.is_dir():  # Windows cannot open a folder
         return
     # Windows flushes only what is open for writing.

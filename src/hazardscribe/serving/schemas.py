@@ -7,13 +7,25 @@ confirmed.
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000)]
+
+
+def _iso(value: object) -> object:
+    """Refuse what pydantic would also take for a day: seconds since 1970."""
+    if isinstance(value, date) or (isinstance(value, str) and re.fullmatch(_ISO, value)):
+        return value
+    raise ValueError("a day is written YYYY-MM-DD")
+
+
+_ISO = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+Day = Annotated[date, BeforeValidator(_iso)]
 Level = Literal["一般", "重大"]
 Status = Literal["open", "done"]
 Outcome = Literal["accepted", "edited", "written"]
@@ -119,8 +131,8 @@ class NewFinding(_Body):
     level: Level = "一般"
     measure: Text = ""
     responsible: Line = ""
-    due: date | None = None
-    found_on: date | None = Field(default=None, description="default: the server's today")
+    due: Day | None = None
+    found_on: Day | None = Field(default=None, description="default: the server's today")
 
 
 class FindingChange(_Body):
@@ -132,8 +144,8 @@ class FindingChange(_Body):
     level: Level | None = None
     measure: Text | None = None
     responsible: Line | None = None
-    due: date | None = None
-    found_on: date | None = None
+    due: Day | None = None
+    found_on: Day | None = None
     status: Status | None = None
 
 
@@ -161,6 +173,12 @@ class Finding(_Body):
     confirmed_by: str
     created_at: datetime
     changed_at: datetime
+
+
+class ConflictAnswer(ErrorAnswer):
+    """Somebody else changed the record first; nothing was changed by this request."""
+
+    current: Finding = Field(description="the record as it is now")
 
 
 class Findings(_Body):

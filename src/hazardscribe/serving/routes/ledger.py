@@ -1,0 +1,214 @@
+"""The ledger over HTTP: confirm, list, change, delete, photos, dashboard.
+
+Nothing enters the ledger but by `POST /v1/findings`, which a person's click sends. A change names
+the version that its sender saw (`If-Match`), so that nobody writes over what another has done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Annotated
+
+from fastapi import APIRouter, File, Form, Header, Query, Request, Response, UploadFile
+from fastapi.responses import FileResponse
+from pydantic import Json
+
+from hazardscribe.serving.errors import ApiError
+from hazardscribe.serving.routes import export
+from hazardscribe.serving.routes.ledger_parts import (
+    WHY,
+    Admin,
+    FromFilters,
+    Inspector,
+    answers,
+    ask,
+    store_of,
+)
+from hazardscribe.serving.schemas import (
+    ConflictAnswer,
+    Dashboard,
+    ErrorAnswer,
+    Finding,
+    FindingChange,
+    Findings,
+    History,
+    NewFinding,
+)
+from hazardscribe.serving.store.photos import Size
+from hazardscribe.serving.uploads import read_photos
+
+CONFIRMING = 2
+"""Confirmations that are worked on at once."""
+
+_ETAG = {"ETag": {"description": 'the version, as in `"3"`', "schema": {"type": "string"}}}
+
+router = APIRouter(prefix="/v1", tags=["ledger"])
+router.include_router(export.router)
+
+
+@router.post(
+    "/descriptions/{description_id}/reject",
+    status_code=204,
+    responses={
+        **answers(404),
+        409: {"model": ErrorAnswer, "description": "it was confirmed into the ledger"},
+    },
+)
+async def reject(request: Request, caller: Inspector, description_id: str) -> None:
+    """Say that a text of the model is of no use; it counts in the dashboard."""
+    await ask(store_of(request).reject, description_id, caller.name)
+
+
+@router.post(
+    "/findings",
+    status_code=201,
+    responses={
+        201: {"description": "in the ledger, and on the disk", "headers": _ETAG},
+        200: {"model": Finding, "description": "already there by the same request"},
+        **answers(409, 413, 415),
+    },
+)
+async def confirm(
+    request: Request,
+    response: Response,
+    caller: Inspector,
+    finding: Annotated[Json[NewFinding], Form(description="`NewFinding` as JSON")],
+    photos: Annotated[list[UploadFile], File(description="its photos, in order")] = [],  # noqa: B006
+    idempotency_key: Annotated[
+        str | None,
+        Header(min_length=1, max_length=100, pattern=r"^[!-~]+$", description="makes retries safe"),
+    ] = None,
+) -> Finding:
+    """Take what a person confirms into the ledger."""
+    async with _confirming(request):
+        pictures = await read_photos(photos, request.app.state.settings, least=0)
+        record, created = await ask(
+            store_of(request).confirm, finding, pictures, caller.name, idempotency_key
+        )
+    response.status_code = 201 if created else 200
+    response.headers["ETag"] = _etag(record)
+    return record
+
+
+@router.get("/findings", responses=answers())
+async def findings(
+    request: Request,
+    caller: Inspector,
+    filters: FromFilters,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str, Query(max_length=100, description="`next` of the page before")] = "",
+) -> Findings:
+    """A page of the ledger, newest first."""
+    return await ask(store_of(request).find, filters, cursor or None, limit)
+
+
+@router.get("/findings/{finding_id}", responses={200: {"headers": _ETAG}, **answers(404)})
+async def finding(
+    request: Request, response: Response, caller: Inspector, finding_id: str
+) -> Finding:
+    """A record."""
+    record = await ask(store_of(request).get, finding_id)
+    response.headers["ETag"] = _etag(record)
+    return record
+
+
+@router.patch(
+    "/findings/{finding_id}",
+    responses={
+        200: {"headers": _ETAG},
+        **answers(404, 428),
+        412: {"model": ConflictAnswer, "description": WHY[412]},
+    },
+)
+async def change(
+    request: Request,
+    response: Response,
+    caller: Inspector,
+    finding_id: str,
+    fields: FindingChange,
+    if_match: Annotated[
+        str | None, Header(description='the version that was seen, as in `"3"`')
+    ] = None,
+) -> Finding:
+    """Change a record, unless somebody else did since it was seen."""
+    version = _version(if_match)
+    record = await ask(store_of(request).change, finding_id, fields, version, caller.name)
+    response.headers["ETag"] = _etag(record)
+    return record
+
+
+@router.get("/findings/{finding_id}/history", responses=answers(404))
+async def history(request: Request, caller: Inspector, finding_id: str) -> History:
+    """How a record became what it is, oldest first."""
+    return await ask(store_of(request).history, finding_id)
+
+
+@router.delete("/findings/{finding_id}", status_code=204, responses=answers(404))
+async def delete(request: Request, caller: Admin, finding_id: str) -> None:
+    """Remove a record with its history and photos for good (administrators)."""
+    await ask(store_of(request).delete, finding_id, caller.name)
+
+
+@router.get(
+    "/photos/{photo_id}",
+    response_class=FileResponse,
+    responses={
+        200: {
+            "description": "the photo",
+            "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}},
+        },
+        **answers(404),
+    },
+)
+async def photo(
+    request: Request, caller: Inspector, photo_id: str, size: Size = "full"
+) -> FileResponse:
+    """A photo of a record as JPEG: upright, and without anything but its pixels."""
+    path = await ask(store_of(request).photo, photo_id, size)
+    headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "private, max-age=3600"}
+    return FileResponse(path, media_type="image/jpeg", headers=headers)
+
+
+@router.get("/dashboard", responses=answers())
+async def dashboard(
+    request: Request, caller: Inspector, weeks: Annotated[int, Query(ge=1, le=104)] = 12
+) -> Dashboard:
+    """How often the model's text was confirmed as it stood, changed, replaced, thrown away."""
+    return await ask(store_of(request).dashboard, weeks)
+
+
+def _confirming(request: Request) -> asyncio.Semaphore:
+    """How many confirmations are unpacked at once: each may hold a photo of 100 megapixels.
+
+    Those that wait lie on disk, as uploads do, and leave the thread pool to readers.
+    """
+    state = request.app.state
+    if not hasattr(state, "confirming"):
+        state.confirming = asyncio.Semaphore(CONFIRMING)
+    semaphore = state.confirming
+    assert isinstance(semaphore, asyncio.Semaphore)
+    return semaphore
+
+
+def _etag(record: Finding) -> str:
+    return f'"{record.version}"'
+
+
+def _version(if_match: str | None) -> int:
+    if if_match is None:
+        raise ApiError(
+            428,
+            "version_required",
+            '请用 If-Match 请求头注明所修改的版本，例如 "3"。',
+            'Say which version you change, in the header If-Match: "3".',
+        )
+    found = re.fullmatch(r'(?:W/)?"(\d{1,9})"', if_match.strip())
+    if found is None:
+        raise ApiError(
+            422,
+            "bad_if_match",
+            'If-Match 应为版本号，例如 "3"（取自 ETag）。',
+            'If-Match must be a version as in the ETag: "3".',
+        )
+    return int(found[1])

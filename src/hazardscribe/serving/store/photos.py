@@ -1,0 +1,192 @@
+"""The photos of the ledger: files beside the database, of which nothing comes from the client.
+
+    photos/3f/3f9c…e1.jpg         upright, longest side 2048 pixels, JPEG
+    photos/3f/3f9c…e1.thumb.jpg   longest side 320 pixels, for lists
+
+Every photo is unpacked by the one loader and packed again, so what is kept is pixels alone: no
+EXIF, no position, no text hidden in the file, and nothing that a decoder could stumble over. Names
+are random; the database says which record a photo belongs to. A photo is on the disk before its
+record is committed, so a crash in between leaves a file that no record names, never a record
+without its photo; `sweep` removes such files.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+import secrets
+import tempfile
+import time
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Literal
+
+from hazardscribe.errors import InputError
+from hazardscribe.files import flush, publish, write_whole
+from hazardscribe.pairs.photo import DEFAULT_LIMITS, PhotoLimits, load_photo
+from hazardscribe.serving.store.errors import unavailable
+
+log = logging.getLogger(__name__)
+
+BOUND, THUMB = 2048, 320
+"""Longest sides in pixels: the model looks at less than the first, a list shows the second."""
+
+QUALITY = 90
+GRACE = 3600.0
+"""Seconds for which a file without a record may belong to one that is just being confirmed."""
+
+EXPORT = ".export-"
+MARK = "store-id"
+"""Name of the file that says which database the photos go with."""
+
+Size = Literal["full", "thumb"]
+_ENDINGS: dict[Size, str] = {"full": ".jpg", "thumb": ".thumb.jpg"}
+_ID = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A photo ready to be kept, as JPEG files in memory."""
+
+    full: bytes
+    thumb: bytes
+
+
+def pack(photo: bytes, limits: PhotoLimits = DEFAULT_LIMITS) -> Packed:
+    """Unpack a photo within limits and pack its pixels again, upright.
+
+    Raises:
+        PhotoError: it cannot be used.
+    """
+    image = load_photo(photo, bound=BOUND, limits=limits)
+    full, thumb = io.BytesIO(), io.BytesIO()
+    image.save(full, "JPEG", quality=QUALITY)
+    image.thumbnail((THUMB, THUMB))
+    image.save(thumb, "JPEG", quality=QUALITY - 10)
+    return Packed(full.getvalue(), thumb.getvalue())
+
+
+class PhotoFolder:
+    """Where the photos lie."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make the folder, if it is not there.
+
+        Raises:
+            InputError: it cannot be made.
+        """
+        self.folder = Path(folder).absolute()
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            flush(self.folder.parent)
+        except OSError as error:
+            raise _unusable(self.folder, error) from error
+
+    def belong_to(self, store: str) -> None:
+        """Mark a new folder as the store's own; refuse one that is another store's.
+
+        Photos that no record names are removed in time. Beside the wrong database that would be
+        all of them.
+
+        Raises:
+            InputError: the photos belong to another store, or the folder cannot be written.
+        """
+        mark = self.folder / MARK
+        try:
+            if not mark.exists():
+                # Two servers may start at once, so each has a draft of its own.
+                draft = mark.with_name(f".{MARK}-{secrets.token_hex(4)}")
+                draft.write_text(f"{store}\n", encoding="ascii")
+                publish(draft, mark)
+                flush(self.folder)
+            found = mark.read_text(encoding="ascii", errors="replace").strip()
+        except OSError as error:
+            raise _unusable(self.folder, error) from error
+        if found != store:
+            raise InputError(
+                f"{self.folder}: these photos belong to another store (its id is {found}, this "
+                f"database's is {store}). Name the database that goes with them, or another "
+                "folder; nothing was changed."
+            )
+
+    def path(self, photo: str, size: Size = "full") -> Path:
+        """The file of a photo.
+
+        Raises:
+            ValueError: `photo` is no id of a photo.
+        """
+        if not _ID.fullmatch(photo):
+            raise ValueError(f"not an id of a photo: {photo!r}")
+        return self.folder / photo[:2] / f"{photo}{_ENDINGS[size]}"
+
+    def add(self, photos: Sequence[Packed]) -> list[str]:
+        """Keep photos: all of them on the disk when this returns, or none.
+
+        Returns:
+            Their ids.
+
+        Raises:
+            StoreUnavailableError: the disk is full, or cannot be written.
+        """
+        added: list[str] = []
+        try:
+            for photo in photos:
+                name = secrets.token_hex(16)
+                added.append(name)
+                place = self.path(name).parent
+                if not place.is_dir():
+                    place.mkdir(exist_ok=True)
+                    flush(self.folder)
+                contents: dict[Size, bytes] = {"thumb": photo.thumb, "full": photo.full}
+                for size, content in contents.items():
+                    write_whole(self.path(name, size), partial(Path.write_bytes, data=content))
+            for place in {self.path(name).parent for name in added}:
+                flush(place)
+        except BaseException as error:
+            self.remove(added)
+            if isinstance(error, OSError):
+                raise unavailable(error) from error
+            raise
+        return added
+
+    def remove(self, photos: Collection[str]) -> None:
+        """Remove photos; one that cannot be removed now is left to `sweep`."""
+        for photo in photos:
+            for size in _ENDINGS:
+                try:
+                    self.path(photo, size).unlink(missing_ok=True)
+                except OSError as error:
+                    log.warning("photo %s could not be removed yet: %s", photo, error)
+
+    def strays(self, grace: float = GRACE) -> Iterator[tuple[str, Path]]:
+        """Files older than `grace` seconds: (id, file); the id is "" for an unfinished draft."""
+        now = time.time()
+        for path in chain(self.folder.glob("??/*"), self.folder.glob(f"{EXPORT}*")):
+            with suppress(OSError):  # another sweep was faster
+                if now - path.stat().st_mtime >= grace:
+                    yield path.name.partition(".")[0], path
+
+    def work_folder(self) -> Path:
+        """A new folder for files to be handed out; whoever asked removes it, or `sweep` does.
+
+        It lies here because there is room for photos here.
+
+        Raises:
+            StoreUnavailableError: it cannot be made.
+        """
+        try:
+            return Path(tempfile.mkdtemp(dir=self.folder, prefix=EXPORT))
+        except OSError as error:
+            raise unavailable(error) from error
+
+
+def _unusable(folder: Path, error: OSError) -> InputError:
+    return InputError(
+        f"{folder}: the folder of the photos cannot be made or written "
+        f"({error.strerror or error}). Check the path and its permissions, or name another store."
+    )
