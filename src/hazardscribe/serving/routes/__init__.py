@@ -1,0 +1,1 @@
+"""Routes of the HTTP application, one file for each part of it."""
