@@ -23,7 +23,7 @@ function photoInput(kind, symbol, words, attributes, onFiles) {
       },
     },
   });
-  const label = h("label", { for: id, class: `button ${kind}` }, icon(symbol), h("span", {}, words));
+  const label = h("label", { for: id, class: `button ${kind}` }, icon(symbol), ...words);
   return { input, element: h("span", { class: `pick ${attributes.capture ? "camera" : ""}` }, input, label) };
 }
 
@@ -46,8 +46,8 @@ export function showCapture(root, { queue }) {
     announce(t("say_added", { n: photos.length }));
   };
 
-  const camera = photoInput("primary big", "camera", t("take"), { capture: "environment" }, (files) => add(files));
-  const album = photoInput("plain big", "album", t("pick"), { multiple: true }, (files) => add(files));
+  const camera = photoInput("primary big", "camera", [h("span", {}, t("take"))], { capture: "environment" }, (files) => add(files));
+  const album = photoInput("plain big", "album", [h("span", { class: "only-touch" }, t("pick")), h("span", { class: "only-mouse" }, t("pick_desk"))], { multiple: true }, (files) => add(files));
   const more = h("input", {
     type: "file",
     class: "unseen",

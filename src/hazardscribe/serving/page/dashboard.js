@@ -32,8 +32,8 @@ function table(heading, first, rows) {
       h("th", { scope: "row" }, name),
       h("td", { class: "wide" }, bar(counts, largest)),
       ...OUTCOMES.map((outcome) => h("td", { "data-label": t(`outcome_${outcome}`) }, String(counts[outcome]))),
-      h("td", { "data-label": t("total") }, String(total(counts))),
-      h("td", { "data-label": t("share_accepted"), class: "strong" }, percent(counts.accepted, total(counts))),
+      h("td", { "data-label": t("total"), class: "sum" }, String(total(counts))),
+      h("td", { "data-label": t("share_accepted"), class: "sum strong" }, percent(counts.accepted, total(counts))),
     );
   return h(
     "section",

@@ -197,7 +197,7 @@ export function showFinding(root, shared, id) {
       save({ status: done ? "open" : "done" }),
     );
     body.replaceChildren(
-      h("div", { class: "left" }, photosOf(finding), bothTexts(finding), origin(finding)),
+      h("div", { class: "left" }, photosOf(finding), bothTexts(finding)),
       h(
         "div",
         { class: "right" },
@@ -208,6 +208,7 @@ export function showFinding(root, shared, id) {
           h("p", { class: "grow" }, `${t("status")}：${named("status", finding.status)}${finding.due ? ` · ${t("due_on", { date: day(finding.due) })}` : ""}`),
           toggle,
         ),
+        origin(finding),
         past,
         session.role === "admin" && h("div", { class: "row end" }, button("danger", t("remove"), remove, { symbol: "bin" })),
       ),

@@ -32,6 +32,7 @@ function row(finding) {
         h(
           "span",
           { class: "tags" },
+        h("span", { class: "pill", "data-state": finding.status }, named("status", finding.status)),
           finding.level === "重大" && h("span", { class: "tag major" }, named("level", finding.level)),
           finding.category && h("span", { class: "tag" }, finding.category),
           h("span", { class: `tag ${finding.outcome}` }, named("outcome", finding.outcome)),
@@ -39,7 +40,6 @@ function row(finding) {
             h("span", { class: `tag ${overdue ? "late" : ""}` }, t(overdue ? "overdue" : "due_on", { date: day(finding.due) })),
         ),
       ),
-      h("span", { class: "pill", "data-state": finding.status }, named("status", finding.status)),
     ),
   );
 }
@@ -84,6 +84,7 @@ function filterForm(session, filters, changed) {
   };
   const categories = [...new Set([...session.categories, filters.category].filter(Boolean))];
   const used = FILTERS.filter((name) => name !== "q" && filters[name]).length;
+  const clear = button("quiet", t("clear_filters"), () => (location.hash = "#/ledger?"));
   const more = h(
     "details",
     { class: "filters" },
@@ -100,9 +101,9 @@ function filterForm(session, filters, changed) {
       line("since", t("since"), { type: "date" }),
       line("until", t("until"), { type: "date" }),
     ),
-    h("div", { class: "row end" }, button("quiet", t("clear_filters"), () => (location.hash = "#/ledger"))),
+    h("div", { class: "row end" }, clear),
   );
-  more.open = used > 0 || window.matchMedia("(min-width: 60rem)").matches;
+  more.open = used > 0;
   const search = line("q", t("search"), { type: "search", placeholder: t("search_hint"), enterkeyhint: "search" });
   search.classList.add("search");
   const form = h("form", { class: "panel finder", role: "search", on: { submit: (event) => event.preventDefault() } }, search, more);

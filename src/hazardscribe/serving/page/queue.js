@@ -15,6 +15,7 @@ const AT_ONCE = { describe: 2, confirm: 1, reject: 1 };
 const FIRST_WAIT = 2; // seconds
 const LONGEST_WAIT = 60;
 const TRIES = 6; // of a description that the server refuses; a confirmed finding is never given up
+const UNSAVED = "unsaved";
 const SAVE_AFTER = 300; // milliseconds of quiet while a person types
 
 class Left extends Error {}
@@ -65,8 +66,13 @@ export class Queue extends EventTarget {
   /** Read what this device keeps, and work on it. */
   async start() {
     this.#cards.clear();
-    for (const card of await this.#keep.all("cards")) this.#cards.set(card.id, { ...card, running: false });
+    const unsaved = memory.getJson(UNSAVED) ?? {};
+    for (const card of await this.#keep.all("cards")) {
+      this.#cards.set(card.id, { ...card, ...unsaved[card.id], running: false });
+    }
     this.#active = true;
+    for (const id of Object.keys(unsaved)) if (this.#cards.has(id)) await this.#save(this.#cards.get(id));
+    memory.remove(UNSAVED);
     for (const card of this.#cards.values()) this.#tell(card);
     this.#pump();
   }
@@ -138,8 +144,16 @@ export class Queue extends EventTarget {
     this.#dirty.set(id, setTimeout(() => this.#save(card), SAVE_AFTER));
   }
 
+  /**
+   * Keep at once what was just typed. A page that is being left may not live to see its database
+   * write through, so the words also go where writing is immediate, for `start` to find.
+   */
   flush() {
-    for (const id of this.#dirty.keys()) if (this.#cards.has(id)) this.#save(this.#cards.get(id));
+    const cards = [...this.#dirty.keys()].map((id) => this.#cards.get(id)).filter(Boolean);
+    if (!cards.length) return;
+    const words = (card) => Object.fromEntries([...FIELDS, "touched"].map((name) => [name, card[name]]));
+    memory.set(UNSAVED, JSON.stringify(Object.fromEntries(cards.map((card) => [card.id, words(card)]))));
+    Promise.all(cards.map((card) => this.#save(card))).then(() => memory.remove(UNSAVED));
   }
 
   async confirm(id) {

@@ -13,7 +13,7 @@ function sure(confidence) {
     "p",
     { class: `sure ${level}` },
     h("span", { class: "dot", "aria-hidden": "true" }),
-    `${t("ai_drafted")} · ${t(`confidence_${level}`)}（${t("confidence", { n })}）`,
+    `${t("ai_drafted")} · ${t(`confidence_${level}`)} ${n}%`,
   );
 }
 
