@@ -71,7 +71,9 @@ def visit(browser: Any, fake: Fake) -> Iterator[Callable[..., Any]]:
         **options: Any,
     ) -> Any:
         context = browser.new_context(
-            locale="zh-CN", accept_downloads=True, **SIZES[size], **options
+            locale="zh-CN",
+            accept_downloads=True,
+            **{"service_workers": "block"} | SIZES[size] | options,
         )
         contexts.append(context)
         context.set_default_timeout(10_000)

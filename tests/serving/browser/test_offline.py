@@ -205,3 +205,23 @@ def test_it_works_on_plain_http_of_an_intranet(
     page.get_by_role("button", name="确认入账").tap()
     page.locator(".done li").wait_for()
     assert fake.confirmed[0][2]
+
+
+@pytest.mark.extended
+def test_once_seen_the_page_opens_without_a_network(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    """Browsers allow it on HTTPS and on the machine itself."""
+    page = visit(service_workers="allow")
+    page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    page.context.set_offline(True)
+    page.reload()
+    page.get_by_text("还没有照片").wait_for()
+    album(page, photo)
+    in_state(page, "offline").get_by_role("textbox", **TEXTBOX).fill("配电箱未上锁")
+    page.get_by_role("button", name="确认入账").tap()
+    page.reload()
+    in_state(page, "offline")
+    page.context.set_offline(False)
+    page.locator(".done li").wait_for()
+    assert [finding["text"] for finding, _, _ in fake.confirmed] == ["配电箱未上锁"]

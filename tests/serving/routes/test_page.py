@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -86,3 +87,15 @@ def test_no_script_and_no_style_stands_in_the_page() -> None:
     html = page_files()["index.html"].content.decode()
     assert not re.findall(r"<script(?![^>]*\bsrc=)", html)
     assert not re.findall(r"<style|\bstyle=|\bon\w+=", html)
+
+
+def test_the_service_worker_keeps_one_whole_version(client: TestClient) -> None:
+    answer = client.get("/page/sw.js")
+    assert answer.headers["service-worker-allowed"] == "/"
+    assert "{{" not in answer.text
+    [listed] = re.findall(r"const FILES = (\[.*\]);", answer.text)
+    kept = set(json.loads(listed))
+    others = {f"/page/{name}" for name in page_files() if name not in ("sw.js", "index.html")}
+    assert kept == others | {"/"}
+    for path in kept:
+        assert client.get(path).status_code == 200

@@ -205,3 +205,5 @@ async function start() {
 }
 
 start();
+// There on HTTPS only: the page then opens without a network too.
+navigator.serviceWorker?.register("/page/sw.js", { scope: "/" }).catch(() => {});

@@ -85,9 +85,9 @@ export class Queue extends EventTarget {
     for (const controller of this.#running.values()) controller.abort(new Left());
   }
 
-  /** Try at once whatever waits for better times. */
+  /** Try at once whatever waits for a network or a token; a busy server is not pressed. */
   hurry() {
-    for (const card of this.#cards.values()) card.retryAt = 0;
+    for (const card of this.#cards.values()) if (!card.why?.busy) card.retryAt = 0;
     this.#pump();
   }
 
@@ -321,7 +321,7 @@ export class Queue extends EventTarget {
 
   #postpone(card, error) {
     card.attempts += 1;
-    card.why = { code: error.code ?? "unexpected", message: error.message };
+    card.why = { code: error.code ?? "unexpected", message: error.message, busy: error.status === 429 };
     if (card.task === "describe" && !card.touched) card.text = ""; // half a draft is no text
     const passing = error instanceof api.Unreachable || error.passing || error.status === 401;
     const patient = card.task !== "describe" || error instanceof api.Unreachable || error.status === 429;

@@ -7,6 +7,7 @@ page itself needs no token: it asks for one.
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -20,6 +21,8 @@ TYPES = {
     ".svg": "image/svg+xml",
     ".webmanifest": "application/manifest+json",
 }
+
+WORKER = "sw.js"
 
 router = APIRouter(include_in_schema=False)
 
@@ -42,9 +45,24 @@ def page_files() -> dict[str, PageFile]:
         if kind is None:
             continue
         content = entry.read_bytes()
-        etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-        files[entry.name] = PageFile(content, kind, etag)
+        files[entry.name] = PageFile(content, kind, _etag(content))
+    worker = _worker(files)
+    files[WORKER] = PageFile(worker, TYPES[".js"], _etag(worker))
     return files
+
+
+def _etag(content: bytes) -> str:
+    return f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+
+
+def _worker(files: dict[str, PageFile]) -> bytes:
+    """The service worker, told which files make up the page and what version they are."""
+    listed = sorted(name for name in files if name not in (WORKER, "index.html"))
+    version = hashlib.sha256("".join(files[name].etag for name in sorted(files)).encode())
+    paths = json.dumps(["/", *(f"/page/{name}" for name in listed)])
+    text = files[WORKER].content.decode()
+    text = text.replace("{{version}}", version.hexdigest()[:16]).replace('["{{files}}"]', paths)
+    return text.encode()
 
 
 def _send(name: str, request: Request) -> Response:
@@ -53,6 +71,8 @@ def _send(name: str, request: Request) -> Response:
         raise HTTPException(404)
     # Asked for anew on each visit, so that all files are of one version; the answer is mostly 304.
     headers = {"ETag": file.etag, "Cache-Control": "no-cache"}
+    if name == WORKER:
+        headers["Service-Worker-Allowed"] = "/"  # it answers for `/`, not only for `/page/`
     known = request.headers.get("if-none-match", "")
     # A proxy that compresses marks the tag as weak; for a 304 that makes no difference.
     if known == "*" or file.etag in (tag.strip().removeprefix("W/") for tag in known.split(",")):
