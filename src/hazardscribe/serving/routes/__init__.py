@@ -1,1 +1,1 @@
-"""Routes of the HTTP application, one file for each part of it."""
+"""What the server answers, by subject."""
