@@ -1,4 +1,4 @@
-"""The whole round with the real server: take a photo, read along, correct, confirm, export, train."""
+"""The whole round with the real server: photo, text, correction, ledger, export, training."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from test_accessible import looked_over
 from test_capture import TEXTBOX, wait_until
-from tiny import TEXTS
 
 from hazardscribe import verbs
 from hazardscribe.pairs.read import read_pairs
 from hazardscribe.training.recipe import Recipe
+from tiny import TEXTS
 
 pytestmark = pytest.mark.extended
 pytest.importorskip("hazardscribe.serving.app", reason="needs the extra `serve`")

@@ -29,7 +29,7 @@ export class Unreachable extends Error {
   }
 }
 
-const PATIENCE = 60_000; // milliseconds without a byte from the server
+const PATIENCE = 120_000; // milliseconds without a byte: longer than the server itself gives a request
 const SLOWEST = 5; // bytes per millisecond that an upload is given time for
 
 function bodySize(body) {
