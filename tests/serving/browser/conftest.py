@@ -32,14 +32,16 @@ FLAGS = [
 SIZES = {"phone": PHONE, "desk": DESK}
 
 
-def _chromium() -> str | None:
+def chromium() -> str | None:
+    """Path of the browser."""
+    """Path of the browser."""
     named = os.environ.get("HAZARDSCRIBE_CHROMIUM")
     return named or shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    path = _chromium()
+    path = chromium()
     if path is None:
         pytest.skip("no chromium here; apt install chromium, or name one by HAZARDSCRIBE_CHROMIUM")
     with playwright_api.sync_playwright() as playwright:

@@ -218,11 +218,10 @@ def test_a_photo_added_to_a_card_belongs_to_its_finding(
     visit: Visit, fake: Fake, photo: Path, album: Album
 ) -> None:
     page = visit()
+    page.on("filechooser", lambda chooser: chooser.set_files(str(photo)))
     album(page, photo)
     in_state(page, "ready")
-    with page.expect_file_chooser() as chooser:
-        page.get_by_role("button", name="给 隐患 1 加照片").tap()
-    chooser.value.set_files(str(photo))
+    page.get_by_role("button", name="给 隐患 1 加照片").tap()
     wait_until(lambda: len(fake.described) == 2, page)
     assert len(fake.described[1]) == 2
     assert page.locator(".card").count() == 1

@@ -225,3 +225,17 @@ def test_once_seen_the_page_opens_without_a_network(
     page.context.set_offline(False)
     page.locator(".done li").wait_for()
     assert [finding["text"] for finding, _, _ in fake.confirmed] == ["配电箱未上锁"]
+
+
+@pytest.mark.extended
+def test_a_silent_server_does_not_hold_up_the_page(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    page = visit()
+    album(page, photo)
+    in_state(page, "ready")
+    page.context.route("**/v1/session", lambda route: None)  # never answered
+    page.reload()
+    in_state(page, "ready")
+    page.get_by_role("button", name="确认入账").tap()
+    page.locator(".done li").wait_for()

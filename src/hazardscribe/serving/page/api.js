@@ -74,7 +74,7 @@ async function refusal(response) {
  * One request; `read` makes the result of the response. Throws ApiError, Unreachable, or the
  * reason of `signal`.
  */
-async function request(path, read, { method = "GET", body, headers = {}, signal } = {}) {
+async function request(path, read, { method = "GET", body, headers = {}, signal, cache = "no-store" } = {}) {
   const wait = patience(signal, bodySize(body));
   const token = memory.get("token");
   try {
@@ -82,7 +82,7 @@ async function request(path, read, { method = "GET", body, headers = {}, signal 
       method,
       body,
       signal: wait.signal,
-      cache: "no-store",
+      cache,
       headers: {
         "Accept-Language": language(),
         ...(token ? { Authorization: `Bearer ${token}` } : {}),
@@ -173,7 +173,7 @@ export const change = (id, fields, version) =>
     headers: { "Content-Type": "application/json", "If-Match": `"${version}"` },
   });
 export const dashboard = (weeks) => request(`/v1/dashboard${query({ weeks })}`, json);
-export const photo = (id, size) => request(`/v1/photos/${at(id)}?size=${size}`, blob);
+export const photo = (id, size) => request(`/v1/photos/${at(id)}?size=${size}`, blob, { cache: "default" });
 
 /** The ledger as a file: its bytes and the name that the server gives it. */
 export function exported(to, filters) {

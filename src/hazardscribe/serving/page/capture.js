@@ -107,14 +107,16 @@ export function showCapture(root, { queue }) {
     const card = await queue.join(ids);
     showSelection();
     announce(t("say_joined", { n: photos }));
-    views.get(card.id)?.focusText();
+    views.get(card.id)?.focus();
   };
 
-  /** Where focus goes when the card that held it leaves. */
+  /** Where focus goes when the card that holds it is done with. */
   const focusAfter = (element) => {
     if (!element.contains(document.activeElement)) return;
     const next = element.nextElementSibling ?? element.previousElementSibling;
-    (next?.querySelector("textarea") ?? album.input).focus();
+    const view = [...views.values()].find((other) => other.element === next);
+    if (view) view.focus();
+    else album.input.focus({ preventScroll: true });
   };
 
   const forget = (id) => {
@@ -136,6 +138,7 @@ export function showCapture(root, { queue }) {
     edit: (fields) => queue.edit(card.id, fields),
     confirm: (text) => {
       queue.edit(card.id, text === queue.card(card.id).text ? {} : { text });
+      focusAfter(views.get(card.id).element); // its controls are locked from now on
       queue.confirm(card.id);
     },
     discard: () => discard(card),

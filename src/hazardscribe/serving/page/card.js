@@ -42,8 +42,9 @@ export class CardView {
     this.element.classList.toggle("selected", on);
   }
 
-  focusText() {
-    this.#parts.text.focus();
+  /** Not the text: that would bring up a phone's keyboard. */
+  focus() {
+    this.#parts.title.focus({ preventScroll: true });
   }
 
   #build(card) {
@@ -69,7 +70,7 @@ export class CardView {
       on: { change: () => this.#actions.select(select.checked) },
     });
     const parts = {
-      title: h("h3", { id: heading }),
+      title: h("h3", { id: heading, tabindex: "-1" }),
       pill: h("span", { class: "pill" }),
       select,
       photos: h("div", { class: "photos" }),
@@ -206,12 +207,19 @@ export class CardView {
     const signature = card.photos.join();
     if (this.#photosShown === signature) return;
     this.#photosShown = signature;
+    const large = new Map(); // object URLs while the photos are seen large
+    const urlOf = async (id) => {
+      const blob = await this.#queue.photo(id);
+      if (blob && !large.has(id)) large.set(id, URL.createObjectURL(blob));
+      return large.get(id) ?? this.#queue.thumbUrl(id);
+    };
+    const closed = () => {
+      for (const url of large.values()) URL.revokeObjectURL(url);
+      large.clear();
+    };
     const all = card.photos.map((id, i) => ({
       name: t("photo_of", { name: this.name, i: i + 1 }),
-      url: async () => {
-        const blob = await this.#queue.photo(id);
-        return blob ? URL.createObjectURL(blob) : this.#queue.thumbUrl(id);
-      },
+      url: () => urlOf(id),
     }));
     const urls = await Promise.all(card.photos.map((id) => this.#queue.thumbUrl(id)));
     if (this.#photosShown !== signature) return;
@@ -224,7 +232,7 @@ export class CardView {
             type: "button",
             class: "shot",
             "aria-label": t("enlarge", { name: all[i].name }),
-            on: { click: () => showPhotos(all, i) },
+            on: { click: () => showPhotos(all, i, closed) },
           },
           url ? h("img", { src: url, alt: "" }) : h("span", { class: "blank" }, icon("album")),
         ),

@@ -54,6 +54,12 @@ function table(heading, first, rows) {
   );
 }
 
+/** The weeks, newest first, from the first in which anything was counted. */
+function counted(weeks) {
+  const first = weeks.findIndex((week) => total(week) > 0);
+  return first < 0 ? [] : weeks.slice(first).reverse();
+}
+
 function tiles(weeks) {
   const sums = Object.fromEntries(OUTCOMES.map((name) => [name, weeks.reduce((sum, week) => sum + week[name], 0)]));
   const whole = total(sums);
@@ -79,7 +85,7 @@ export function showDashboard(root) {
       const { weeks, categories, models } = await api.dashboard(WEEKS);
       body.replaceChildren(
         tiles(weeks),
-        table(t("by_week"), t("week"), weeks.map((counts) => ({ name: day(counts.week), counts })).reverse()),
+        table(t("by_week"), t("week"), counted(weeks).map((counts) => ({ name: day(counts.week), counts }))),
         table(t("by_category"), t("category"), categories.map((counts) => ({ name: counts.category || t("no_category"), counts }))),
         table(t("by_model"), t("model"), models.map((counts) => ({ name: counts.model, counts }))),
       );

@@ -43,7 +43,7 @@ export function ask({ title, words, yes, danger = false }) {
 }
 
 /** Photos at full size: `photos` are {name, url()} with `url` giving a promise. */
-export function showPhotos(photos, start = 0) {
+export function showPhotos(photos, start = 0, closed = () => {}) {
   let at = start;
   const picture = h("img", { alt: "" });
   const caption = h("p", { class: "caption", "aria-live": "polite" });
@@ -76,6 +76,7 @@ export function showPhotos(photos, start = 0) {
       ),
     ),
   );
+  dialog.addEventListener("close", closed);
   dialog.addEventListener("keydown", (event) => {
     if (several && event.key === "ArrowLeft") step(-1);
     if (several && event.key === "ArrowRight") step(1);

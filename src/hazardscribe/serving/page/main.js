@@ -128,7 +128,8 @@ function signedIn(session) {
   signingIn = false;
   took(session);
   show();
-  shared.queue.hurry();
+  if (claim) shared.queue.hurry();
+  else work();
 }
 
 async function signOut() {
@@ -140,7 +141,7 @@ async function signOut() {
   location.assign("/");
 }
 
-let claim = () => {};
+let claim = null;
 
 async function start() {
   setLanguage(language());
@@ -178,19 +179,35 @@ async function start() {
   });
 
   offerRecent();
-  if (shared.session) took(shared.session); // also without a network the inspector can go on
+  if (shared.session) {
+    // What was known last time will do until the server answers, if it does.
+    took(shared.session);
+    show(false);
+    work();
+  } else {
+    showBar("capture");
+    main.replaceChildren(h("p", { class: "soft" }, t("loading")));
+  }
   try {
+    const known = shared.session;
     took(await api.session());
+    if (!known) {
+      show(false);
+      work();
+    } else if (!signingIn) {
+      showBar(route().view);
+    }
   } catch (error) {
     if (error.status !== 401 && !shared.session) {
-      main.replaceChildren(
-        h("div", { class: "panel" }, h("h1", {}, t("title")), h("p", {}, error.message), button("primary", t("try_again"), () => location.reload())),
-      );
-      showBar("capture");
-      return;
+      const again = button("primary", t("try_again"), () => location.reload());
+      main.replaceChildren(h("div", { class: "panel" }, h("h1", {}, t("title")), h("p", {}, error.message), again));
     }
   }
-  if (!signingIn) show(false);
+}
+
+/** This tab works on the queue until another one is opened. */
+function work() {
+  const { queue } = shared;
   claim = lease({
     won: () => {
       ours = true;

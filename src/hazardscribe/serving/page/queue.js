@@ -15,7 +15,7 @@ const AT_ONCE = { describe: 2, confirm: 1, reject: 1 };
 const FIRST_WAIT = 2; // seconds
 const LONGEST_WAIT = 60;
 const TRIES = 6; // of a description that the server refuses; a confirmed finding is never given up
-const UNSAVED = "unsaved";
+const JOTTED = "jotted";
 const SAVE_AFTER = 300; // milliseconds of quiet while a person types
 
 class Left extends Error {}
@@ -66,13 +66,15 @@ export class Queue extends EventTarget {
   /** Read what this device keeps, and work on it. */
   async start() {
     this.#cards.clear();
-    const unsaved = memory.getJson(UNSAVED) ?? {};
-    for (const card of await this.#keep.all("cards")) {
-      this.#cards.set(card.id, { ...card, ...unsaved[card.id], running: false });
-    }
     this.#active = true;
-    for (const id of Object.keys(unsaved)) if (this.#cards.has(id)) await this.#save(this.#cards.get(id));
-    memory.remove(UNSAVED);
+    const jotted = memory.getJson(JOTTED) ?? {};
+    for (const kept of await this.#keep.all("cards")) {
+      if (this.#cards.has(kept.id)) continue; // a photo that was quicker than the database
+      const card = { ...kept, running: false, retryAt: 0 };
+      this.#cards.set(card.id, card);
+      if (jotted[card.id] && !card.finding) await this.#save(Object.assign(card, jotted[card.id]));
+    }
+    memory.remove(JOTTED);
     for (const card of this.#cards.values()) this.#tell(card);
     this.#pump();
   }
@@ -144,16 +146,11 @@ export class Queue extends EventTarget {
     this.#dirty.set(id, setTimeout(() => this.#save(card), SAVE_AFTER));
   }
 
-  /**
-   * Keep at once what was just typed. A page that is being left may not live to see its database
-   * write through, so the words also go where writing is immediate, for `start` to find.
-   */
+  /** Keep at once what was just typed: the page is being left. */
   flush() {
     const cards = [...this.#dirty.keys()].map((id) => this.#cards.get(id)).filter(Boolean);
-    if (!cards.length) return;
-    const words = (card) => Object.fromEntries([...FIELDS, "touched"].map((name) => [name, card[name]]));
-    memory.set(UNSAVED, JSON.stringify(Object.fromEntries(cards.map((card) => [card.id, words(card)]))));
-    Promise.all(cards.map((card) => this.#save(card))).then(() => memory.remove(UNSAVED));
+    this.#jot(cards);
+    for (const card of cards) this.#save(card);
   }
 
   async confirm(id) {
@@ -163,6 +160,7 @@ export class Queue extends EventTarget {
     memory.set("place", card.place.trim());
     rememberRecent("place", card.place.trim());
     rememberRecent("responsible", card.responsible.trim());
+    this.#jot([card]);
     await this.#save(card);
     this.#pump();
   }
@@ -247,6 +245,30 @@ export class Queue extends EventTarget {
     const { running, ...lasting } = card;
     this.#tell(card);
     if (!(await this.#keep.put("cards", lasting)) && this.durable) this.#alarm("storage_full");
+    else this.#unjot(card.id);
+  }
+
+  /**
+   * A page that is closed now may not live to see its database write through. What the person said
+   * last therefore also goes where writing is immediate, until it is in the database.
+   */
+  #jot(cards) {
+    if (!cards.length) return;
+    const jotted = memory.getJson(JOTTED) ?? {};
+    for (const card of cards) {
+      jotted[card.id] = Object.fromEntries(
+        [...FIELDS, "touched", "task", "key"].map((name) => [name, card[name]]),
+      );
+    }
+    memory.set(JOTTED, JSON.stringify(jotted));
+  }
+
+  #unjot(id) {
+    const jotted = memory.getJson(JOTTED);
+    if (!jotted?.[id]) return;
+    delete jotted[id];
+    if (Object.keys(jotted).length) memory.set(JOTTED, JSON.stringify(jotted));
+    else memory.remove(JOTTED);
   }
 
   async #drop(card) {

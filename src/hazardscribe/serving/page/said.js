@@ -3,6 +3,8 @@
 import { button, h } from "./dom.js";
 import { day, t } from "./words.js";
 
+const OFFERED = 4; // other wordings; more would be slower to read than to write
+
 const chipsOf = (texts, use) =>
   h("div", { class: "chips" }, ...texts.map((text) => button("chip", text, () => use(text))));
 
@@ -67,7 +69,8 @@ export function saidNotes(card, { use, useMeasure }) {
   for (const { photo, message } of said.problems) {
     notes.push(h("p", { class: "note doubt" }, t("photo_problem", { i: photo, why: message })));
   }
-  const others = said.alternatives.filter((text) => text !== said.replaced && text !== said.draft);
+  const known = [said.text, said.replaced, said.draft];
+  const others = said.alternatives.filter((text) => !known.includes(text)).slice(0, OFFERED);
   if (others.length) {
     notes.push(
       h("div", { class: "others", role: "group", "aria-label": t("alternatives") }, h("p", { class: "label" }, t("alternatives")), chipsOf(others, use)),
