@@ -239,3 +239,25 @@ def test_a_silent_server_does_not_hold_up_the_page(
     in_state(page, "ready")
     page.get_by_role("button", name="确认入账").tap()
     page.locator(".done li").wait_for()
+
+
+@pytest.mark.extended
+def test_a_photo_whose_card_was_not_written_is_not_lost(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    """The page was closed between the two."""
+    page = visit()
+    album(page, photo)
+    in_state(page, "ready")
+    page.evaluate(
+        """() => new Promise((done) => {
+            indexedDB.open("hazardscribe").onsuccess = ({ target }) => {
+                const change = target.result.transaction("cards", "readwrite");
+                change.objectStore("cards").clear();
+                change.oncomplete = done;
+            };
+        })"""
+    )
+    page.reload()
+    in_state(page, "ready")
+    assert fake.described == [[photo.read_bytes()]] * 2

@@ -74,7 +74,11 @@ async function refusal(response) {
  * One request; `read` makes the result of the response. Throws ApiError, Unreachable, or the
  * reason of `signal`.
  */
-async function request(path, read, { method = "GET", body, headers = {}, signal, cache = "no-store" } = {}) {
+async function request(
+  path,
+  read,
+  { method = "GET", body, headers = {}, signal, cache = "no-store" } = {},
+) {
   const wait = patience(signal, bodySize(body));
   const token = memory.get("token");
   try {
@@ -173,13 +177,17 @@ export const change = (id, fields, version) =>
     headers: { "Content-Type": "application/json", "If-Match": `"${version}"` },
   });
 export const dashboard = (weeks) => request(`/v1/dashboard${query({ weeks })}`, json);
-export const photo = (id, size) => request(`/v1/photos/${at(id)}?size=${size}`, blob, { cache: "default" });
+export const photo = (id, size) =>
+  request(`/v1/photos/${at(id)}?size=${size}`, blob, { cache: "default" });
 
 /** The ledger as a file: its bytes and the name that the server gives it. */
 export function exported(to, filters) {
   const read = async (response) => {
     const named = /filename="?([^";]+)/.exec(response.headers.get("Content-Disposition") ?? "");
-    return { name: named?.[1] ?? (to === "xlsx" ? "ledger.xlsx" : "pairs.zip"), file: await response.blob() };
+    return {
+      name: named?.[1] ?? (to === "xlsx" ? "ledger.xlsx" : "pairs.zip"),
+      file: await response.blob(),
+    };
   };
   return request(`/v1/export${query({ to, ...filters })}`, read);
 }

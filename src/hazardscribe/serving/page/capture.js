@@ -24,7 +24,10 @@ function photoInput(kind, symbol, words, attributes, onFiles) {
     },
   });
   const label = h("label", { for: id, class: `button ${kind}` }, icon(symbol), ...words);
-  return { input, element: h("span", { class: `pick ${attributes.capture ? "camera" : ""}` }, input, label) };
+  return {
+    input,
+    element: h("span", { class: `pick ${attributes.capture ? "camera" : ""}` }, input, label),
+  };
 }
 
 export function showCapture(root, { queue }) {
@@ -35,7 +38,8 @@ export function showCapture(root, { queue }) {
 
   const add = async (files, card = null) => {
     const photos = files.filter(looksLikePhoto);
-    for (const file of files) if (!photos.includes(file)) toast(t("not_photo", { name: file.name }), "bad");
+    for (const file of files)
+      if (!photos.includes(file)) toast(t("not_photo", { name: file.name }), "bad");
     if (!photos.length) return;
     const already = card ? (queue.card(card)?.photos.length ?? 0) : 0;
     if (card && already + photos.length > queue.limits.max_photos) {
@@ -46,8 +50,23 @@ export function showCapture(root, { queue }) {
     announce(t("say_added", { n: photos.length }));
   };
 
-  const camera = photoInput("primary big", "camera", [h("span", {}, t("take"))], { capture: "environment" }, (files) => add(files));
-  const album = photoInput("plain big", "album", [h("span", { class: "only-touch" }, t("pick")), h("span", { class: "only-mouse" }, t("pick_desk"))], { multiple: true }, (files) => add(files));
+  const camera = photoInput(
+    "primary big",
+    "camera",
+    [h("span", {}, t("take"))],
+    { capture: "environment" },
+    (files) => add(files),
+  );
+  const album = photoInput(
+    "plain big",
+    "album",
+    [
+      h("span", { class: "only-touch" }, t("pick")),
+      h("span", { class: "only-mouse" }, t("pick_desk")),
+    ],
+    { multiple: true },
+    (files) => add(files),
+  );
   const more = h("input", {
     type: "file",
     class: "unseen",
@@ -69,7 +88,13 @@ export function showCapture(root, { queue }) {
   const doneSection = h(
     "section",
     { class: "done", "aria-labelledby": "done-heading" },
-    h("header", { class: "row" }, h("h2", { id: "done-heading" }, t("done_heading")), h("span", { class: "spring" }), button("quiet", t("clear_done"), () => queue.clearDone())),
+    h(
+      "header",
+      { class: "row" },
+      h("h2", { id: "done-heading" }, t("done_heading")),
+      h("span", { class: "spring" }),
+      button("quiet", t("clear_done"), () => queue.clearDone()),
+    ),
     done,
   );
   const empty = h(
@@ -80,7 +105,12 @@ export function showCapture(root, { queue }) {
     h("p", { class: "only-touch" }, t("capture_empty_phone")),
     h("p", { class: "only-mouse" }, t("capture_empty_desk")),
   );
-  const selection = h("div", { class: "selection", role: "region", "aria-label": t("join"), hidden: true });
+  const selection = h("div", {
+    class: "selection",
+    role: "region",
+    "aria-label": t("join"),
+    hidden: true,
+  });
   const veil = h("div", { class: "veil", hidden: true }, h("p", {}, t("drop_here")));
 
   const showSelection = () => {
@@ -88,12 +118,19 @@ export function showCapture(root, { queue }) {
     for (const [id, view] of views) view.selected = chosen.has(id);
     selection.hidden = chosen.size === 0;
     if (selection.hidden) return;
-    const join = button("primary", t("join"), joinChosen, { symbol: "join", disabled: chosen.size < 2 });
+    const join = button("primary", t("join"), joinChosen, {
+      symbol: "join",
+      disabled: chosen.size < 2,
+    });
     const cancel = button("plain", t("cancel"), () => {
       chosen.clear();
       showSelection();
     });
-    selection.replaceChildren(h("p", { role: "status" }, t("selected", { n: chosen.size })), join, cancel);
+    selection.replaceChildren(
+      h("p", { role: "status" }, t("selected", { n: chosen.size })),
+      join,
+      cancel,
+    );
   };
 
   const joinChosen = async () => {
@@ -130,7 +167,12 @@ export function showCapture(root, { queue }) {
   };
 
   const discard = async (card) => {
-    const sure = await ask({ title: t("discard_title"), words: t("discard_ask"), yes: t("discard"), danger: true });
+    const sure = await ask({
+      title: t("discard_title"),
+      words: t("discard_ask"),
+      yes: t("discard"),
+      danger: true,
+    });
     if (sure) queue.discard(card.id);
   };
 
@@ -163,7 +205,9 @@ export function showCapture(root, { queue }) {
     if (before === undefined || before === state) return;
     const name = t("card", { n: card.number });
     if (state === "ready") {
-      announce(card.said?.doubt ? t("say_doubt", { name }) : t("say_ready", { name, text: card.text }));
+      announce(
+        card.said?.doubt ? t("say_doubt", { name }) : t("say_ready", { name, text: card.text }),
+      );
     } else if (state === "failed") {
       announce(t("say_failed", { name, why: card.why.message }));
     } else if (state === "offline") {
@@ -183,7 +227,9 @@ export function showCapture(root, { queue }) {
     root.dataset.cards = waiting;
     doneSection.hidden = !finished;
     if (done.children.length !== finished) {
-      done.replaceChildren(...queue.cards.filter((card) => card.finding).map((card) => doneRow(card, queue)));
+      done.replaceChildren(
+        ...queue.cards.filter((card) => card.finding).map((card) => doneRow(card, queue)),
+      );
     }
   };
 
@@ -240,7 +286,12 @@ export function showCapture(root, { queue }) {
     h(
       "section",
       { class: "take", "aria-labelledby": "page-heading" },
-      h("div", {}, h("h1", { id: "page-heading", tabindex: "-1" }, t("title")), h("p", { class: "soft" }, t("capture_lead"))),
+      h(
+        "div",
+        {},
+        h("h1", { id: "page-heading", tabindex: "-1" }, t("title")),
+        h("p", { class: "soft" }, t("capture_lead")),
+      ),
       h("div", { class: "take-bar" }, camera.element, album.element),
     ),
     ...(queue.durable ? [] : [h("p", { class: "note doubt" }, t("nothing_durable"))]),
@@ -254,14 +305,16 @@ export function showCapture(root, { queue }) {
   );
   queue.addEventListener("change", onChange);
   queue.addEventListener("gone", onGone);
-  for (const [event, listener] of Object.entries(listeners)) document.addEventListener(event, listener);
+  for (const [event, listener] of Object.entries(listeners))
+    document.addEventListener(event, listener);
   for (const card of queue.cards) onChange({ detail: card });
   showCounts();
 
   return () => {
     queue.removeEventListener("change", onChange);
     queue.removeEventListener("gone", onGone);
-    for (const [event, listener] of Object.entries(listeners)) document.removeEventListener(event, listener);
+    for (const [event, listener] of Object.entries(listeners))
+      document.removeEventListener(event, listener);
     delete root.dataset.cards;
   };
 }

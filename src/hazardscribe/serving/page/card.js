@@ -103,7 +103,12 @@ export class CardView {
         parts.complaint,
         parts.notes,
         h("div", { class: "pair" }, ...fields.main),
-        h("details", { class: "more" }, h("summary", {}, t("more")), h("div", { class: "pair" }, ...fields.more)),
+        h(
+          "details",
+          { class: "more" },
+          h("summary", {}, t("more")),
+          h("div", { class: "pair" }, ...fields.more),
+        ),
         parts.actions,
       ),
     );
@@ -140,7 +145,9 @@ export class CardView {
     const locked = card.task === "confirm";
     this.element.dataset.state = state;
     title.textContent =
-      card.photos.length > 1 ? `${this.name} · ${t("card_photos", { n: card.photos.length })}` : this.name;
+      card.photos.length > 1
+        ? `${this.name} · ${t("card_photos", { n: card.photos.length })}`
+        : this.name;
     pill.textContent = named("state", state);
     pill.dataset.state = state;
     this.#showState(card, state);
@@ -255,7 +262,12 @@ export function doneRow(card, queue) {
       "a",
       { href: `#/ledger/${card.finding.id}` },
       shot,
-      h("span", { class: "grow" }, h("strong", {}, card.text), h("small", {}, t("see_in_ledger", { n: card.finding.number }))),
+      h(
+        "span",
+        { class: "grow" },
+        h("strong", {}, card.text),
+        h("small", {}, t("see_in_ledger", { n: card.finding.number })),
+      ),
       h("span", { class: "pill", "data-state": "confirmed" }, t("state_confirmed")),
     ),
   );

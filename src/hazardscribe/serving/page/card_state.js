@@ -80,7 +80,9 @@ export function takeIn(card, answer) {
     text,
     draft: joined ? card.streamed || drafts.join("；") : drafts[0],
     replaced: card.streamed && card.streamed !== text && !joined ? card.streamed : null,
-    alternatives: [...new Set(joined ? [...drafts, ...others] : others)].filter((one) => one !== text),
+    alternatives: [...new Set(joined ? [...drafts, ...others] : others)].filter(
+      (one) => one !== text,
+    ),
     confidence: confidences.length ? Math.min(...confidences) : null,
     doubt,
     suggestions: joined ? (answer.findings[0]?.suggestions ?? []) : good[0].suggestions,

@@ -42,7 +42,12 @@ export function conflictPanel(base, mine, current, { keep, drop }) {
       },
     });
     const who = h("span", { class: "label" }, t(whose));
-    return h("label", { class: "version" }, input, h("span", {}, who, h("span", { class: "value" }, readable(name, value))));
+    return h(
+      "label",
+      { class: "version" },
+      input,
+      h("span", {}, who, h("span", { class: "value" }, readable(name, value))),
+    );
   };
   const fields = names.map((name) => {
     const theyChanged = (base[name] ?? "") !== (current[name] ?? "");

@@ -24,16 +24,28 @@ function bar(counts, largest) {
 
 function table(heading, first, rows) {
   const largest = Math.max(0, ...rows.map(({ counts }) => total(counts)));
-  const head = [first, t("share_bar"), ...OUTCOMES.map((name) => t(`outcome_${name}`)), t("total"), t("share_accepted")];
+  const head = [
+    first,
+    t("share_bar"),
+    ...OUTCOMES.map((name) => t(`outcome_${name}`)),
+    t("total"),
+    t("share_accepted"),
+  ];
   const line = ({ name, counts }) =>
     h(
       "tr",
       {},
       h("th", { scope: "row" }, name),
       h("td", { class: "wide" }, bar(counts, largest)),
-      ...OUTCOMES.map((outcome) => h("td", { "data-label": t(`outcome_${outcome}`) }, String(counts[outcome]))),
+      ...OUTCOMES.map((outcome) =>
+        h("td", { "data-label": t(`outcome_${outcome}`) }, String(counts[outcome])),
+      ),
       h("td", { "data-label": t("total"), class: "sum" }, String(total(counts))),
-      h("td", { "data-label": t("share_accepted"), class: "sum strong" }, percent(counts.accepted, total(counts))),
+      h(
+        "td",
+        { "data-label": t("share_accepted"), class: "sum strong" },
+        percent(counts.accepted, total(counts)),
+      ),
     );
   return h(
     "section",
@@ -61,7 +73,9 @@ function counted(weeks) {
 }
 
 function tiles(weeks) {
-  const sums = Object.fromEntries(OUTCOMES.map((name) => [name, weeks.reduce((sum, week) => sum + week[name], 0)]));
+  const sums = Object.fromEntries(
+    OUTCOMES.map((name) => [name, weeks.reduce((sum, week) => sum + week[name], 0)]),
+  );
   const whole = total(sums);
   return h(
     "ul",
@@ -70,7 +84,12 @@ function tiles(weeks) {
       h(
         "li",
         { class: name },
-        h("span", { class: "label" }, h("span", { class: `swatch ${name}`, "aria-hidden": "true" }), t(`outcome_${name}`)),
+        h(
+          "span",
+          { class: "label" },
+          h("span", { class: `swatch ${name}`, "aria-hidden": "true" }),
+          t(`outcome_${name}`),
+        ),
         h("strong", {}, percent(sums[name], whole)),
         h("small", {}, `${sums[name]} / ${whole}`),
       ),
@@ -85,16 +104,36 @@ export function showDashboard(root) {
       const { weeks, categories, models } = await api.dashboard(WEEKS);
       body.replaceChildren(
         tiles(weeks),
-        table(t("by_week"), t("week"), counted(weeks).map((counts) => ({ name: day(counts.week), counts }))),
-        table(t("by_category"), t("category"), categories.map((counts) => ({ name: counts.category || t("no_category"), counts }))),
-        table(t("by_model"), t("model"), models.map((counts) => ({ name: counts.model, counts }))),
+        table(
+          t("by_week"),
+          t("week"),
+          counted(weeks).map((counts) => ({ name: day(counts.week), counts })),
+        ),
+        table(
+          t("by_category"),
+          t("category"),
+          categories.map((counts) => ({ name: counts.category || t("no_category"), counts })),
+        ),
+        table(
+          t("by_model"),
+          t("model"),
+          models.map((counts) => ({ name: counts.model, counts })),
+        ),
       );
     } catch (error) {
-      body.replaceChildren(h("p", { role: "status" }, error.message), button("plain", t("try_again"), load));
+      body.replaceChildren(
+        h("p", { role: "status" }, error.message),
+        button("plain", t("try_again"), load),
+      );
     }
   };
   root.replaceChildren(
-    h("header", { class: "head" }, h("h1", { tabindex: "-1" }, t("stats_title")), h("p", { class: "soft" }, t("stats_why"))),
+    h(
+      "header",
+      { class: "head" },
+      h("h1", { tabindex: "-1" }, t("stats_title")),
+      h("p", { class: "soft" }, t("stats_why")),
+    ),
     body,
   );
   load();

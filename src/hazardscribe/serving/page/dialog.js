@@ -71,7 +71,12 @@ export function showPhotos(photos, start = 0, closed = () => {}) {
       several && button("dark", t("next"), () => step(1)),
       h(
         "button",
-        { type: "button", class: "button dark", "aria-label": t("close"), on: { click: () => dialog.close() } },
+        {
+          type: "button",
+          class: "button dark",
+          "aria-label": t("close"),
+          on: { click: () => dialog.close() },
+        },
         icon("close"),
       ),
     ),

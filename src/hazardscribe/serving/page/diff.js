@@ -32,7 +32,10 @@ export function differences(before, after) {
       push("same", a[i]);
       i += 1;
       j += 1;
-    } else if (j === b.length || (i < a.length && common[(i + 1) * width + j] >= common[i * width + j + 1])) {
+    } else if (
+      j === b.length ||
+      (i < a.length && common[(i + 1) * width + j] >= common[i * width + j + 1])
+    ) {
       push("gone", a[i]);
       i += 1;
     } else {
@@ -53,7 +56,9 @@ function marked(parts, kind) {
     ...parts
       .filter((part) => part.kind === "same" || part.kind === kind)
       .map((part) =>
-        part.kind === "same" ? part.text : h(tag, {}, h("span", { class: "unseen" }, `（${t(words)}）`), part.text),
+        part.kind === "same"
+          ? part.text
+          : h(tag, {}, h("span", { class: "unseen" }, `（${t(words)}）`), part.text),
       ),
   );
 }

@@ -36,7 +36,11 @@ function levelField(values, changed) {
   const name = freshId("level");
   const choose = async (level, radios) => {
     if (level === "重大") {
-      const sure = await ask({ title: t("major_title"), words: t("major_ask"), yes: t("major_yes") });
+      const sure = await ask({
+        title: t("major_title"),
+        words: t("major_ask"),
+        yes: t("major_yes"),
+      });
       if (!sure) {
         radios.get("一般").checked = true;
         return changed({ level: "一般" });
@@ -51,9 +55,19 @@ function levelField(values, changed) {
     radios.set(level, h("input", { type: "radio", name, value: level, checked, on: listeners }));
   }
   const choices = LEVELS.map((level) =>
-    h("label", { class: `choice ${level === "重大" ? "major" : ""}` }, radios.get(level), h("span", {}, named("level", level))),
+    h(
+      "label",
+      { class: `choice ${level === "重大" ? "major" : ""}` },
+      radios.get(level),
+      h("span", {}, named("level", level)),
+    ),
   );
-  return h("fieldset", { class: "field level" }, h("legend", {}, t("level")), h("div", { class: "choices" }, ...choices));
+  return h(
+    "fieldset",
+    { class: "field level" },
+    h("legend", {}, t("level")),
+    h("div", { class: "choices" }, ...choices),
+  );
 }
 
 function dueField(values, changed) {
@@ -80,7 +94,10 @@ function dueField(values, changed) {
  * (the rest) and setters.
  */
 export function makeFields(values, changed) {
-  const place = line(t("place"), "place", values, changed, { list: "places", placeholder: t("place_hint") });
+  const place = line(t("place"), "place", values, changed, {
+    list: "places",
+    placeholder: t("place_hint"),
+  });
   const category = line(t("category"), "category", values, changed, {
     list: "categories",
     placeholder: t("category_hint"),
@@ -98,7 +115,8 @@ export function makeFields(values, changed) {
   const setCategory = (value) => {
     category.input.value = value;
     changed({ category: value });
-    for (const chip of suggested.children) chip.setAttribute("aria-pressed", String(chip.dataset.value === value));
+    for (const chip of suggested.children)
+      chip.setAttribute("aria-pressed", String(chip.dataset.value === value));
   };
   category.input.addEventListener("input", () => {
     for (const chip of suggested.children) {

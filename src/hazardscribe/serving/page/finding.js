@@ -21,10 +21,21 @@ function photosOf(finding) {
     { class: "photos", "data-count": Math.min(all.length, 4) },
     ...all.map((photo, i) => {
       const picture = h("img", { alt: "" });
-      photo.url().then((url) => (url ? (picture.src = url) : picture.replaceWith(h("span", { class: "blank" }, icon("album")))));
+      photo
+        .url()
+        .then((url) =>
+          url
+            ? (picture.src = url)
+            : picture.replaceWith(h("span", { class: "blank" }, icon("album"))),
+        );
       return h(
         "button",
-        { type: "button", class: "shot", "aria-label": t("enlarge", { name: photo.name }), on: { click: () => showPhotos(all, i) } },
+        {
+          type: "button",
+          class: "shot",
+          "aria-label": t("enlarge", { name: photo.name }),
+          on: { click: () => showPhotos(all, i) },
+        },
         picture,
       );
     }),
@@ -32,7 +43,8 @@ function photosOf(finding) {
 }
 
 function bothTexts(finding) {
-  const section = (...content) => h("section", { class: "panel" }, h("h2", {}, t("both_texts")), ...content);
+  const section = (...content) =>
+    h("section", { class: "panel" }, h("h2", {}, t("both_texts")), ...content);
   if (finding.ai_text === null) return section(h("p", { class: "soft" }, t("no_ai_text")));
   const [said, confirmed] = markedPair(finding.ai_text, finding.text);
   const equal = finding.ai_text === finding.text;
@@ -83,7 +95,15 @@ function pastOf(changes) {
                 h("span", { class: "label" }, fieldName(name)),
                 ...(name === "text" && before && after
                   ? markedPair(before, after)
-                  : [h("p", {}, h("del", {}, readable(name, before)), " → ", h("ins", {}, readable(name, after)))]),
+                  : [
+                      h(
+                        "p",
+                        {},
+                        h("del", {}, readable(name, before)),
+                        " → ",
+                        h("ins", {}, readable(name, after)),
+                      ),
+                    ]),
               ),
             ),
           ),
@@ -101,11 +121,25 @@ function editForm(finding, save) {
     }
     saveButton.disabled = Object.keys(changes).length === 0 || changes.text?.trim() === "";
   };
-  const text = h("textarea", { name: "text", rows: "3", maxlength: "2000", on: { input: () => note({ text: text.value }) } });
+  const text = h("textarea", {
+    name: "text",
+    rows: "3",
+    maxlength: "2000",
+    on: { input: () => note({ text: text.value }) },
+  });
   text.value = finding.text;
-  const found = h("input", { type: "date", name: "found_on", value: finding.found_on, on: { input: () => found.value && note({ found_on: found.value }) } });
+  const found = h("input", {
+    type: "date",
+    name: "found_on",
+    value: finding.found_on,
+    on: { input: () => found.value && note({ found_on: found.value }) },
+  });
   const fields = makeFields(finding, note);
-  const saveButton = button("primary", t("save"), () => {}, { type: "submit", symbol: "check", disabled: true });
+  const saveButton = button("primary", t("save"), () => {}, {
+    type: "submit",
+    symbol: "check",
+    disabled: true,
+  });
   const submit = (event) => {
     event.preventDefault();
     if (Object.keys(changes).length) save({ ...changes });
@@ -167,7 +201,12 @@ export function showFinding(root, shared, id) {
 
   const remove = async () => {
     const n = finding.number;
-    const sure = await ask({ title: t("remove_title", { n }), words: t("remove_ask"), yes: t("remove_yes"), danger: true });
+    const sure = await ask({
+      title: t("remove_title", { n }),
+      words: t("remove_ask"),
+      yes: t("remove_yes"),
+      danger: true,
+    });
     if (!sure) return;
     try {
       await api.remove(id);
@@ -205,12 +244,17 @@ export function showFinding(root, shared, id) {
         h(
           "div",
           { class: "panel row" },
-          h("p", { class: "grow" }, `${t("status")}：${named("status", finding.status)}${finding.due ? ` · ${t("due_on", { date: day(finding.due) })}` : ""}`),
+          h(
+            "p",
+            { class: "grow" },
+            `${t("status")}：${named("status", finding.status)}${finding.due ? ` · ${t("due_on", { date: day(finding.due) })}` : ""}`,
+          ),
           toggle,
         ),
         origin(finding),
         past,
-        session.role === "admin" && h("div", { class: "row end" }, button("danger", t("remove"), remove, { symbol: "bin" })),
+        session.role === "admin" &&
+          h("div", { class: "row end" }, button("danger", t("remove"), remove, { symbol: "bin" })),
       ),
     );
     loadPast();

@@ -27,6 +27,9 @@ class InMemory {
   async all(store) {
     return [...this.#stores.get(store).values()];
   }
+  async ids(store) {
+    return [...this.#stores.get(store).keys()];
+  }
   async get(store, id) {
     return this.#stores.get(store).get(id);
   }
@@ -53,6 +56,9 @@ class InDatabase {
   }
   all(store) {
     return settled(this.#objects(store, "readonly").getAll());
+  }
+  ids(store) {
+    return settled(this.#objects(store, "readonly").getAllKeys());
   }
   async get(store, id) {
     return (await this.#spill.get(store, id)) ?? settled(this.#objects(store, "readonly").get(id));

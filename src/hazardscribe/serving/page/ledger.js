@@ -5,8 +5,22 @@ import { button, calm, h, icon, labelled, toast } from "./dom.js";
 import { thumbnail } from "./pictures.js";
 import { day, isoDay, named, t } from "./words.js";
 
-const FILTERS = ["q", "category", "level", "status", "outcome", "place", "responsible", "since", "until"];
-const CHOICES = { level: ["一般", "重大"], status: ["open", "done"], outcome: ["accepted", "edited", "written"] };
+const FILTERS = [
+  "q",
+  "category",
+  "level",
+  "status",
+  "outcome",
+  "place",
+  "responsible",
+  "since",
+  "until",
+];
+const CHOICES = {
+  level: ["一般", "重大"],
+  status: ["open", "done"],
+  outcome: ["accepted", "edited", "written"],
+};
 
 /** Address of the ledger with these filters. */
 export function ledgerAddress(filters) {
@@ -16,7 +30,9 @@ export function ledgerAddress(filters) {
 
 function row(finding) {
   const overdue = finding.status === "open" && finding.due && finding.due < isoDay();
-  const where = [day(finding.found_on), finding.place, finding.responsible].filter(Boolean).join(" · ");
+  const where = [day(finding.found_on), finding.place, finding.responsible]
+    .filter(Boolean)
+    .join(" · ");
   return h(
     "li",
     {},
@@ -32,12 +48,21 @@ function row(finding) {
         h(
           "span",
           { class: "tags" },
-        h("span", { class: "pill", "data-state": finding.status }, named("status", finding.status)),
-          finding.level === "重大" && h("span", { class: "tag major" }, named("level", finding.level)),
+          h(
+            "span",
+            { class: "pill", "data-state": finding.status },
+            named("status", finding.status),
+          ),
+          finding.level === "重大" &&
+            h("span", { class: "tag major" }, named("level", finding.level)),
           finding.category && h("span", { class: "tag" }, finding.category),
           h("span", { class: `tag ${finding.outcome}` }, named("outcome", finding.outcome)),
           finding.due &&
-            h("span", { class: `tag ${overdue ? "late" : ""}` }, t(overdue ? "overdue" : "due_on", { date: day(finding.due) })),
+            h(
+              "span",
+              { class: `tag ${overdue ? "late" : ""}` },
+              t(overdue ? "overdue" : "due_on", { date: day(finding.due) }),
+            ),
         ),
       ),
     ),
@@ -71,15 +96,29 @@ function filterForm(session, filters, changed) {
     (later ? soon : changed)();
   };
   const line = (name, words, more = {}) => {
-    const input = h("input", { type: "text", value: filters[name] ?? "", autocomplete: "off", ...more });
+    const input = h("input", {
+      type: "text",
+      value: filters[name] ?? "",
+      autocomplete: "off",
+      ...more,
+    });
     input.addEventListener("input", () => set(name, input.value.trim(), input.type !== "date"));
     return labelled(words, input);
   };
   const choice = (name, words, values) => {
     const options = values.map((value) =>
-      h("option", { value, selected: filters[name] === value }, name === "category" ? value : named(name, value)),
+      h(
+        "option",
+        { value, selected: filters[name] === value },
+        name === "category" ? value : named(name, value),
+      ),
     );
-    const select = h("select", { on: { change: () => set(name, select.value, false) } }, h("option", { value: "" }, t("all")), ...options);
+    const select = h(
+      "select",
+      { on: { change: () => set(name, select.value, false) } },
+      h("option", { value: "" }, t("all")),
+      ...options,
+    );
     return labelled(words, select);
   };
   const categories = [...new Set([...session.categories, filters.category].filter(Boolean))];
@@ -88,7 +127,12 @@ function filterForm(session, filters, changed) {
   const more = h(
     "details",
     { class: "filters" },
-    h("summary", {}, icon("filter"), h("span", {}, used ? t("filters_on", { n: used }) : t("filters"))),
+    h(
+      "summary",
+      {},
+      icon("filter"),
+      h("span", {}, used ? t("filters_on", { n: used }) : t("filters")),
+    ),
     h(
       "div",
       { class: "grid" },
@@ -104,9 +148,18 @@ function filterForm(session, filters, changed) {
     h("div", { class: "row end" }, clear),
   );
   more.open = used > 0;
-  const search = line("q", t("search"), { type: "search", placeholder: t("search_hint"), enterkeyhint: "search" });
+  const search = line("q", t("search"), {
+    type: "search",
+    placeholder: t("search_hint"),
+    enterkeyhint: "search",
+  });
   search.classList.add("search");
-  const form = h("form", { class: "panel finder", role: "search", on: { submit: (event) => event.preventDefault() } }, search, more);
+  const form = h(
+    "form",
+    { class: "panel finder", role: "search", on: { submit: (event) => event.preventDefault() } },
+    search,
+    more,
+  );
   const showUsed = () => {
     const n = FILTERS.filter((name) => name !== "q" && filters[name]).length;
     more.querySelector("summary span").textContent = n ? t("filters_on", { n }) : t("filters");
@@ -141,12 +194,16 @@ export function showLedger(root, shared, query) {
       }
       shown += items.length;
       const any = Object.values(filters).some(Boolean);
-      count.textContent = page.total ? t("shown", { n: shown, total: page.total }) : t(any ? "none_found" : "none_yet");
+      count.textContent = page.total
+        ? t("shown", { n: shown, total: page.total })
+        : t(any ? "none_found" : "none_yet");
       if (page.next) foot.replaceChildren(button("plain", t("load_more"), () => load(page.next)));
     } catch (error) {
       if (mine.signal.aborted) return;
       count.textContent = error.message;
-      foot.replaceChildren(button("plain", t("try_again"), () => load(cursor), { symbol: "again" }));
+      foot.replaceChildren(
+        button("plain", t("try_again"), () => load(cursor), { symbol: "again" }),
+      );
     }
   };
   const { form, showUsed } = filterForm(shared.session, filters, () => {
@@ -156,7 +213,9 @@ export function showLedger(root, shared, query) {
     load();
   });
   const exporting = (to, words) => {
-    const pressed = button("plain", words, () => download(to, filters, pressed), { symbol: "down" });
+    const pressed = button("plain", words, () => download(to, filters, pressed), {
+      symbol: "down",
+    });
     return pressed;
   };
   root.replaceChildren(
@@ -164,7 +223,12 @@ export function showLedger(root, shared, query) {
       "header",
       { class: "head" },
       h("h1", { tabindex: "-1" }, t("ledger")),
-      h("div", { class: "row" }, exporting("xlsx", t("export_xlsx")), exporting("pairs", t("export_pairs"))),
+      h(
+        "div",
+        { class: "row" },
+        exporting("xlsx", t("export_xlsx")),
+        exporting("pairs", t("export_pairs")),
+      ),
       h("p", { class: "soft" }, t("export_help")),
     ),
     form,

@@ -12,6 +12,7 @@ import { lease } from "./lease.js";
 import { showLedger } from "./ledger.js";
 import { memory } from "./memory.js";
 import { Queue } from "./queue.js";
+import { Shelf } from "./shelf.js";
 import { showSignIn } from "./signin.js";
 import { language, named, setLanguage, t } from "./words.js";
 
@@ -70,9 +71,19 @@ function showBar(current) {
     );
   const known = shared.session && !signingIn;
   bar.replaceChildren(
-    h("span", { class: "brand" }, h("img", { src: "/page/icon.svg", alt: "", width: "28", height: "28" }), h("span", {}, t("title"))),
-    known ? h("nav", { "aria-label": t("sections") }, ...Object.keys(VIEWS).map(link)) : h("span", { class: "spring" }),
-    button("bare", t("language"), switchLanguage, { "aria-label": t("language_help"), lang: language() === "en" ? "zh-CN" : "en" }),
+    h(
+      "span",
+      { class: "brand" },
+      h("img", { src: "/page/icon.svg", alt: "", width: "28", height: "28" }),
+      h("span", {}, t("title")),
+    ),
+    known
+      ? h("nav", { "aria-label": t("sections") }, ...Object.keys(VIEWS).map(link))
+      : h("span", { class: "spring" }),
+    button("bare", t("language"), switchLanguage, {
+      "aria-label": t("language_help"),
+      lang: language() === "en" ? "zh-CN" : "en",
+    }),
     ...(known ? [accountMenu()] : []),
   );
   document.getElementById("skip").textContent = t("skip");
@@ -81,11 +92,28 @@ function showBar(current) {
 function showNotice() {
   const lines = [];
   if (!ours) {
-    lines.push(h("div", { class: "banner" }, h("p", {}, t("elsewhere")), button("plain", t("elsewhere_take"), () => claim())));
+    lines.push(
+      h(
+        "div",
+        { class: "banner" },
+        h("p", {}, t("elsewhere")),
+        button("plain", t("elsewhere_take"), () => claim()),
+      ),
+    );
   } else if (shared.queue.offline) {
-    lines.push(h("div", { class: "banner" }, h("p", {}, t("offline_bar")), button("plain", t("retry_now"), () => shared.queue.hurry())));
+    lines.push(
+      h(
+        "div",
+        { class: "banner" },
+        h("p", {}, t("offline_bar")),
+        button("plain", t("retry_now"), () => shared.queue.hurry()),
+      ),
+    );
   }
-  if (notice.childElementCount !== lines.length || notice.textContent !== lines.map((line) => line.textContent).join("")) {
+  if (
+    notice.childElementCount !== lines.length ||
+    notice.textContent !== lines.map((line) => line.textContent).join("")
+  ) {
     notice.replaceChildren(...lines);
   }
 }
@@ -103,7 +131,8 @@ function show(arrive = true) {
   }
   main.dataset.view = view === "ledger" && id ? "finding" : view;
   if (!shared.session) return;
-  leave = view === "ledger" && id ? showFinding(main, shared, id) : VIEWS[view](main, shared, query);
+  leave =
+    view === "ledger" && id ? showFinding(main, shared, id) : VIEWS[view](main, shared, query);
   if (arrive) {
     window.scrollTo(0, 0);
     main.querySelector("h1")?.focus({ preventScroll: true });
@@ -133,7 +162,11 @@ function signedIn(session) {
 }
 
 async function signOut() {
-  const sure = await ask({ title: t("sign_out"), words: t("sign_out_ask", { n: shared.queue.unconfirmed }), yes: t("sign_out") });
+  const sure = await ask({
+    title: t("sign_out"),
+    words: t("sign_out_ask", { n: shared.queue.unconfirmed }),
+    yes: t("sign_out"),
+  });
   if (!sure) return;
   shared.queue.stop();
   memory.remove("token");
@@ -145,7 +178,7 @@ let claim = null;
 
 async function start() {
   setLanguage(language());
-  const queue = new Queue(await openKeep());
+  const queue = new Queue(new Shelf(await openKeep()));
   shared.queue = queue;
   queue.addEventListener("change", showNotice);
   queue.addEventListener("gone", showNotice);
@@ -200,7 +233,9 @@ async function start() {
   } catch (error) {
     if (error.status !== 401 && !shared.session) {
       const again = button("primary", t("try_again"), () => location.reload());
-      main.replaceChildren(h("div", { class: "panel" }, h("h1", {}, t("title")), h("p", {}, error.message), again));
+      main.replaceChildren(
+        h("div", { class: "panel" }, h("h1", {}, t("title")), h("p", {}, error.message), again),
+      );
     }
   }
 }

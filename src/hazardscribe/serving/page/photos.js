@@ -6,7 +6,9 @@ const QUALITY = 0.9;
 
 /** Whether a file calls itself a photo. HEIC files come without a type in some browsers. */
 export function looksLikePhoto(file) {
-  return file.type.startsWith("image/") || /\.(jpe?g|png|webp|bmp|gif|tiff?|hei[cf])$/i.test(file.name);
+  return (
+    file.type.startsWith("image/") || /\.(jpe?g|png|webp|bmp|gif|tiff?|hei[cf])$/i.test(file.name)
+  );
 }
 
 async function drawn(picture, longest) {

@@ -35,7 +35,8 @@ const seen = new IntersectionObserver(
 
 /** A small picture that is fetched once it comes near the screen. */
 export function thumbnail(id, words) {
-  if (!id) return h("span", { class: "mini blank" }, icon("album"), h("span", { class: "unseen" }, words));
+  if (!id)
+    return h("span", { class: "mini blank" }, icon("album"), h("span", { class: "unseen" }, words));
   const picture = h("img", { alt: words });
   const box = h("span", { class: "mini" }, picture);
   box.load = () =>

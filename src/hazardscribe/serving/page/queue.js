@@ -9,23 +9,20 @@
 import * as api from "./api.js";
 import { findingOf, FIELDS, newCard, stateOf, takeIn, toDescribe } from "./card_state.js";
 import { memory, randomKey, rememberRecent } from "./memory.js";
-import { prepare } from "./photos.js";
 
 const AT_ONCE = { describe: 2, confirm: 1, reject: 1 };
 const FIRST_WAIT = 2; // seconds
 const LONGEST_WAIT = 60;
 const TRIES = 6; // of a description that the server refuses; a confirmed finding is never given up
-const JOTTED = "jotted";
 const SAVE_AFTER = 300; // milliseconds of quiet while a person types
 
 class Left extends Error {}
 
 export class Queue extends EventTarget {
-  #keep;
+  #shelf;
   #cards = new Map();
   #running = new Map(); // card id: AbortController
   #dirty = new Map(); // card id: timer
-  #urls = new Map(); // photo id: object URL of its small picture
   #timer;
   #active = false;
   #tasks = {
@@ -35,13 +32,13 @@ export class Queue extends EventTarget {
   };
   limits = { max_photos: 20, max_photo_bytes: Infinity };
 
-  constructor(keep) {
+  constructor(shelf) {
     super();
-    this.#keep = keep;
+    this.#shelf = shelf;
   }
 
   get durable() {
-    return this.#keep.durable;
+    return this.#shelf.durable;
   }
 
   /** Newest first, without those that are only waiting to be rejected. */
@@ -67,14 +64,14 @@ export class Queue extends EventTarget {
   async start() {
     this.#cards.clear();
     this.#active = true;
-    const jotted = memory.getJson(JOTTED) ?? {};
-    for (const kept of await this.#keep.all("cards")) {
-      if (this.#cards.has(kept.id)) continue; // a photo that was quicker than the database
-      const card = { ...kept, running: false, retryAt: 0 };
-      this.#cards.set(card.id, card);
-      if (jotted[card.id] && !card.finding) await this.#save(Object.assign(card, jotted[card.id]));
+    for (const card of await this.#shelf.cards()) {
+      // A photo may have been quicker than the database.
+      if (!this.#cards.has(card.id)) this.#cards.set(card.id, card);
     }
-    memory.remove(JOTTED);
+    for (const id of await this.#shelf.strays([...this.#cards.values()])) {
+      if (await this.#shelf.photo(id)) await this.#insert([id]);
+      else await this.#shelf.forget(id);
+    }
     for (const card of this.#cards.values()) this.#tell(card);
     this.#pump();
   }
@@ -97,9 +94,8 @@ export class Queue extends EventTarget {
   async add(files, into = null) {
     const kept = [];
     for (const file of files) {
-      const { blob, thumb } = await prepare(file, this.limits.max_photo_bytes);
-      const photo = { id: randomKey(), name: file.name, blob, thumb };
-      if (!(await this.#keep.put("photos", photo)) && this.durable) this.#alarm("storage_full");
+      const photo = await this.#shelf.addPhoto(file, this.limits.max_photo_bytes);
+      if (!photo.kept && this.durable) this.#alarm("storage_full");
       if (into === null) await this.#insert([photo.id]);
       else kept.push(photo.id);
     }
@@ -115,15 +111,17 @@ export class Queue extends EventTarget {
   async join(ids) {
     const cards = ids.map((id) => this.#cards.get(id)).sort((a, b) => a.number - b.number);
     const [first, ...others] = cards;
-    const texts = cards.filter((card) => card.touched && card.text.trim()).map((card) => card.text.trim());
+    const texts = cards
+      .filter((card) => card.touched && card.text.trim())
+      .map((card) => card.text.trim());
     if (texts.length) Object.assign(first, { text: texts.join("；"), touched: true });
     for (const other of others) {
       for (const field of FIELDS) if (!first[field]) first[field] = other[field];
       if (other.level === "重大") first.level = "重大";
       first.photos.push(...other.photos);
-      await this.#drop(other);
     }
     await this.#describeAnew(first);
+    for (const other of others) await this.#drop(other);
     this.#pump();
     return first;
   }
@@ -143,13 +141,16 @@ export class Queue extends EventTarget {
     Object.assign(card, fields);
     if ("text" in fields) card.touched = true;
     clearTimeout(this.#dirty.get(id));
-    this.#dirty.set(id, setTimeout(() => this.#save(card), SAVE_AFTER));
+    this.#dirty.set(
+      id,
+      setTimeout(() => this.#save(card), SAVE_AFTER),
+    );
   }
 
   /** Keep at once what was just typed: the page is being left. */
   flush() {
     const cards = [...this.#dirty.keys()].map((id) => this.#cards.get(id)).filter(Boolean);
-    this.#jot(cards);
+    this.#shelf.jot(cards);
     for (const card of cards) this.#save(card);
   }
 
@@ -160,7 +161,7 @@ export class Queue extends EventTarget {
     memory.set("place", card.place.trim());
     rememberRecent("place", card.place.trim());
     rememberRecent("responsible", card.responsible.trim());
-    this.#jot([card]);
+    this.#shelf.jot([card]);
     await this.#save(card);
     this.#pump();
   }
@@ -169,14 +170,15 @@ export class Queue extends EventTarget {
   async discard(id) {
     const card = this.#cards.get(id);
     this.#leave(id);
-    await this.#forgetPhotos(card);
     if (card.said?.ids.length) {
-      Object.assign(card, { task: "reject", attempts: 0, retryAt: 0, why: null });
+      const photos = card.photos;
+      Object.assign(card, { photos: [], task: "reject", attempts: 0, retryAt: 0, why: null });
       await this.#save(card);
+      for (const photo of photos) await this.#shelf.forget(photo);
+      this.#gone(id);
     } else {
       await this.#drop(card);
     }
-    this.#gone(id);
     this.#pump();
   }
 
@@ -198,18 +200,13 @@ export class Queue extends EventTarget {
   }
 
   /** URL of a photo's small picture; null where the browser cannot show it. */
-  async thumbUrl(photoId) {
-    if (!this.#urls.has(photoId)) {
-      const photo = await this.#keep.get("photos", photoId);
-      const picture = photo?.thumb ?? null;
-      this.#urls.set(photoId, picture && URL.createObjectURL(picture));
-    }
-    return this.#urls.get(photoId);
+  thumbUrl(photoId) {
+    return this.#shelf.thumbUrl(photoId);
   }
 
   /** The photo as it is sent; null once it is in the ledger. */
-  async photo(photoId) {
-    return (await this.#keep.get("photos", photoId))?.blob ?? null;
+  photo(photoId) {
+    return this.#shelf.photo(photoId);
   }
 
   // ---- within ----
@@ -242,33 +239,8 @@ export class Queue extends EventTarget {
   async #save(card) {
     clearTimeout(this.#dirty.get(card.id));
     this.#dirty.delete(card.id);
-    const { running, ...lasting } = card;
     this.#tell(card);
-    if (!(await this.#keep.put("cards", lasting)) && this.durable) this.#alarm("storage_full");
-    else this.#unjot(card.id);
-  }
-
-  /**
-   * A page that is closed now may not live to see its database write through. What the person said
-   * last therefore also goes where writing is immediate, until it is in the database.
-   */
-  #jot(cards) {
-    if (!cards.length) return;
-    const jotted = memory.getJson(JOTTED) ?? {};
-    for (const card of cards) {
-      jotted[card.id] = Object.fromEntries(
-        [...FIELDS, "touched", "task", "key"].map((name) => [name, card[name]]),
-      );
-    }
-    memory.set(JOTTED, JSON.stringify(jotted));
-  }
-
-  #unjot(id) {
-    const jotted = memory.getJson(JOTTED);
-    if (!jotted?.[id]) return;
-    delete jotted[id];
-    if (Object.keys(jotted).length) memory.set(JOTTED, JSON.stringify(jotted));
-    else memory.remove(JOTTED);
+    if (!(await this.#shelf.save(card)) && this.durable) this.#alarm("storage_full");
   }
 
   async #drop(card) {
@@ -276,22 +248,10 @@ export class Queue extends EventTarget {
     clearTimeout(this.#dirty.get(card.id));
     this.#dirty.delete(card.id);
     this.#cards.delete(card.id);
-    await this.#keep.remove("cards", card.id);
+    await this.#shelf.drop(card.id);
     const still = new Set([...this.#cards.values()].flatMap((other) => other.photos));
-    for (const photo of card.photos) if (!still.has(photo)) await this.#forget(photo);
+    for (const photo of card.photos) if (!still.has(photo)) await this.#shelf.forget(photo);
     this.#gone(card.id);
-  }
-
-  async #forgetPhotos(card) {
-    for (const photo of card.photos) await this.#forget(photo);
-    card.photos = [];
-  }
-
-  async #forget(photoId) {
-    const url = this.#urls.get(photoId);
-    if (url) URL.revokeObjectURL(url);
-    this.#urls.delete(photoId);
-    await this.#keep.remove("photos", photoId);
   }
 
   #leave(id) {
@@ -343,11 +303,16 @@ export class Queue extends EventTarget {
 
   #postpone(card, error) {
     card.attempts += 1;
-    card.why = { code: error.code ?? "unexpected", message: error.message, busy: error.status === 429 };
+    card.why = {
+      code: error.code ?? "unexpected",
+      message: error.message,
+      busy: error.status === 429,
+    };
     if (card.task === "describe" && !card.touched) card.text = ""; // half a draft is no text
-    const passing = error instanceof api.Unreachable || error.passing || error.status === 401;
-    const patient = card.task !== "describe" || error instanceof api.Unreachable || error.status === 429;
-    if (!passing || (!patient && card.attempts >= TRIES)) {
+    // Where only time, a network or a token is missing, there is no end to trying.
+    const lasting = error instanceof api.Unreachable || [401, 429].includes(error.status);
+    const again = lasting || (error.passing && (card.task !== "describe" || card.attempts < TRIES));
+    if (!again) {
       // Refused for good: the person decides. A rejection that the server does not know is done.
       if (card.task === "reject") this.#drop(card);
       else card.task = null;
@@ -390,12 +355,15 @@ export class Queue extends EventTarget {
 
   async #send(card) {
     const finding = await api.confirm(findingOf(card), await this.#blobs(card), card.key);
-    Object.assign(card, { task: null, why: null, finding: { id: finding.id, number: finding.number } });
+    Object.assign(card, {
+      task: null,
+      why: null,
+      finding: { id: finding.id, number: finding.number },
+    });
     card.text = finding.text;
-    for (const id of card.photos) {
-      const photo = await this.#keep.get("photos", id);
-      if (photo) await this.#keep.put("photos", { ...photo, blob: null }); // the ledger has it now
-    }
+    // First that it is in the ledger, then that its photos need not be kept: never the other way.
+    await this.#save(card);
+    for (const id of card.photos) await this.#shelf.lighten(id);
   }
 
   async #reject(card) {

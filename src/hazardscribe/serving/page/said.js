@@ -28,7 +28,12 @@ function pastCases(similar, useMeasure) {
       h(
         "p",
         { class: "soft" },
-        [past.category, past.place, past.date && day(past.date), t("similarity", { n: Math.round(100 * past.similarity) })]
+        [
+          past.category,
+          past.place,
+          past.date && day(past.date),
+          t("similarity", { n: Math.round(100 * past.similarity) }),
+        ]
           .filter(Boolean)
           .join(" · "),
       ),
@@ -63,7 +68,14 @@ export function saidNotes(card, { use, useMeasure }) {
     notes.push(h("div", { class: "note" }, h("p", {}, t("use_model")), chipsOf([said.text], use)));
   }
   if (said.replaced && !said.doubt) {
-    notes.push(h("div", { class: "note replaced" }, h("p", {}, t("replaced")), chipsOf([said.replaced], use)));
+    notes.push(
+      h(
+        "div",
+        { class: "note replaced" },
+        h("p", {}, t("replaced")),
+        chipsOf([said.replaced], use),
+      ),
+    );
   }
   if (said.confidence !== null && !said.doubt) notes.push(sure(said.confidence));
   for (const { photo, message } of said.problems) {
@@ -73,7 +85,12 @@ export function saidNotes(card, { use, useMeasure }) {
   const others = said.alternatives.filter((text) => !known.includes(text)).slice(0, OFFERED);
   if (others.length) {
     notes.push(
-      h("div", { class: "others", role: "group", "aria-label": t("alternatives") }, h("p", { class: "label" }, t("alternatives")), chipsOf(others, use)),
+      h(
+        "div",
+        { class: "others", role: "group", "aria-label": t("alternatives") },
+        h("p", { class: "label" }, t("alternatives")),
+        chipsOf(others, use),
+      ),
     );
   }
   if (said.similar.length) notes.push(pastCases(said.similar, useMeasure));

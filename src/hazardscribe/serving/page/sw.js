@@ -11,7 +11,12 @@ const PATIENCE = 4000; // milliseconds that a slow network is waited for
 
 self.addEventListener("install", (event) => {
   const fresh = FILES.map((path) => new Request(path, { cache: "reload" }));
-  event.waitUntil(caches.open(VERSION).then((cache) => cache.addAll(fresh)).then(() => self.skipWaiting()));
+  event.waitUntil(
+    caches
+      .open(VERSION)
+      .then((cache) => cache.addAll(fresh))
+      .then(() => self.skipWaiting()),
+  );
 });
 
 self.addEventListener("activate", (event) => {
@@ -27,7 +32,13 @@ async function answer(request) {
   const asked = fetch(request);
   if (!kept) return asked;
   const late = new Promise((resolve) => setTimeout(resolve, PATIENCE, kept));
-  return Promise.race([asked.then((response) => (response.status < 500 ? response : kept), () => kept), late]);
+  return Promise.race([
+    asked.then(
+      (response) => (response.status < 500 ? response : kept),
+      () => kept,
+    ),
+    late,
+  ]);
 }
 
 self.addEventListener("fetch", (event) => {
