@@ -1,0 +1,109 @@
+/** A card of the queue: one finding-to-be, its photos, what the model said, what the person wrote. */
+
+import { randomKey } from "./memory.js";
+import { isoDay } from "./words.js";
+
+/** Fields that a person fills in; the rest of a card is the page's own account. */
+export const FIELDS = ["text", "place", "category", "level", "measure", "responsible", "due"];
+
+export function newCard(number, photos, place) {
+  return {
+    id: randomKey(),
+    number,
+    photos,
+    task: "describe", // what is to be done for it: describe, confirm, reject or nothing
+    attempts: 0,
+    retryAt: 0,
+    why: null, // {code, message} of the last try that did not succeed
+    text: "",
+    touched: false, // whether the text is the person's: the model then never overwrites it
+    streamed: "",
+    position: null,
+    said: null,
+    place,
+    category: "",
+    level: "一般",
+    measure: "",
+    responsible: "",
+    due: "",
+    found_on: isoDay(),
+    key: null,
+    finding: null,
+  };
+}
+
+/** What people see of it: waiting, describing, ready, failed, offline, sending or confirmed. */
+export function stateOf(card) {
+  if (card.finding) return "confirmed";
+  if (card.why && !card.task) return "failed";
+  if (card.task && card.why?.code === "unreachable") return "offline";
+  if (card.task === "confirm") return "sending";
+  if (card.task === "describe") return card.running ? "describing" : "waiting";
+  return "ready";
+}
+
+/** A card whose photos are to be described anew, the person's own words kept. */
+export function toDescribe(card) {
+  const own = card.touched ? card.text : "";
+  Object.assign(card, { task: "describe", attempts: 0, retryAt: 0, why: null, said: null });
+  Object.assign(card, { streamed: "", position: null, text: own });
+}
+
+/**
+ * Take in the server's answer. A text in doubt is not filled in: an inspector would file
+ * "cannot judge" as a finding. Where the answer differs from the streamed draft, `replaced` keeps
+ * the draft for the person to see.
+ */
+export function takeIn(card, answer) {
+  const sayings = answer.descriptions;
+  const good = sayings.filter((saying) => saying.id && !saying.problem);
+  const problems = sayings
+    .filter((saying) => saying.problem)
+    .map((saying) => ({ photo: saying.photo + 1, message: saying.problem.message }));
+  Object.assign(card, { task: null, attempts: 0, why: null, position: null });
+  if (!good.length) {
+    card.why = { code: "problem", message: problems[0]?.message ?? "" };
+    card.said = null;
+    return;
+  }
+  const joined = sayings.length > 1;
+  const text = joined ? (answer.findings[0]?.text ?? "") : good[0].text;
+  const certain = good.filter((saying) => !saying.doubt);
+  const doubt = certain.length ? null : good[0].doubt;
+  const drafts = good.map((saying) => saying.draft || saying.text);
+  const others = good.flatMap((saying) => saying.alternatives);
+  const confidences = (certain.length ? certain : good)
+    .map((saying) => saying.confidence)
+    .filter((value) => value !== null && value !== undefined);
+  card.said = {
+    ids: good.map((saying) => saying.id),
+    text,
+    draft: joined ? card.streamed || drafts.join("；") : drafts[0],
+    replaced: card.streamed && card.streamed !== text && !joined ? card.streamed : null,
+    alternatives: [...new Set(joined ? [...drafts, ...others] : others)].filter(
+      (one) => one !== text,
+    ),
+    confidence: confidences.length ? Math.min(...confidences) : null,
+    doubt,
+    suggestions: joined ? (answer.findings[0]?.suggestions ?? []) : good[0].suggestions,
+    similar: good.flatMap((saying) => saying.similar).slice(0, 3),
+    model: answer.model,
+    problems,
+  };
+  if (!card.touched) card.text = doubt ? "" : text;
+}
+
+/** What is sent when the person confirms. */
+export function findingOf(card) {
+  return {
+    text: card.text.trim(),
+    description_ids: card.said?.ids ?? [],
+    place: card.place.trim(),
+    category: card.category.trim(),
+    level: card.level,
+    measure: card.measure.trim(),
+    responsible: card.responsible.trim(),
+    due: card.due || null,
+    found_on: card.found_on,
+  };
+}

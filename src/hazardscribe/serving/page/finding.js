@@ -1,0 +1,280 @@
+/** One record of the ledger: read, corrected, closed, its past, and what the model had said. */
+
+import * as api from "./api.js";
+import { conflictPanel, readable } from "./conflict.js";
+import { ask, showPhotos } from "./dialog.js";
+import { markedPair } from "./diff.js";
+import { button, h, icon, labelled, toast } from "./dom.js";
+import { makeFields } from "./fields.js";
+import { photoUrl } from "./pictures.js";
+import { day, fieldName, moment, named, t } from "./words.js";
+
+const DATES = ["due", "found_on"];
+
+function photosOf(finding) {
+  const all = finding.photos.map((id, i) => ({
+    name: t("photo_n", { i: i + 1 }),
+    url: () => photoUrl(id, "full").catch(() => null),
+  }));
+  return h(
+    "div",
+    { class: "photos", "data-count": Math.min(all.length, 4) },
+    ...all.map((photo, i) => {
+      const picture = h("img", { alt: "" });
+      photo
+        .url()
+        .then((url) =>
+          url
+            ? (picture.src = url)
+            : picture.replaceWith(h("span", { class: "blank" }, icon("album"))),
+        );
+      return h(
+        "button",
+        {
+          type: "button",
+          class: "shot",
+          "aria-label": t("enlarge", { name: photo.name }),
+          on: { click: () => showPhotos(all, i) },
+        },
+        picture,
+      );
+    }),
+  );
+}
+
+function bothTexts(finding) {
+  const section = (...content) =>
+    h("section", { class: "panel" }, h("h2", {}, t("both_texts")), ...content);
+  if (finding.ai_text === null) return section(h("p", { class: "soft" }, t("no_ai_text")));
+  const [said, confirmed] = markedPair(finding.ai_text, finding.text);
+  const equal = finding.ai_text === finding.text;
+  return section(
+    h(
+      "div",
+      { class: "texts" },
+      h("div", {}, h("h3", {}, t("ai_text")), said),
+      h("div", {}, h("h3", {}, t("final_text")), confirmed),
+    ),
+    equal && h("p", { class: "soft" }, t("texts_equal")),
+  );
+}
+
+function origin(finding) {
+  const facts = [
+    ["outcome", named("outcome", finding.outcome)],
+    ["model", finding.model],
+    ["confidence_label", finding.confidence !== null && `${Math.round(100 * finding.confidence)}%`],
+    ["doubt", finding.doubt && named("doubt_short", finding.doubt)],
+    ["confirmed_by", finding.confirmed_by],
+    ["created_at", moment(finding.created_at)],
+    ["changed_at", moment(finding.changed_at)],
+  ].filter(([, value]) => value);
+  return h(
+    "section",
+    { class: "panel" },
+    h("h2", {}, t("facts")),
+    h("dl", {}, ...facts.flatMap(([name, value]) => [h("dt", {}, t(name)), h("dd", {}, value)])),
+  );
+}
+
+function pastOf(changes) {
+  const one = ({ version, at, by, fields }) =>
+    h(
+      "li",
+      {},
+      h("p", { class: "strong" }, `${by} · ${moment(at)}`),
+      version === 1
+        ? h("p", { class: "soft" }, t("created"))
+        : h(
+            "ul",
+            {},
+            ...Object.entries(fields).map(([name, [before, after]]) =>
+              h(
+                "li",
+                {},
+                h("span", { class: "label" }, fieldName(name)),
+                ...(name === "text" && before && after
+                  ? markedPair(before, after)
+                  : [
+                      h(
+                        "p",
+                        {},
+                        h("del", {}, readable(name, before)),
+                        " → ",
+                        h("ins", {}, readable(name, after)),
+                      ),
+                    ]),
+              ),
+            ),
+          ),
+    );
+  return h("ol", { class: "past" }, ...changes.map(one).reverse());
+}
+
+/** Text, fields and date as a form; `save(changed fields)`. */
+function editForm(finding, save) {
+  const changes = {};
+  const note = (fields) => {
+    for (const [name, value] of Object.entries(fields)) {
+      if ((finding[name] ?? "") === value) delete changes[name];
+      else changes[name] = DATES.includes(name) ? value || null : value;
+    }
+    saveButton.disabled = Object.keys(changes).length === 0 || changes.text?.trim() === "";
+  };
+  const text = h("textarea", {
+    name: "text",
+    rows: "3",
+    maxlength: "2000",
+    on: { input: () => note({ text: text.value }) },
+  });
+  text.value = finding.text;
+  const found = h("input", {
+    type: "date",
+    name: "found_on",
+    value: finding.found_on,
+    on: { input: () => found.value && note({ found_on: found.value }) },
+  });
+  const fields = makeFields(finding, note);
+  const saveButton = button("primary", t("save"), () => {}, {
+    type: "submit",
+    symbol: "check",
+    disabled: true,
+  });
+  const submit = (event) => {
+    event.preventDefault();
+    if (Object.keys(changes).length) save({ ...changes });
+  };
+  return h(
+    "form",
+    { class: "panel edit", on: { submit } },
+    h("h2", {}, t("record")),
+    labelled(t("final_text"), text, "field text"),
+    h("div", { class: "pair" }, ...fields.main, ...fields.more, labelled(t("found_on"), found)),
+    h("div", { class: "row end" }, saveButton),
+  );
+}
+
+export function showFinding(root, shared, id) {
+  const { session } = shared;
+  let gone = false;
+  let finding = null;
+  const heading = h("h1", { tabindex: "-1" }, t("loading"));
+  const pill = h("span", { class: "pill" });
+  const body = h("div", { class: "record" });
+  const notice = h("div", {});
+  const past = h("section", { class: "panel" }, h("h2", {}, t("history")));
+
+  const failed = (error) => toast(error.message, "bad");
+
+  const save = async (fields, version = finding.version) => {
+    try {
+      finding = await api.change(id, fields, version);
+      toast(t("saved"));
+      notice.replaceChildren();
+      show();
+      heading.focus({ preventScroll: true });
+    } catch (error) {
+      if (error.status === 412 && error.answer?.current) settle(fields, error.answer.current);
+      else failed(error); // what was typed stays in the form
+    }
+  };
+
+  const settle = (mine, current) => {
+    const panel = conflictPanel(finding, mine, current, {
+      keep: (fields) => {
+        finding = current;
+        if (Object.keys(fields).length) save(fields, current.version);
+        else take(current);
+      },
+      drop: () => take(current),
+    });
+    notice.replaceChildren(panel);
+    panel.querySelector("h2").focus();
+  };
+
+  const take = (current) => {
+    finding = current;
+    notice.replaceChildren();
+    show();
+    heading.focus({ preventScroll: true });
+  };
+
+  const remove = async () => {
+    const n = finding.number;
+    const sure = await ask({
+      title: t("remove_title", { n }),
+      words: t("remove_ask"),
+      yes: t("remove_yes"),
+      danger: true,
+    });
+    if (!sure) return;
+    try {
+      await api.remove(id);
+      toast(t("removed", { n }));
+      location.hash = "#/ledger";
+    } catch (error) {
+      failed(error);
+    }
+  };
+
+  const loadPast = async () => {
+    try {
+      const { changes } = await api.history(id);
+      past.replaceChildren(h("h2", {}, t("history")), pastOf(changes));
+    } catch (error) {
+      past.replaceChildren(h("h2", {}, t("history")), h("p", { class: "soft" }, error.message));
+    }
+  };
+
+  const show = () => {
+    if (gone) return;
+    heading.textContent = t("number", { n: finding.number });
+    pill.textContent = named("status", finding.status);
+    pill.dataset.state = finding.status;
+    const done = finding.status === "done";
+    const toggle = button(done ? "plain" : "primary", t(done ? "mark_open" : "mark_done"), () =>
+      save({ status: done ? "open" : "done" }),
+    );
+    body.replaceChildren(
+      h("div", { class: "left" }, photosOf(finding), bothTexts(finding)),
+      h(
+        "div",
+        { class: "right" },
+        editForm(finding, save),
+        h(
+          "div",
+          { class: "panel row" },
+          h(
+            "p",
+            { class: "grow" },
+            `${t("status")}：${named("status", finding.status)}${finding.due ? ` · ${t("due_on", { date: day(finding.due) })}` : ""}`,
+          ),
+          toggle,
+        ),
+        origin(finding),
+        past,
+        session.role === "admin" &&
+          h("div", { class: "row end" }, button("danger", t("remove"), remove, { symbol: "bin" })),
+      ),
+    );
+    loadPast();
+  };
+
+  root.replaceChildren(
+    h("a", { class: "back", href: shared.list ?? "#/ledger" }, icon("back"), t("back_to_ledger")),
+    h("header", { class: "head" }, heading, pill),
+    notice,
+    body,
+  );
+  api.finding(id).then(
+    (loaded) => {
+      finding = loaded;
+      show();
+    },
+    (error) => {
+      heading.textContent = t("record");
+      notice.replaceChildren(h("p", { class: "note doubt" }, error.message));
+    },
+  );
+  return () => (gone = true);
+}

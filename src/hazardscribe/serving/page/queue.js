@@ -1,0 +1,373 @@
+/**
+ * The inspector's queue: every photo from the shutter to the ledger. It outlives reloads, works on
+ * while the inspector walks on, tries again when the network comes back, and sends nothing to the
+ * ledger that no person has confirmed.
+ *
+ * Events: `change` with the card as detail, `gone` with its id, `alarm` with a key of words.
+ */
+
+import * as api from "./api.js";
+import { findingOf, FIELDS, newCard, stateOf, takeIn, toDescribe } from "./card_state.js";
+import { memory, randomKey, rememberRecent } from "./memory.js";
+
+const AT_ONCE = { describe: 2, confirm: 1, reject: 1 };
+const FIRST_WAIT = 2; // seconds
+const LONGEST_WAIT = 60;
+const TRIES = 6; // of a description that the server refuses; a confirmed finding is never given up
+const SAVE_AFTER = 300; // milliseconds of quiet while a person types
+
+class Left extends Error {}
+
+export class Queue extends EventTarget {
+  #shelf;
+  #cards = new Map();
+  #running = new Map(); // card id: AbortController
+  #dirty = new Map(); // card id: timer
+  #timer;
+  #active = false;
+  #tasks = {
+    describe: (card, signal) => this.#describe(card, signal),
+    confirm: (card) => this.#send(card),
+    reject: (card) => this.#reject(card),
+  };
+  limits = { max_photos: 20, max_photo_bytes: Infinity };
+
+  constructor(shelf) {
+    super();
+    this.#shelf = shelf;
+  }
+
+  get durable() {
+    return this.#shelf.durable;
+  }
+
+  /** Newest first, without those that are only waiting to be rejected. */
+  get cards() {
+    return [...this.#cards.values()]
+      .filter((card) => card.task !== "reject")
+      .sort((a, b) => b.number - a.number);
+  }
+
+  card(id) {
+    return this.#cards.get(id);
+  }
+
+  get unconfirmed() {
+    return this.cards.filter((card) => !card.finding).length;
+  }
+
+  get offline() {
+    return [...this.#cards.values()].some((card) => stateOf(card) === "offline");
+  }
+
+  /** Read what this device keeps, and work on it. */
+  async start() {
+    this.#cards.clear();
+    this.#active = true;
+    for (const card of await this.#shelf.cards()) {
+      // A photo may have been quicker than the database.
+      if (!this.#cards.has(card.id)) this.#cards.set(card.id, card);
+    }
+    for (const id of await this.#shelf.strays([...this.#cards.values()])) {
+      if (await this.#shelf.photo(id)) await this.#insert([id]);
+      else await this.#shelf.forget(id);
+    }
+    for (const card of this.#cards.values()) this.#tell(card);
+    this.#pump();
+  }
+
+  /** Another tab works on it from now on. */
+  stop() {
+    this.flush();
+    this.#active = false;
+    clearTimeout(this.#timer);
+    for (const controller of this.#running.values()) controller.abort(new Left());
+  }
+
+  /** Try at once whatever waits for a network or a token; a busy server is not pressed. */
+  hurry() {
+    for (const card of this.#cards.values()) if (!card.why?.busy) card.retryAt = 0;
+    this.#pump();
+  }
+
+  /** Photos from the camera, the album, a drop or a paste: each a card, or all into one card. */
+  async add(files, into = null) {
+    const kept = [];
+    for (const file of files) {
+      const photo = await this.#shelf.addPhoto(file, this.limits.max_photo_bytes);
+      if (!photo.kept && this.durable) this.#alarm("storage_full");
+      if (into === null) await this.#insert([photo.id]);
+      else kept.push(photo.id);
+    }
+    const card = this.#cards.get(into);
+    if (card && kept.length) {
+      card.photos.push(...kept);
+      await this.#describeAnew(card);
+    }
+    this.#pump();
+  }
+
+  /** Several cards become one finding; what the person wrote in them is kept, one below the other. */
+  async join(ids) {
+    const cards = ids.map((id) => this.#cards.get(id)).sort((a, b) => a.number - b.number);
+    const [first, ...others] = cards;
+    const texts = cards
+      .filter((card) => card.touched && card.text.trim())
+      .map((card) => card.text.trim());
+    if (texts.length) Object.assign(first, { text: texts.join("；"), touched: true });
+    for (const other of others) {
+      for (const field of FIELDS) if (!first[field]) first[field] = other[field];
+      if (other.level === "重大") first.level = "重大";
+      first.photos.push(...other.photos);
+    }
+    await this.#describeAnew(first);
+    for (const other of others) await this.#drop(other);
+    this.#pump();
+    return first;
+  }
+
+  /** The photos of a finding become cards of their own again. */
+  async split(id) {
+    const card = this.#cards.get(id);
+    const rest = card.photos.splice(1);
+    for (const photo of rest) await this.#insert([photo], card.place);
+    await this.#describeAnew(card);
+    this.#pump();
+  }
+
+  /** What a person typed or chose. Kept on the device a moment later, and at once by `flush`. */
+  edit(id, fields) {
+    const card = this.#cards.get(id);
+    Object.assign(card, fields);
+    if ("text" in fields) card.touched = true;
+    clearTimeout(this.#dirty.get(id));
+    this.#dirty.set(
+      id,
+      setTimeout(() => this.#save(card), SAVE_AFTER),
+    );
+  }
+
+  /** Keep at once what was just typed: the page is being left. */
+  flush() {
+    const cards = [...this.#dirty.keys()].map((id) => this.#cards.get(id)).filter(Boolean);
+    this.#shelf.jot(cards);
+    for (const card of cards) this.#save(card);
+  }
+
+  async confirm(id) {
+    const card = this.#cards.get(id);
+    this.#leave(id); // a description that is still on its way is not waited for
+    Object.assign(card, { task: "confirm", attempts: 0, retryAt: 0, why: null, key: randomKey() });
+    memory.set("place", card.place.trim());
+    rememberRecent("place", card.place.trim());
+    rememberRecent("responsible", card.responsible.trim());
+    this.#shelf.jot([card]);
+    await this.#save(card);
+    this.#pump();
+  }
+
+  /** Thrown away: gone from this device, and the model's saying counts as rejected. */
+  async discard(id) {
+    const card = this.#cards.get(id);
+    this.#leave(id);
+    if (card.said?.ids.length) {
+      const photos = card.photos;
+      Object.assign(card, { photos: [], task: "reject", attempts: 0, retryAt: 0, why: null });
+      await this.#save(card);
+      for (const photo of photos) await this.#shelf.forget(photo);
+      this.#gone(id);
+    } else {
+      await this.#drop(card);
+    }
+    this.#pump();
+  }
+
+  retry(id) {
+    const card = this.#cards.get(id);
+    if (card.task) {
+      card.retryAt = 0;
+    } else if (card.key) {
+      Object.assign(card, { task: "confirm", attempts: 0, retryAt: 0, why: null });
+    } else {
+      toDescribe(card);
+    }
+    this.#tell(card);
+    this.#pump();
+  }
+
+  async clearDone() {
+    for (const card of this.cards) if (card.finding) await this.#drop(card);
+  }
+
+  /** URL of a photo's small picture; null where the browser cannot show it. */
+  thumbUrl(photoId) {
+    return this.#shelf.thumbUrl(photoId);
+  }
+
+  /** The photo as it is sent; null once it is in the ledger. */
+  photo(photoId) {
+    return this.#shelf.photo(photoId);
+  }
+
+  // ---- within ----
+
+  async #insert(photos, place = memory.get("place") ?? "") {
+    const number = 1 + Math.max(0, Number(memory.get("last")) || 0);
+    memory.set("last", String(number));
+    const card = newCard(number, photos, place);
+    this.#cards.set(card.id, card);
+    await this.#save(card);
+  }
+
+  async #describeAnew(card) {
+    this.#leave(card.id);
+    toDescribe(card);
+    card.key = null;
+    await this.#save(card);
+  }
+
+  #tell(card) {
+    this.dispatchEvent(new CustomEvent("change", { detail: card }));
+  }
+  #gone(id) {
+    this.dispatchEvent(new CustomEvent("gone", { detail: id }));
+  }
+  #alarm(key) {
+    this.dispatchEvent(new CustomEvent("alarm", { detail: key }));
+  }
+
+  async #save(card) {
+    clearTimeout(this.#dirty.get(card.id));
+    this.#dirty.delete(card.id);
+    this.#tell(card);
+    if (!(await this.#shelf.save(card)) && this.durable) this.#alarm("storage_full");
+  }
+
+  async #drop(card) {
+    this.#leave(card.id);
+    clearTimeout(this.#dirty.get(card.id));
+    this.#dirty.delete(card.id);
+    this.#cards.delete(card.id);
+    await this.#shelf.drop(card.id);
+    const still = new Set([...this.#cards.values()].flatMap((other) => other.photos));
+    for (const photo of card.photos) if (!still.has(photo)) await this.#shelf.forget(photo);
+    this.#gone(card.id);
+  }
+
+  #leave(id) {
+    this.#running.get(id)?.abort(new Left());
+    this.#running.delete(id);
+    const card = this.#cards.get(id);
+    if (card) card.running = false;
+  }
+
+  /** Start what may start now, and wake up when the next may. */
+  #pump() {
+    if (!this.#active) return;
+    clearTimeout(this.#timer);
+    const now = Date.now();
+    const busy = { describe: 0, confirm: 0, reject: 0 };
+    for (const id of this.#running.keys()) busy[this.#cards.get(id).task] += 1;
+    const due = [...this.#cards.values()]
+      .filter((card) => card.task && !this.#running.has(card.id))
+      .sort((a, b) => a.number - b.number);
+    for (const card of due) {
+      if (card.retryAt <= now && busy[card.task] < AT_ONCE[card.task]) {
+        busy[card.task] += 1;
+        this.#work(card);
+      }
+    }
+    const next = Math.min(...due.map((card) => card.retryAt).filter((at) => at > now));
+    if (Number.isFinite(next)) this.#timer = setTimeout(() => this.#pump(), next - now);
+  }
+
+  async #work(card) {
+    const controller = new AbortController();
+    this.#running.set(card.id, controller);
+    card.running = true;
+    this.#tell(card);
+    try {
+      await this.#tasks[card.task](card, controller.signal);
+    } catch (error) {
+      if (error instanceof Left || this.#running.get(card.id) !== controller) return;
+      this.#postpone(card, error);
+    } finally {
+      if (this.#running.get(card.id) === controller) {
+        this.#running.delete(card.id);
+        card.running = false;
+        if (this.#active && this.#cards.has(card.id)) await this.#save(card);
+      }
+      this.#pump();
+    }
+  }
+
+  #postpone(card, error) {
+    card.attempts += 1;
+    card.why = {
+      code: error.code ?? "unexpected",
+      message: error.message,
+      busy: error.status === 429,
+    };
+    if (card.task === "describe" && !card.touched) card.text = ""; // half a draft is no text
+    // Where only time, a network or a token is missing, there is no end to trying.
+    const lasting = error instanceof api.Unreachable || [401, 429].includes(error.status);
+    const again = lasting || (error.passing && (card.task !== "describe" || card.attempts < TRIES));
+    if (!again) {
+      // Refused for good: the person decides. A rejection that the server does not know is done.
+      if (card.task === "reject") this.#drop(card);
+      else card.task = null;
+      return;
+    }
+    const wait = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** Math.min(card.attempts - 1, 6));
+    const spread = wait * (0.75 + Math.random() / 2); // many phones come back at the same moment
+    card.retryAt = Date.now() + 1000 * Math.max(spread, error.retryAfter ?? 0);
+  }
+
+  async #blobs(card) {
+    const blobs = await Promise.all(card.photos.map((id) => this.photo(id)));
+    return blobs.filter(Boolean);
+  }
+
+  async #describe(card, signal) {
+    const drafts = [];
+    const came = () => {
+      card.why = null;
+      card.position = null;
+    };
+    const answer = await api.describe(await this.#blobs(card), {
+      together: card.photos.length > 1,
+      signal,
+      onWaiting: (position) => {
+        came();
+        card.position = position;
+        this.#tell(card);
+      },
+      onText: (photo, text) => {
+        came();
+        drafts[photo] = text;
+        card.streamed = drafts.filter(Boolean).join("；");
+        if (!card.touched) card.text = card.streamed;
+        this.#tell(card);
+      },
+    });
+    takeIn(card, answer);
+  }
+
+  async #send(card) {
+    const finding = await api.confirm(findingOf(card), await this.#blobs(card), card.key);
+    Object.assign(card, {
+      task: null,
+      why: null,
+      finding: { id: finding.id, number: finding.number },
+    });
+    card.text = finding.text;
+    // First that it is in the ledger, then that its photos need not be kept: never the other way.
+    await this.#save(card);
+    for (const id of card.photos) await this.#shelf.lighten(id);
+  }
+
+  async #reject(card) {
+    for (const id of card.said.ids) await api.reject(id);
+    await this.#drop(card);
+  }
+}

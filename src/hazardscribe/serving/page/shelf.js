@@ -1,0 +1,114 @@
+/**
+ * Cards and photos on this device. The order of writing is such that a page closed at any moment
+ * loses no photo and nothing that a person said: at worst a photo is there twice.
+ */
+
+import { FIELDS } from "./card_state.js";
+import { memory, randomKey } from "./memory.js";
+import { prepare } from "./photos.js";
+
+const JOTTED = "jotted";
+
+export class Shelf {
+  #keep;
+  #urls = new Map(); // photo id: object URL of its small picture
+
+  constructor(keep) {
+    this.#keep = keep;
+  }
+
+  get durable() {
+    return this.#keep.durable;
+  }
+
+  // ---- cards ----
+
+  /** All cards, with what was jotted down in the last moment of the page before. */
+  async cards() {
+    const jotted = memory.getJson(JOTTED) ?? {};
+    const cards = [];
+    for (const kept of await this.#keep.all("cards")) {
+      const late = kept.finding ? null : jotted[kept.id];
+      cards.push({ ...kept, ...late, running: false, retryAt: 0 });
+      if (late) await this.save(cards.at(-1));
+    }
+    memory.remove(JOTTED);
+    return cards;
+  }
+
+  /** Whether the card is on the disk now. */
+  async save(card) {
+    const { running, ...lasting } = card;
+    const done = await this.#keep.put("cards", lasting);
+    if (done) this.#unjot(card.id);
+    return done;
+  }
+
+  async drop(id) {
+    await this.#keep.remove("cards", id);
+  }
+
+  /**
+   * Put down at once what the person said last. A page that is closed now may not live to see its
+   * database write through; this is where writing is immediate, until `save` is done.
+   */
+  jot(cards) {
+    if (!cards.length) return;
+    const jotted = memory.getJson(JOTTED) ?? {};
+    for (const card of cards) {
+      const said = [...FIELDS, "touched", "task", "key"].map((name) => [name, card[name]]);
+      jotted[card.id] = Object.fromEntries(said);
+    }
+    memory.set(JOTTED, JSON.stringify(jotted));
+  }
+
+  #unjot(id) {
+    const jotted = memory.getJson(JOTTED);
+    if (!jotted?.[id]) return;
+    delete jotted[id];
+    if (Object.keys(jotted).length) memory.set(JOTTED, JSON.stringify(jotted));
+    else memory.remove(JOTTED);
+  }
+
+  // ---- photos ----
+
+  /** Takes a photo in; gives its id, and whether it is on the disk. */
+  async addPhoto(file, maxBytes) {
+    const id = randomKey();
+    const { blob, thumb } = await prepare(file, maxBytes);
+    return { id, kept: await this.#keep.put("photos", { id, name: file.name, blob, thumb }) };
+  }
+
+  /** The photo as it is sent; null once it is in the ledger. */
+  async photo(id) {
+    return (await this.#keep.get("photos", id))?.blob ?? null;
+  }
+
+  /** URL of the photo's small picture; null where the browser cannot show it. */
+  async thumbUrl(id) {
+    if (!this.#urls.has(id)) {
+      const picture = (await this.#keep.get("photos", id))?.thumb ?? null;
+      this.#urls.set(id, picture && URL.createObjectURL(picture));
+    }
+    return this.#urls.get(id);
+  }
+
+  /** The ledger has the photo: its small picture is enough here. */
+  async lighten(id) {
+    const photo = await this.#keep.get("photos", id);
+    if (photo) await this.#keep.put("photos", { ...photo, blob: null });
+  }
+
+  async forget(id) {
+    const url = this.#urls.get(id);
+    if (url) URL.revokeObjectURL(url);
+    this.#urls.delete(id);
+    await this.#keep.remove("photos", id);
+  }
+
+  /** Ids of photos that no card holds: the page was closed between the two. */
+  async strays(cards) {
+    const held = new Set(cards.flatMap((card) => card.photos));
+    return (await this.#keep.ids("photos")).filter((id) => !held.has(id));
+  }
+}

@@ -1,0 +1,329 @@
+"""Taking photos: what the model says, what the person makes of it, and what is sent."""
+
+from __future__ import annotations
+
+import base64
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake import TEXT, Fake, Saying, jpeg
+
+Visit = Callable[..., Any]
+Album = Callable[..., None]
+TEXTBOX = {"name": "隐患描述"}
+
+
+def card(page: Any, at: int = 0) -> Any:
+    return page.locator(".card").nth(at)
+
+
+def in_state(page: Any, state: str) -> Any:
+    found = page.locator(f".card[data-state={state}]")
+    found.first.wait_for()
+    return found
+
+
+def wait_until(true: Callable[[], Any], page: Any) -> None:
+    for _ in range(500):
+        if true():
+            return
+        page.wait_for_timeout(20)
+    raise AssertionError("it did not come about")
+
+
+def test_from_the_shutter_to_the_ledger(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    fake.hold = threading.Event()
+    page = visit("phone")
+    camera = page.locator(".pick.camera input")
+    assert camera.get_attribute("capture") == "environment"
+    camera.set_input_files(str(photo))
+
+    in_state(page, "describing")
+    text = page.get_by_role("textbox", **TEXTBOX)
+    half = TEXT[: len(TEXT) // 2]
+    wait_until(lambda: text.input_value().startswith(half), page)
+    assert text.input_value() != TEXT
+    assert page.get_by_role("button", name="确认入账").is_disabled()
+    fake.hold.set()
+    in_state(page, "ready")
+    assert text.input_value() == TEXT
+
+    text.fill(TEXT + "，且未系安全带")
+    page.get_by_role("combobox", name="地点").fill("2号楼")
+    page.get_by_role("button", name="个体防护 90%").tap()
+    assert page.get_by_role("combobox", name="类别").input_value() == "个体防护"
+    assert not fake.confirmed  # nothing is in the ledger before the person says so
+    page.get_by_role("button", name="确认入账").tap()
+    page.get_by_role("link", name="在台账中查看 №1").wait_for()
+
+    [(finding, photos, key)] = fake.confirmed
+    assert photos == [photo.read_bytes()]
+    assert key
+    assert finding["text"] == TEXT + "，且未系安全带"
+    assert finding["description_ids"] == ["d1"]
+    assert (finding["place"], finding["category"], finding["level"]) == (
+        "2号楼",
+        "个体防护",
+        "一般",
+    )
+
+    page.get_by_role("link", name="台账", exact=True).tap()
+    page.get_by_role("link", name=TEXT).wait_for()
+    page.get_by_role("link", name="拍照", exact=True).tap()
+    album(page, photo)
+    in_state(page, "ready")
+    assert page.get_by_role("combobox", name="地点").input_value() == "2号楼"  # remembered
+
+
+@pytest.mark.extended
+def test_only_large_photos_are_scaled_down(
+    visit: Visit, fake: Fake, tmp_path: Path, album: Album
+) -> None:
+    import io
+
+    from PIL import Image
+
+    large, small = tmp_path / "large.jpg", tmp_path / "small.jpg"
+    image = Image.new("RGB", (3000, 1500), (90, 120, 150))
+    exif = image.getexif()
+    exif[0x0112] = 6  # to be turned by 90 degrees
+    exif[0x010F] = "a phone"
+    image.save(large, exif=exif)
+    small.write_bytes(jpeg(2048, 1024))
+    page = visit()
+    for photo in (large, small):
+        album(page, photo)
+    wait_until(lambda: page.locator(".card[data-state=ready]").count() == 2, page)
+    sent = {len(photo): photo for [photo] in fake.described}
+    assert small.read_bytes() in sent.values()
+    [scaled] = [photo for photo in sent.values() if photo != small.read_bytes()]
+    with Image.open(io.BytesIO(scaled)) as seen:
+        assert (seen.format, seen.size) == ("JPEG", (1024, 2048))
+        assert not seen.getexif()
+
+
+@pytest.mark.extended
+def test_a_changed_text_shows_what_it_replaced(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    fake.sayings = [Saying(text="工人未戴安全帽", draft="工人戴安全帽")]
+    page = visit()
+    album(page, photo)
+    in_state(page, "ready")
+    text = page.get_by_role("textbox", **TEXTBOX)
+    assert text.input_value() == "工人未戴安全帽"
+    note = page.locator(".note.replaced")
+    assert "模型复核后换了说法" in note.inner_text()
+    note.get_by_role("button", name="工人戴安全帽").tap()
+    assert text.input_value() == "工人戴安全帽"
+
+
+@pytest.mark.extended
+def test_doubt_is_said_and_its_draft_held_back(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    fake.sayings = [Saying(text="无法判断，请人工核实", draft="气瓶未固定", doubt="unsure")]
+    page = visit()
+    album(page, photo)
+    in_state(page, "ready")
+    text = page.get_by_role("textbox", **TEXTBOX)
+    assert text.input_value() == ""
+    note = page.locator(".note.doubt").inner_text()
+    assert "模型没有把握" in note
+    assert "已撤回" in note  # the draft had been seen to arrive
+    page.get_by_role("button", name="确认入账").tap()
+    assert text.get_attribute("aria-invalid") == "true"
+    assert not fake.confirmed
+    page.get_by_role("button", name="气瓶未固定").tap()
+    page.get_by_role("button", name="确认入账").tap()
+    page.locator(".done li").wait_for()
+    assert fake.confirmed[0][0]["text"] == "气瓶未固定"
+
+
+@pytest.mark.extended
+def test_what_the_person_types_is_never_overwritten(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    fake.hold = threading.Event()
+    page = visit()
+    album(page, photo)
+    in_state(page, "describing")
+    text = page.get_by_role("textbox", **TEXTBOX)
+    wait_until(text.input_value, page)
+    text.fill("临边无防护栏杆")
+    fake.hold.set()
+    in_state(page, "ready")
+    assert text.input_value() == "临边无防护栏杆"
+    assert "模型写的是" in page.locator(".note").inner_text()
+    page.get_by_role("button", name=TEXT).tap()
+    assert text.input_value() == TEXT
+
+
+@pytest.mark.extended
+def test_one_can_confirm_without_waiting_for_the_model(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    fake.hold = threading.Event()
+    page = visit()
+    album(page, photo)
+    in_state(page, "describing").get_by_role("textbox", **TEXTBOX).fill("临边无防护栏杆")
+    page.get_by_role("button", name="确认入账").tap()
+    page.locator(".done li").wait_for()
+    [(finding, _, _)] = fake.confirmed
+    assert (finding["text"], finding["description_ids"]) == ("临边无防护栏杆", [])
+
+
+@pytest.mark.extended
+def test_several_photos_become_one_finding_and_several_again(
+    visit: Visit, fake: Fake, tmp_path: Path, album: Album
+) -> None:
+    paths = [tmp_path / f"{i}.jpg" for i in range(2)]
+    for i, path in enumerate(paths):
+        path.write_bytes(jpeg(shade=40 * i))
+    fake.sayings = [Saying(text=f"隐患描述之{i}") for i in "甲乙丙丁戊"]
+    page = visit()
+    album(page, *paths)
+    wait_until(lambda: page.locator(".card[data-state=ready]").count() == 2, page)
+    for i in (1, 2):
+        page.get_by_role("checkbox", name=f"选中 隐患 {i} 以便合并").check()
+    page.get_by_role("button", name="合并为一条隐患").tap()
+    wait_until(lambda: len(fake.described) == 3, page)
+    in_state(page, "ready")
+    assert page.locator(".card").count() == 1
+    assert fake.described[2] == [path.read_bytes() for path in paths]
+    text = page.get_by_role("textbox", **TEXTBOX)
+    assert text.input_value() == "隐患描述之丙；隐患描述之丁"
+    page.get_by_role("button", name="确认入账").tap()
+    page.locator(".done li").wait_for()
+    [(finding, photos, _)] = fake.confirmed
+    assert len(photos) == 2
+    assert finding["description_ids"] == ["d3", "d4"]
+
+    album(page, *paths)
+    wait_until(lambda: page.locator(".card[data-state=ready]").count() == 2, page)
+    for box in page.get_by_role("checkbox").all():
+        box.check()
+    page.get_by_role("button", name="合并为一条隐患").tap()
+    page.get_by_role("button", name="拆开").tap()
+    wait_until(lambda: page.locator(".card[data-state=ready]").count() == 2, page)
+
+
+@pytest.mark.extended
+def test_a_photo_added_to_a_card_belongs_to_its_finding(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    page = visit()
+    page.on("filechooser", lambda chooser: chooser.set_files(str(photo)))
+    album(page, photo)
+    in_state(page, "ready")
+    page.get_by_role("button", name="给 隐患 1 加照片").tap()
+    wait_until(lambda: len(fake.described) == 2, page)
+    assert len(fake.described[1]) == 2
+    assert page.locator(".card").count() == 1
+
+
+@pytest.mark.extended
+@pytest.mark.parametrize("way", ["drop", "paste"])
+def test_photos_come_by_drop_and_paste_at_a_desk(visit: Visit, fake: Fake, way: str) -> None:
+    page = visit("desk")
+    page.get_by_role("heading", name="隐患拍照").wait_for()
+    content = base64.b64encode(jpeg()).decode()
+    page.evaluate(
+        """([way, content]) => {
+            const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+            const data = new DataTransfer();
+            data.items.add(new File([bytes], "现场.jpg", { type: "image/jpeg" }));
+            data.items.add(new File(["text"], "notes.txt", { type: "text/plain" }));
+            const event = way === "drop"
+                ? new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true })
+                : new ClipboardEvent("paste", { clipboardData: data, bubbles: true });
+            document.body.dispatchEvent(event);
+        }""",
+        [way, content],
+    )
+    in_state(page, "ready")
+    assert fake.described == [[jpeg()]]
+    assert "“notes.txt”不是照片" in page.locator(".toasts").inner_text()
+
+
+@pytest.mark.extended
+def test_a_person_alone_rates_a_hazard_as_major(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    page = visit()
+    album(page, photo)
+    in_state(page, "ready")
+    page.get_by_text("等级、整改要求与期限").tap()
+    assert page.get_by_role("radio", name="一般").is_checked()
+    page.get_by_role("radio", name="重大").tap()
+    page.get_by_role("dialog").get_by_role("button", name="取消").tap()
+    wait_until(page.get_by_role("radio", name="一般").is_checked, page)
+    page.get_by_role("radio", name="重大").tap()
+    page.get_by_role("button", name="已对照，定为重大").tap()
+    page.get_by_role("textbox", name="整改措施").fill("停工整改")
+    page.get_by_role("combobox", name="责任人").fill("王建国")
+    page.get_by_role("button", name="3 天内").tap()
+    due = page.get_by_label("整改期限").input_value()
+    page.get_by_role("button", name="确认入账").tap()
+    page.locator(".done li").wait_for()
+    finding = fake.confirmed[0][0]
+    assert (finding["level"], finding["measure"]) == ("重大", "停工整改")
+    assert (finding["responsible"], finding["due"]) == ("王建国", due)
+
+
+@pytest.mark.extended
+def test_thrown_away_counts_as_rejected(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    page = visit()
+    album(page, photo)
+    in_state(page, "ready")
+    page.get_by_role("button", name="丢弃").tap()
+    page.get_by_role("dialog").get_by_role("button", name="取消").tap()
+    assert page.locator(".card").count() == 1
+    page.get_by_role("button", name="丢弃").tap()
+    page.get_by_role("dialog").get_by_role("button", name="丢弃").tap()
+    wait_until(lambda: fake.rejected == ["d1"], page)
+    page.reload()
+    page.get_by_text("还没有照片").wait_for()
+    assert not fake.confirmed
+
+
+@pytest.mark.extended
+def test_a_photo_that_cannot_be_read_says_so_and_can_be_described_by_hand(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    fake.sayings = [Saying(problem="照片已损坏，请重新拍摄")]
+    page = visit()
+    album(page, photo)
+    failed = in_state(page, "failed")
+    assert "照片已损坏，请重新拍摄" in failed.inner_text()
+    failed.get_by_role("textbox", **TEXTBOX).fill("配电箱未上锁")
+    page.get_by_role("button", name="确认入账").tap()
+    page.locator(".done li").wait_for()
+    assert fake.confirmed[0][0]["description_ids"] == []
+
+
+@pytest.mark.extended
+def test_everything_is_said_in_english_too(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    page = visit()
+    page.get_by_role("button", name="Switch to English").tap()
+    assert page.locator("html").get_attribute("lang") == "en"
+    album(page, photo)
+    in_state(page, "ready")
+    page.reload()
+    page.get_by_role("button", name="Confirm").tap()
+    page.get_by_role("link", name="See no. 1 in the ledger").tap()
+    page.get_by_role("heading", name="No. 1").wait_for()
+    chrome = page.locator("header, main h2, main label, main legend, main dt, main button")
+    words = [words for words in chrome.all_inner_texts() if words.strip()]
+    assert words
+    foreign = [one for one in words if any("一" <= letter <= "鿿" for letter in one)]
+    assert foreign == [] or all("中文" in one for one in foreign)

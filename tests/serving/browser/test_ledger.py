@@ -1,0 +1,170 @@
+"""The ledger: found, corrected, closed, exported, and two people at one record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from fake import ADMIN, CATEGORIES, MODEL, TEXT, Fake, jpeg
+from test_capture import wait_until
+
+pytestmark = pytest.mark.extended
+Visit = Callable[..., Any]
+
+
+def rows(page: Any) -> Any:
+    return page.locator(".rows > li")
+
+
+def test_records_are_searched_filtered_and_paged(visit: Visit, fake: Fake) -> None:
+    photo = fake.store_photo(jpeg())
+    for i in range(45):
+        fake.add(
+            text=f"配电箱第{i}处未上锁" if i % 15 == 0 else f"{TEXT}第{i}处",
+            category=CATEGORIES[i % 3],
+            status="done" if i % 2 else "open",
+            photos=[photo],
+        )
+    page = visit("phone", "#/ledger")
+    page.get_by_text("显示 20 条，共 45 条").wait_for()
+    page.get_by_role("button", name="加载更多").tap()
+    page.get_by_text("显示 40 条，共 45 条").wait_for()
+    page.get_by_role("button", name="加载更多").tap()
+    page.get_by_text("显示 45 条，共 45 条").wait_for()
+    assert rows(page).count() == 45
+    assert page.get_by_role("button", name="加载更多").count() == 0
+
+    page.get_by_label("搜索").fill("配电箱")
+    page.get_by_text("显示 3 条，共 3 条").wait_for()
+    page.get_by_text("筛选", exact=True).tap()
+    page.get_by_label("状态").select_option("已整改")
+    page.get_by_text("显示 1 条，共 1 条").wait_for()
+    rows(page).get_by_role("link").tap()
+    page.get_by_role("heading", name="№16").wait_for()
+    page.get_by_role("link", name="返回台账").tap()
+    page.get_by_text("显示 1 条，共 1 条").wait_for()  # still as it was filtered
+    assert page.get_by_label("搜索").input_value() == "配电箱"
+    page.reload()
+    page.get_by_text("显示 1 条，共 1 条").wait_for()
+    page.get_by_role("button", name="清除筛选").tap()
+    page.get_by_text("显示 20 条，共 45 条").wait_for()
+    page.get_by_label("搜索").fill("没有这样的话")
+    page.get_by_text("没有符合条件的记录").wait_for()
+
+
+@pytest.mark.parametrize(("to", "words"), [("xlsx", "导出 Excel"), ("pairs", "导出训练数据")])
+def test_what_is_filtered_is_exported(visit: Visit, fake: Fake, to: str, words: str) -> None:
+    fake.add()
+    page = visit("desk", "#/ledger?status=open&category=电气")
+    page.get_by_text("没有符合条件的记录").wait_for()
+    with page.expect_request("**/v1/export*") as request, page.expect_download() as download:
+        page.get_by_role("button", name=words).click()
+    asked = parse_qs(urlsplit(request.value.url).query)
+    assert asked == {"to": [to], "status": ["open"], "category": ["电气"]}
+    name = {"xlsx": "ledger.xlsx", "pairs": "pairs.zip"}[to]
+    assert download.value.suggested_filename == name
+    assert Path(download.value.path()).read_bytes() == b"exported"
+
+
+def test_a_record_shows_both_texts_and_is_corrected(visit: Visit, fake: Fake) -> None:
+    fake.add(text=TEXT.replace("一名", "两名"), outcome="edited", photos=[fake.store_photo(jpeg())])
+    page = visit("phone", "#/ledger/f1")
+    said = page.locator(".texts > div").nth(0)
+    confirmed = page.locator(".texts > div").nth(1)
+    said.wait_for()
+    assert said.locator("del").inner_text().endswith("一")
+    assert confirmed.locator("ins").inner_text().endswith("两")
+    assert MODEL in page.locator("dl").last.inner_text()
+
+    save = page.get_by_role("button", name="保存修改")
+    assert save.is_disabled()
+    page.get_by_role("textbox", name="确认文本").fill("两名工人未戴安全帽")
+    page.get_by_role("combobox", name="责任人").fill("王建国")
+    save.tap()
+    page.get_by_text("已保存").wait_for()
+    after = fake.findings["f1"]
+    assert (after.text, after.responsible, after.version) == ("两名工人未戴安全帽", "王建国", 2)
+    assert set(fake.changes["f1"][-1].fields) == {"text", "responsible"}  # nothing else was sent
+    page.locator(".past").get_by_text("责任人").wait_for()
+
+    page.get_by_role("button", name="标记为已整改").tap()
+    page.get_by_role("button", name="重新打开").wait_for()
+    assert fake.findings["f1"].status == "done"
+
+
+def test_two_people_change_one_record_and_nothing_is_lost(visit: Visit, fake: Fake) -> None:
+    fake.add(text="甲", place="东区", responsible="")
+    page = visit("desk", "#/ledger/f1")
+    page.get_by_role("textbox", name="确认文本").fill("我的描述")
+    page.get_by_role("combobox", name="责任人").fill("王建国")
+    fake.change("f1", text="别人的描述", place="西区")
+    page.get_by_role("button", name="保存修改").click()
+    conflict = page.get_by_role("region", name="这条记录已被别人修改")
+    conflict.wait_for()
+    text = conflict.get_by_role("group", name="隐患描述")
+    assert "我的描述" in text.inner_text()
+    assert "别人的描述" in text.inner_text()
+    assert conflict.get_by_role("group", name="地点").count() == 0  # only theirs: taken as it is
+    keep = conflict.get_by_role("button", name="保存所选")
+    assert keep.is_disabled()  # both changed the text: the person decides
+    text.get_by_role("radio", name="你的").check()
+    keep.click()
+    page.get_by_text("已保存").wait_for()
+    after = fake.findings["f1"]
+    assert (after.text, after.place, after.responsible) == ("我的描述", "西区", "王建国")
+
+    page.get_by_role("textbox", name="确认文本").fill("又一次")
+    fake.change("f1", text="别人又一次")
+    page.get_by_role("button", name="保存修改").click()
+    page.get_by_role("button", name="放弃我的修改").click()
+    wait_until(
+        lambda: page.get_by_role("textbox", name="确认文本").input_value() == "别人又一次", page
+    )
+    assert fake.findings["f1"].text == "别人又一次"
+
+
+def test_only_administrators_delete_and_are_asked_first(visit: Visit, fake: Fake) -> None:
+    fake.add()
+    page = visit("desk", "#/ledger/f1")
+    page.locator(".past").wait_for()
+    assert page.get_by_role("button", name="删除记录").count() == 0
+    page = visit("desk", "#/ledger/f1", token=ADMIN)
+    page.get_by_role("button", name="删除记录").click()
+    page.get_by_role("dialog").get_by_role("button", name="取消").click()
+    assert fake.findings
+    page.get_by_role("button", name="删除记录").click()
+    page.get_by_role("button", name="彻底删除").click()
+    page.get_by_text("台账还是空的").wait_for()
+    assert not fake.findings
+
+
+def test_the_ledger_s_words_never_become_markup(visit: Visit, fake: Fake) -> None:
+    evil = '<img src=x onerror="document.title=1"><script>document.title=1</script>'
+    fake.add(text=evil, ai_text=f"{evil}!", place=evil, category=evil, model=evil)
+    page = visit("desk", "#/ledger")
+    rows(page).first.wait_for()
+    assert evil in rows(page).first.inner_text()
+    page.goto(f"{fake.url}/#/ledger/f1")
+    page.locator(".past").wait_for()
+    assert page.locator("main script, main img[src=x]").count() == 0
+    assert page.title() != "1"
+
+
+def test_the_counts_stand_in_a_table(visit: Visit, fake: Fake) -> None:
+    page = visit("desk", "#/dashboard")
+    weeks = page.get_by_role("region", name="按周").get_by_role("row")
+    weeks.nth(1).wait_for()
+    assert weeks.nth(1).get_by_role("cell").all_inner_texts()[1:] == [
+        *("37", "9", "1", "2", "49", "76%")
+    ]
+    assert page.get_by_role("region", name="按类别").get_by_role("row").count() == 7
+    assert MODEL in page.get_by_role("region", name="按模型").inner_text()
+
+
+def test_a_server_without_tokens_asks_for_none(visit: Visit, fake: Fake) -> None:
+    fake.open = True
+    page = visit("desk", token=None)
+    page.get_by_text("还没有照片").wait_for()

@@ -1,0 +1,263 @@
+"""No network, a slow one, a busy server, a closed page: no photo and no confirmation is lost."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake import TEXT, TOKEN, Fake
+from test_capture import TEXTBOX, in_state
+
+Visit = Callable[..., Any]
+Album = Callable[..., None]
+
+
+def cut(page: Any) -> None:
+    """No way to the server's API any more, as a phone in a basement sees it."""
+    page.context.route("**/v1/**", lambda route: route.abort("internetdisconnected"))
+
+
+def mend(page: Any) -> None:
+    page.context.unroute("**/v1/**")
+    page.evaluate("window.dispatchEvent(new Event('online'))")
+
+
+def test_what_is_confirmed_offline_survives_a_reload_and_is_sent_once(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    page = visit("phone")
+    page.get_by_text("还没有照片").wait_for()
+    cut(page)
+    album(page, photo)
+    offline = in_state(page, "offline")
+    assert "离线，已存本机" in offline.inner_text()
+    assert "连不上服务器" in page.locator("#notice").inner_text()
+    offline.get_by_role("textbox", **TEXTBOX).fill("基坑临边未设置防护栏杆")
+    page.get_by_role("combobox", name="地点").fill("3号楼")
+    page.reload()  # at once: what was typed is on the disk all the same
+    offline = in_state(page, "offline")
+    assert offline.get_by_role("textbox", **TEXTBOX).input_value() == "基坑临边未设置防护栏杆"
+    page.get_by_role("button", name="确认入账").tap()
+    page.get_by_text("你已确认").wait_for()
+    page.reload()
+    in_state(page, "offline")
+    assert not fake.confirmed
+
+    mend(page)
+    page.get_by_role("link", name="在台账中查看 №1").wait_for()
+    [(finding, photos, key)] = fake.confirmed
+    assert photos == [photo.read_bytes()]
+    assert (finding["text"], finding["place"]) == ("基坑临边未设置防护栏杆", "3号楼")
+    assert key
+    assert page.locator("#notice").inner_text() == ""
+
+
+@pytest.mark.extended
+def test_a_description_that_waited_for_the_network_comes_by_itself(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    page = visit()
+    page.get_by_text("还没有照片").wait_for()
+    cut(page)
+    album(page, photo)
+    in_state(page, "offline")
+    page.context.unroute("**/v1/**")  # nobody tells the page: it tries again by itself
+    in_state(page, "ready")
+    assert page.get_by_role("textbox", **TEXTBOX).input_value() == TEXT
+
+
+@pytest.mark.extended
+def test_a_lost_answer_makes_no_second_record(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    fake.lose_answers = 1
+    page = visit()
+    album(page, photo)
+    in_state(page, "ready")
+    page.get_by_role("button", name="确认入账").tap()
+    page.get_by_text("网关没有收到回答").wait_for()
+    assert page.get_by_role("textbox", **TEXTBOX).is_disabled()
+    page.get_by_role("link", name="在台账中查看 №1").wait_for()
+    first, second = fake.confirmed
+    assert first == second
+    assert len(fake.findings) == 1
+
+
+@pytest.mark.extended
+def test_a_busy_server_is_asked_again_when_it_said(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    fake.refusals["/v1/describe"] = [(429, {"Retry-After": "3"})]
+    page = visit()
+    album(page, photo)
+    in_state(page, "waiting")
+    page.get_by_text("服务器正忙，请稍候").wait_for()
+    page.wait_for_timeout(2000)
+    assert not fake.described
+    in_state(page, "ready")
+
+
+@pytest.mark.extended
+def test_a_refused_photo_is_not_sent_again_and_again(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    fake.refusals["/v1/describe"] = [(415, {})]
+    page = visit()
+    album(page, photo)
+    in_state(page, "failed")
+    page.wait_for_timeout(3000)
+    assert fake.asked.count("POST /v1/describe") == 1
+    page.get_by_role("button", name="重试").tap()
+    in_state(page, "ready")
+
+
+@pytest.mark.extended
+def test_a_confirmation_that_the_server_refuses_can_be_mended(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    fake.refusals["/v1/findings"] = [(422, {})]
+    page = visit()
+    album(page, photo)
+    in_state(page, "ready")
+    page.get_by_role("button", name="确认入账").tap()
+    failed = in_state(page, "failed")
+    failed.get_by_role("textbox", **TEXTBOX).fill("改好了的描述")
+    page.get_by_role("button", name="确认入账").tap()
+    page.locator(".done li").wait_for()
+    assert [finding["text"] for finding, _, _ in fake.confirmed] == ["改好了的描述"]
+
+
+@pytest.mark.extended
+def test_a_page_closed_while_describing_goes_on_where_it_was(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    fake.hold = threading.Event()
+    page = visit()
+    album(page, photo)
+    in_state(page, "describing")
+    page.reload()
+    fake.hold.set()
+    in_state(page, "ready")
+    assert page.get_by_role("textbox", **TEXTBOX).input_value() == TEXT
+
+
+@pytest.mark.extended
+def test_a_token_that_is_no_longer_known_is_asked_for_and_the_queue_waits(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    fake.refusals["/v1/describe"] = [(401, {})]
+    page = visit()
+    album(page, photo)
+    token = page.get_by_label("访问口令", exact=True)
+    token.wait_for()
+    token.fill("not a token that anybody has")
+    page.get_by_role("button", name="进入").tap()
+    page.get_by_text("口令不对").wait_for()
+    token.fill(TOKEN)
+    page.get_by_role("button", name="进入").tap()
+    in_state(page, "ready")
+
+
+@pytest.mark.extended
+def test_the_tab_opened_last_works_on_the_queue(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    page = visit("desk")
+    album(page, photo)
+    in_state(page, "ready")
+    second = page.context.new_page()
+    second.goto(fake.url)
+    in_state(second, "ready")
+    page.get_by_text("正在另一个标签页里处理").wait_for()
+    second.get_by_role("button", name="确认入账").click()
+    second.locator(".done li").wait_for()
+    second.close(run_before_unload=True)
+    page.locator(".done li").wait_for()  # the first tab reads anew what the second has done
+    assert page.locator(".card").count() == 0
+    assert len(fake.confirmed) == 1
+
+
+@pytest.mark.extended
+def test_without_storage_the_page_says_so_and_works(
+    visit: Visit, fake: Fake, photo: Path, album: Album, browser: Any
+) -> None:
+    page = visit()
+    page.context.add_init_script("Object.defineProperty(window, 'indexedDB', { value: undefined })")
+    page.reload()
+    page.get_by_text("这个浏览器不能在本机保存照片").wait_for()
+    album(page, photo)
+    in_state(page, "ready")
+    page.get_by_role("button", name="确认入账").tap()
+    page.locator(".done li").wait_for()
+
+
+@pytest.mark.extended
+def test_it_works_on_plain_http_of_an_intranet(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    page = visit(url=fake.url.replace("127.0.0.1", "intranet.test"))
+    assert page.evaluate("window.isSecureContext") is False
+    album(page, photo)
+    in_state(page, "ready")
+    page.get_by_role("button", name="确认入账").tap()
+    page.locator(".done li").wait_for()
+    assert fake.confirmed[0][2]
+
+
+@pytest.mark.extended
+def test_once_seen_the_page_opens_without_a_network(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    """Browsers allow it on HTTPS and on the machine itself."""
+    page = visit(service_workers="allow")
+    page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    page.context.set_offline(True)
+    page.reload()
+    page.get_by_text("还没有照片").wait_for()
+    album(page, photo)
+    in_state(page, "offline").get_by_role("textbox", **TEXTBOX).fill("配电箱未上锁")
+    page.get_by_role("button", name="确认入账").tap()
+    page.reload()
+    in_state(page, "offline")
+    page.context.set_offline(False)
+    page.locator(".done li").wait_for()
+    assert [finding["text"] for finding, _, _ in fake.confirmed] == ["配电箱未上锁"]
+
+
+@pytest.mark.extended
+def test_a_silent_server_does_not_hold_up_the_page(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    page = visit()
+    album(page, photo)
+    in_state(page, "ready")
+    page.context.route("**/v1/session", lambda route: None)  # never answered
+    page.reload()
+    in_state(page, "ready")
+    page.get_by_role("button", name="确认入账").tap()
+    page.locator(".done li").wait_for()
+
+
+@pytest.mark.extended
+def test_a_photo_whose_card_was_not_written_is_not_lost(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    """The page was closed between the two."""
+    page = visit()
+    album(page, photo)
+    in_state(page, "ready")
+    page.evaluate(
+        """() => new Promise((done) => {
+            indexedDB.open("hazardscribe").onsuccess = ({ target }) => {
+                const change = target.result.transaction("cards", "readwrite");
+                change.objectStore("cards").clear();
+                change.oncomplete = done;
+            };
+        })"""
+    )
+    page.reload()
+    in_state(page, "ready")
+    assert fake.described == [[photo.read_bytes()]] * 2
