@@ -45,7 +45,7 @@ def create_app(
         if store is not None:
             from hazardscribe.serving.store.retention import Retention, keep_forgetting
 
-            retention = Retention(settings.keep_unconfirmed_days)
+            retention = Retention(settings.keep_unconfirmed_days, settings.keep_days)
             forgetting = asyncio.create_task(keep_forgetting(store, retention))
         try:
             yield

@@ -14,7 +14,6 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -57,8 +56,6 @@ def opened_store(settings: ServeSettings) -> Iterator[Any]:
     from hazardscribe.serving.store.store import Store
     from hazardscribe.serving.uploads import photo_limits
 
-    if "://" not in settings.store:
-        Path(settings.store).mkdir(parents=True, exist_ok=True)
     store = Store.open(settings.store_url, settings.store_photos, photo_limits(settings))
     try:
         yield store

@@ -78,6 +78,7 @@ class ServeSettings:
     requests_per_minute: int = 600
     drain_s: float = 30.0
     keep_unconfirmed_days: int = 30
+    keep_days: int | None = None
     device: str | None = None
     precision: Literal["float32", "bfloat16"] = "float32"
     max_new_tokens: int = 96
@@ -120,6 +121,8 @@ class ServeSettings:
         ):
             if getattr(self, name) < least:
                 raise InputError(f"--{name} {getattr(self, name)}: must be at least {least}")
+        if self.keep_days is not None and self.keep_days < 1:
+            raise InputError(f"--keep_days {self.keep_days}: must be at least 1")
         if not self.deadline_s > 0:
             raise InputError(f"--deadline_s {self.deadline_s}: must be above 0")
         if self.queue_size < self.max_photos:
