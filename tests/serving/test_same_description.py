@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import openai
 import pytest
+from PIL import Image
 from running_server import picture
 
 from hazardscribe import describe
@@ -23,12 +24,12 @@ MORE = {"max_new_tokens": 8, "device": "cpu", "rerank": False}
 def files(tmp_path_factory) -> list[Path]:
     """Photos as phones and scanners make them, not only of the model's size."""
     folder = tmp_path_factory.mktemp("photos")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by a quarter
     made = {
         "small.png": picture(64, 48, "PNG"),
         "large.jpg": picture(1600, 1200, quality=90),
-        "turned.jpg": picture(
-            400, 300, exif=b"Exif\0\0II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\6\0\0"
-        ),
+        "turned.jpg": picture(400, 300, exif=exif),
         "page.webp": picture(300, 500, "WEBP"),
     }
     for name, content in made.items():
