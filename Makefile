@@ -20,7 +20,7 @@ $(BIN)/python:
 
 # Stamps: an install is repeated only when what it depends on has changed.
 $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) -e ".[timm,excel]"
+	$(PIP) -e ".[timm,excel,serve]"
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python

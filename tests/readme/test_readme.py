@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -69,15 +70,43 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+ENVIRONMENT = os.environ | {
+    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    "HF_HUB_OFFLINE": "1",
+    "PYTHONUTF8": "1",
+}
+
+
 def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "HF_HUB_OFFLINE": "1",
-        "PYTHONUTF8": "1",
-    }
     return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=900
+        command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=900
     )
+
+
+def serve_one_photo(command: str, folder: Path) -> None:
+    """Start the server, on a free port, ask for its page and a description, and stop it."""
+    import httpx
+
+    with subprocess.Popen(
+        [*command.split(), "--port", "0"],
+        cwd=folder,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stdout is not None
+        said = server.stdout.readline()
+        try:
+            [address] = re.findall(r"http://\S+", said)
+            assert "隐患" in httpx.get(address).text
+            photo = {"photos": (folder / "photo.jpg").read_bytes()}
+            answer = httpx.post(f"{address}v1/describe", files=photo, timeout=120)
+            assert answer.json()["descriptions"][0]["text"], answer.text
+        finally:
+            server.send_signal(signal.SIGTERM)
+            _, errors = server.communicate(timeout=120)
+        assert server.returncode == 0, errors
 
 
 def test_both_readmes_give_the_same_commands() -> None:
@@ -89,6 +118,9 @@ def test_commands_run_one_after_the_other(folder: Path) -> None:
     for command in commands("README.md"):
         if command == "hazardscribe demo":
             continue  # minutes long; has a test of its own
+        if command.startswith("hazardscribe serve"):
+            serve_one_photo(command, folder)
+            continue
         done = run(command.split(), folder)
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     assert (folder / "runs/mine/report/report.html").is_file()
