@@ -93,6 +93,9 @@ def test_reranking_follows_the_alignment(folder, photos):
     fits = aligner.fit(reading.vector, texts).tolist()
     assert fits == sorted(fits, reverse=True)
     assert Describer(folder, **BRIEF)(photos[0]).text == reranked.text
+    assert describer.finds_anyway(3)
+    assert not describer.finds_anyway(4)
+    assert not Describer(folder, rerank=False, **BRIEF).finds_anyway(1)
 
 
 def test_an_older_folder_describes_as_before_and_says_so_once(folder, photos, caplog):

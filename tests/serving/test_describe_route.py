@@ -99,20 +99,24 @@ def test_photos_of_one_finding_give_one_draft(address, engine, monkeypatch):
         Described(problem=PhotoError("damaged", "x")),
         Described(text="导线裸露", draft="导线裸露", suggestions=suggestion("电气", 0.8)),
         Described(text="未戴安全帽", draft="未戴安全帽", suggestions=suggestion("个体防护", 0.9)),
+        Described(text="未发现明显隐患，现场整洁", draft="未发现明显隐患，现场整洁"),
     ]
 
     async def made(photos, ask, watch=None):
         return said
 
     monkeypatch.setattr(engine, "describe", made)
-    [finding] = describe(address, 5, together="true").json()["findings"]
+    [finding] = describe(address, 6, together="true").json()["findings"]
     assert finding["text"] == "未戴安全帽；导线裸露"
-    assert finding["photos"] == [0, 1, 3, 4]
+    assert finding["photos"] == [0, 1, 3, 4, 5]
     assert [(s["category"], s["share"]) for s in finding["suggestions"]] == [
         ("个体防护", 0.9),
         ("电气", 0.8),
     ]
-    assert len(describe(address, 5).json()["findings"]) == 4
+    assert len(describe(address, 6).json()["findings"]) == 5
+    said[:] = [said[-1], Described(text="未发现隐患", draft="未发现隐患")]
+    [finding] = describe(address, 2, together="true").json()["findings"]
+    assert finding["text"] == "未发现明显隐患，现场整洁"
 
 
 @pytest.mark.parametrize(

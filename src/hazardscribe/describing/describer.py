@@ -282,6 +282,10 @@ class Describer:
             found.append(replace(description, prompt_tokens=n, vector=vector))
         return found
 
+    def finds_anyway(self, alternatives: int) -> bool:
+        """Whether so many alternatives come out of the search that finds the description."""
+        return self._search(alternatives, None) == self._search(0, None)
+
     def _search(self, alternatives: int | None, max_new_tokens: int | None) -> Decoding:
         """How texts are searched for, so that there are enough to choose among."""
         returned = 1 + (self._alternatives if alternatives is None else alternatives)

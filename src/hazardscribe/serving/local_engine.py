@@ -177,14 +177,19 @@ class LocalEngine:
             "max_new_tokens": ask.max_tokens,
             "unwanted": lambda: not any(job.wanted for job in jobs),
         }
-        made = self._describer.describe_pixels(
-            pixels, alternatives=0, listener=hear if heard else None, **asked
+        describe = self._describer.describe_pixels
+        together = self._describer.finds_anyway(ask.alternatives)
+        made = describe(
+            pixels,
+            alternatives=ask.alternatives if together else 0,
+            listener=hear if heard else None,
+            **asked,
         )
-        others: list[list[str]] = [[] for _ in made]
-        if ask.alternatives:
+        others = [one.alternatives for one in made]
+        if not together:
             # In a search of their own: who asks for alternatives gets the same answer as who
             # does not, and the text that a person has seen grow stays.
-            wider = self._describer.describe_pixels(pixels, alternatives=ask.alternatives, **asked)
+            wider = describe(pixels, alternatives=ask.alternatives, **asked)
             others = [
                 [text for text in (w.draft, *w.alternatives) if text != one.draft]
                 for w, one in zip(wider, made, strict=True)

@@ -17,6 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
 from hazardscribe import __version__
+from hazardscribe.evaluation.rules import Rules
 from hazardscribe.serving.auth import Caller, inspector
 from hazardscribe.serving.engine import Ask, Described
 from hazardscribe.serving.errors import (
@@ -268,8 +269,11 @@ def _photo(place: int, one: Described, saying: str | None, language: Language) -
 def _findings(
     described: Sequence[PhotoDescription], together: bool, language: Language
 ) -> list[FindingDraft]:
-    """The findings as the model would have them; of several photos together, each distinct text
-    once, those in doubt only where there is nothing else."""
+    """The findings as the model would have them.
+
+    Of several photos together: each distinct text once, texts in doubt only where there is no
+    other, and "no hazard" only where no photo shows one.
+    """
     good = [one for one in described if one.problem is None]
     if not together:
         return [
@@ -277,7 +281,10 @@ def _findings(
             for one in good
         ]
     sure = [one for one in good if one.doubt is None] or good
-    texts = dict.fromkeys(one.text for one in sure if one.text)
+    texts = list(dict.fromkeys(one.text for one in sure if one.text))
+    rules = Rules.load(language)
+    texts = [text for text in texts if rules.hazard(text)] or texts[:1]
+    sure = [one for one in sure if one.text in texts]
     best: dict[str, Any] = {}
     for one in sure:
         for suggestion in one.suggestions:
