@@ -79,6 +79,18 @@ def test_uploads_are_told_as_a_form_of_files(document):
     assert schema["properties"]["alternatives"]["maximum"] == 5
 
 
+def test_it_says_how_many_photos_this_server_takes(document):
+    few = ServeSettings(engine="http://nowhere", max_photos=3)
+    few_document = create_app(few, engine=FakeEngine()).openapi()
+    for told, most in ((document, 20), (few_document, 3)):
+        form = told["paths"]["/v1/describe"]["post"]["requestBody"]["content"]
+        assert form["multipart/form-data"]["schema"]["properties"]["photos"]["maxItems"] == most
+        form = told["paths"]["/v1/findings"]["post"]["requestBody"]["content"]
+        name = form["multipart/form-data"]["schema"]["$ref"].rpartition("/")[2]
+        photos = told["components"]["schemas"][name]["properties"]["photos"]
+        assert photos["maxItems"] == most
+
+
 def fuzz(address: str, cases: int) -> dict[str, Counter[int]]:
     """Send random requests to every route; how often each status came back, by path."""
     import hypothesis

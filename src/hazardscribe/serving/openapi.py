@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 from fastapi import FastAPI
@@ -54,12 +55,26 @@ def _document(app: FastAPI) -> dict[str, Any]:
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= schema.pop("$defs", {})
         schemas[model.__name__] = schema
+    forms: list[dict[str, Any]] = []
     for path, operations in made["paths"].items():
         for operation in operations.values():
             _complete(path, operation)
+            if "requestBody" in operation:
+                operation["requestBody"] = deepcopy(operation["requestBody"])
+                forms.append(_form_of(operation["requestBody"], schemas))
+    for form in forms:
+        if "photos" in form.get("properties", {}):
+            form["properties"]["photos"]["maxItems"] = app.state.settings.max_photos
     for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's own form, never sent
         schemas.pop(name, None)
     return made
+
+
+def _form_of(body: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a multipart body, by its name or as it stands there; empty for other bodies."""
+    schema: dict[str, Any] = body["content"].get("multipart/form-data", {}).get("schema", {})
+    name = schema.get("$ref", "").rpartition("/")[2]
+    return schemas[name] if name else schema
 
 
 def _complete(path: str, operation: dict[str, Any]) -> None:

@@ -84,7 +84,6 @@ _BODY = {
                     "photos": {
                         "type": "array",
                         "minItems": 1,
-                        "maxItems": 20,
                         "items": {"type": "string", "format": "binary"},
                         "description": "JPEG, PNG, WebP, BMP, GIF or TIFF",
                     },
@@ -110,7 +109,7 @@ _BODY = {
     },
 )
 async def describe(request: Request, caller: Annotated[Caller, Depends(inspector)]) -> Response:
-    """Describe 1 to 20 photos. Nothing enters the ledger by this."""
+    """Describe one photo or several. Nothing enters the ledger by this."""
     began = time.monotonic()
     request.app.state.engine.check_room()
     form, photos = await _read(request)
