@@ -46,6 +46,7 @@ class ServeSettings:
         drain_s: seconds that requests under way get when the server is told to stop.
         keep_unconfirmed_days: days after which what the model said and nobody confirmed is
             forgotten.
+        keep_days: days after which whole records of the ledger are deleted; default: never.
         device: `cpu`, `cuda` ...; default: a GPU where there is one.
         precision: type in which the products are computed.
         max_new_tokens: longest description, in tokens.
