@@ -23,6 +23,7 @@ from fastapi import FastAPI
 from hazardscribe.errors import InputError
 from hazardscribe.serving.app import create_app
 from hazardscribe.serving.auth import Tokens, check_exposure
+from hazardscribe.serving.connections import PatientProtocol
 from hazardscribe.serving.settings import ServeSettings
 
 logger = logging.getLogger(__name__)
@@ -107,6 +108,7 @@ def run(
     """Answer on a bound socket until a signal comes."""
     config = uvicorn.Config(
         app,
+        http=PatientProtocol,
         log_config=None,  # ours stands
         access_log=False,
         server_header=False,
