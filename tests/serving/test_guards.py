@@ -149,8 +149,8 @@ def told_until_closed(address: str, request: str, drip: bytes = b"") -> bytes:
         for _ in range(200):
             with contextlib.suppress(TimeoutError):
                 try:
-                    read = client.recv(5000)
                     client.sendall(drip)
+                    read = client.recv(5000)
                 except (ConnectionResetError, BrokenPipeError):
                     return answer
                 if not read:
