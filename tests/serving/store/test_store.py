@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event, select, text, update
+from sqlalchemy.exc import IntegrityError
 
 from hazardscribe.errors import InputError
 from hazardscribe.serving.schemas import FindingChange, NewFinding
@@ -463,6 +464,7 @@ def test_photos_of_another_store_are_not_swept_away(place, picture, tmp_path):
         ("sqlite:///:memory:", "needs a file"),
         ("nonsense", "not the address of a database"),
         ("postgresql://u:geheim@127.0.0.1:1/db", "cannot be opened"),
+        ("postgresql://u@127.0.0.1:1/db?password=geheim", "cannot be opened"),
         ("sqlite:////proc/none/ledger.sqlite", "cannot be made or written"),
     ],
 )
@@ -478,6 +480,16 @@ def test_a_file_that_is_no_database(tmp_path):
     with pytest.raises(InputError, match="is a store of hazardscribe"):
         Store.open(f"sqlite:///{file}", tmp_path / "photos")
     assert file.read_bytes() == b"not a database" * 100
+
+
+def test_an_error_of_the_database_repeats_nothing_that_people_wrote(store, monkeypatch):
+    """It goes to the log."""
+    monkeypatch.setattr("hazardscribe.serving.store.rows.secrets.token_hex", lambda _: "0" * 32)
+    store.confirm(NewFinding(text="甲"), [], "张三")
+    with pytest.raises(IntegrityError) as caught:
+        store.confirm(NewFinding(text="李四未戴安全帽"), [], "张三")
+    assert "李四" not in str(caught.value)
+    assert "张三" not in str(caught.value)
 
 
 def test_commits_are_durable(tmp_path):

@@ -55,8 +55,9 @@ class Database:
                 opened, written or understood.
         """
         address = _address(url)
-        name = address.render_as_string(hide_password=True)
-        options: dict[str, Any] = {"pool_timeout": PATIENCE}
+        name = address.set(query={}).render_as_string(hide_password=True)  # it may hold one, too
+        # What people wrote stays out of errors, and so out of the log.
+        options: dict[str, Any] = {"pool_timeout": PATIENCE, "hide_parameters": True}
         if address.get_backend_name() == "sqlite":
             file = Path(address.database or "")
             try:
