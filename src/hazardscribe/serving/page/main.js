@@ -150,6 +150,7 @@ function took(session) {
   shared.session = session;
   memory.set("session", JSON.stringify(session));
   shared.queue.limits = session.limits;
+  shared.queue.who = session.name;
   offer("categories", session.categories);
 }
 
