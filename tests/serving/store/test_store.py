@@ -32,6 +32,7 @@ from hazardscribe.serving.store.errors import (
     StoreUnavailableError,
 )
 from hazardscribe.serving.store.records import search_text, searched
+from hazardscribe.serving.store.retention import Retention, forget
 from hazardscribe.serving.store.store import Filters, Said, Store
 from hazardscribe.serving.store.tables import about, sayings, tombstones
 
@@ -586,15 +587,20 @@ def test_a_server_that_went_away(place, confirm, store, picture, monkeypatch):
     assert confirm("乙", [picture()]).number == 2  # a new connection was made
 
 
-def test_a_reader_does_not_keep_a_record_from_being_deleted(tmp_path, monkeypatch):
+def test_a_reader_does_not_keep_a_record_from_being_deleted(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr("hazardscribe.serving.store.database.PATIENCE", 0.05)
     store = Store.open(f"sqlite:///{tmp_path / 'l'}", tmp_path / "photos")
-    record, _ = store.confirm(NewFinding(text="甲"), [], "a")
+    record, _ = store.confirm(NewFinding(text="甲一二三"), [], "a")
     with store.database.read() as connection:
         connection.execute(select(about)).all()
         store.delete(record.id, "a")
     with pytest.raises(NotFoundError):
         store.get(record.id)
+    log = tmp_path / "l-wal"
+    assert "甲一二三".encode() in log.read_bytes()
+    assert "somebody reads there" in caplog.text
+    forget(store, Retention())  # once a day
+    assert not log.read_bytes()
     store.close()
 
 

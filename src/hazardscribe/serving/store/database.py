@@ -131,7 +131,9 @@ class Database:
             with _told(), self.engine.connect() as connection:
                 # Outside of a transaction, which SQLAlchemy would begin.
                 driver: Any = connection.connection.driver_connection
-                driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                [(kept, *_)] = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            if kept:  # a reader's; this is no error to SQLite
+                log.warning("deleted content lies in the log for up to a day: somebody reads there")
         except (StoreUnavailableError, sqlite3.Error) as error:
             log.warning("deleted content may lie in the log until the next deletion: %s", error)
 
