@@ -407,6 +407,18 @@ class TestRefused:
         assert isinstance(refused(b"text"), InputError)
 
 
+def test_a_jpeg_of_thousands_of_passes_is_refused() -> None:
+    """Of 600 KB such a file can keep a decoder busy for a minute."""
+    buffer = io.BytesIO()
+    Image.new("L", (64, 48), 128).save(buffer, "JPEG", progressive=True)
+    content = buffer.getvalue()
+    last = content[content.rindex(b"\xff\xda") : -2]
+    assert load_photo(content[:-2] + last * 20 + content[-2:]).size == (64, 48)
+    with pytest.raises(PhotoError, match="passes") as raised:
+        load_photo(content[:-2] + last * 2000 + content[-2:], bound=32)
+    assert raised.value.reason == "damaged"
+
+
 def test_digest_and_suffix(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(encode(photo_like(64, 64), "PNG"))

@@ -13,6 +13,7 @@ import numpy as np
 import uvicorn
 from PIL import Image
 
+from hazardscribe.serving.connections import PatientProtocol
 from hazardscribe.serving.serve import listen
 
 
@@ -21,7 +22,12 @@ def running(app: Any) -> Iterator[str]:
     """The address of an app that real sockets reach."""
     listener = listen("127.0.0.1", 0)
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=5
+        app,
+        http=PatientProtocol,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],))

@@ -13,6 +13,7 @@ from hazardscribe.serving.auth import (
     Tokens,
     check_exposure,
     is_local,
+    warn_if_readable,
 )
 from hazardscribe.serving.errors import ApiError
 
@@ -76,8 +77,26 @@ def test_a_tokens_file_that_is_wrong(tmp_path, line, said):
     with pytest.raises(InputError, match=said) as raised:
         Tokens.load(path)
     assert ZHANG not in str(raised.value)
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match=r"cannot be read \(No such file"):
         Tokens.load(tmp_path / "missing")
+
+
+def test_a_sign_of_a_token_begins_no_comment(tmp_path):
+    path = tmp_path / "tokens.txt"
+    path.write_text(f"# tokens\n #\nadmin li {LI}#7  # phone\n", encoding="utf-8")
+    tokens = Tokens.load(path)
+    assert tokens.caller(f"{LI}#7") == Caller("li", "admin")
+    assert tokens.caller(LI) is None
+
+
+def test_a_tokens_file_that_all_can_read_is_told_of(file, caplog):
+    file.chmod(0o640)
+    warn_if_readable(file)
+    warn_if_readable(None)
+    assert not caplog.text
+    file.chmod(0o644)
+    warn_if_readable(file)
+    assert "everybody on this machine can read it" in caplog.text
 
 
 def test_the_gate_knows_callers_by_their_token(file):
@@ -103,6 +122,12 @@ def test_the_gate_knows_callers_by_their_token(file):
         ("127.0.0.1", {"origin": "https://evil.example"}, 403),
         ("127.0.0.1", {"origin": "http://127.0.0.1:9000"}, 403),
         ("127.0.0.1", {"origin": "null"}, 403),
+        ("127.0.0.1", {"origin": "http://[evil"}, 403),
+        ("127.0.0.1", {"host": "[evil"}, 401),
+        ("127.0.0.1", {"host": ""}, 401),
+        ("127.0.0.1", {"sec_fetch_site": "same-origin"}, None),
+        ("127.0.0.1", {"sec_fetch_site": "cross-site"}, 403),  # an <img>, a link
+        ("127.0.0.1", {"sec_fetch_site": "same-site"}, 403),  # another port
     ],
 )
 def test_without_tokens_only_this_machines_own_programs_and_page_come_in(address, headers, status):

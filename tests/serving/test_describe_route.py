@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import socket
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -295,3 +297,12 @@ def test_a_batch_that_nobody_waits_for_ends_early(talkative, monkeypatch):
         assert describe(address).status_code == 504
         wait_until(lambda: made)
     assert made[0].tokens < 400
+
+
+def test_a_full_disk_of_uploads_is_told_as_such(address, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile.SpooledTemporaryFile, "write", full)
+    answer = describe(address)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "store_full")

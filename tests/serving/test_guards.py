@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 
 import httpx
@@ -9,6 +10,7 @@ import pytest
 from fake_engine import FakeEngine
 from running_server import picture, running
 
+from hazardscribe.serving import connections, guards
 from hazardscribe.serving.app import create_app
 from hazardscribe.serving.settings import ServeSettings
 
@@ -135,6 +137,69 @@ def test_a_length_that_lies_takes_no_more_than_was_sent(address):
         client.settimeout(10)
         client.recv(1000)
     assert httpx.get(f"{address}/healthz").status_code == 200
+
+
+def told_until_closed(address: str, request: str, drip: bytes = b"") -> bytes:
+    """What is answered to a client that goes on dripping, until the server closes."""
+    host, port = address.removeprefix("http://").split(":")
+    answer = b""
+    with socket.create_connection((host, int(port))) as client:
+        client.sendall(request.encode())
+        client.settimeout(0.05)
+        for _ in range(200):
+            with contextlib.suppress(TimeoutError):
+                try:
+                    client.sendall(drip)
+                    read = client.recv(5000)
+                except (ConnectionResetError, BrokenPipeError):
+                    return answer
+                if not read:
+                    return answer
+                answer += read
+    raise AssertionError("the connection is held for ever")
+
+
+@pytest.mark.parametrize(("token", "status"), [(TOKEN, b" 408 "), ("", b" 401 ")])
+def test_a_body_that_does_not_come_is_given_up(address, monkeypatch, token, status):
+    monkeypatch.setattr(guards, "_GRACE", 0.2)
+    monkeypatch.setattr(guards, "_DRAINED", 0.2)
+    request = (
+        "POST /v1/describe HTTP/1.1\r\nHost: x\r\nContent-Length: 40000\r\n"
+        f"Content-Type: multipart/form-data; boundary=b\r\nAuthorization: Bearer {token}\r\n\r\n"
+        '--b\r\nContent-Disposition: form-data; name="photos"; filename="x"\r\n\r\n'
+    )
+    assert status in told_until_closed(address, request).partition(b"\r\n")[0]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        "",
+        "GET /healthz HTTP/1.1\r\nX: ",
+        "POST /no HTTP/1.1\r\nHost: x\r\nContent-Length: 999\r\n\r\n",
+    ],
+)
+def test_a_connection_without_a_request_is_closed(address, monkeypatch, request_):
+    monkeypatch.setattr(connections, "LOOK", 0.2)
+    told_until_closed(address, request_, drip=b"x")
+
+
+def test_a_slow_answer_is_waited_for(address, app, monkeypatch):
+    monkeypatch.setattr(connections, "LOOK", 0.02)
+    monkeypatch.setattr(app.state.engine, "wait", 0.3)
+    files = [("photos", picture())]
+    assert httpx.post(f"{address}/v1/describe", files=files, headers=AUTH).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/findings/0"])
+def test_a_form_is_large_only_where_photos_come(path):
+    """Elsewhere it would be read into memory."""
+    settings = ServeSettings(engine="http://nowhere", token=TOKEN, max_photo_bytes=1000)
+    headers = AUTH | {"Content-Type": "multipart/form-data; boundary=b"}
+    with running(create_app(settings, engine=FakeEngine())) as address:
+        method = "PATCH" if path.endswith("0") else "POST"
+        answer = httpx.request(method, address + path, content=b" " * 300_000, headers=headers)
+    assert answer.status_code == 413
 
 
 def test_metrics_are_for_admins_and_this_machine(address):

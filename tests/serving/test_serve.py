@@ -28,6 +28,7 @@ SERVE = [sys.executable, "-m", "hazardscribe.cli", "serve"]
     [
         ({}, "name a model folder (--model) or an endpoint (--engine)"),
         ({"engine": "ftp://x"}, "--engine ftp://x: must begin with http"),
+        ({"engine": "https://u:geheim@x/v1"}, "--engine: holds a password"),
         ({"engine": "http://x", "data": "pairs"}, "leave --data or --engine out"),
         ({"model": "m", "port": 70000}, "--port 70000"),
         ({"model": "m", "max_batch": 0}, "--max_batch 0: must be at least 1"),

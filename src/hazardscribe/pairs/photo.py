@@ -35,6 +35,10 @@ On site photos the result is then 0.3 to 0.6 of 255 from full decoding followed 
 photo 2); with a gap of 1 it is 1 to 2.6 (worst 7), since the decoder's own reduction is coarse.
 """
 
+_MOST_SCANS = 100
+"""Passes of a JPEG; cameras and editors write some ten. Each goes over all pixels, so that a small
+file of thousands would keep a decoder busy for an hour."""
+
 SUPPORTED = "JPEG, PNG, WebP, BMP, GIF and TIFF"
 
 _SUFFIXES = {
@@ -107,6 +111,8 @@ def load_photo(
     with _open_bytes(source, name, limits) as stream:
         image = _open_header(stream, name, limits)
         _check_shape(image.size, name, limits)
+        if image.format in ("JPEG", "MPO"):
+            _check_scans(stream, name)
         try:
             return _decode(image, bound)
         except MemoryError as error:
@@ -390,6 +396,20 @@ def _check_shape(size: tuple[int, int], name: str, limits: PhotoLimits) -> None:
             "aspect",
             f"{name}: {width} x {height} pixels is a strip (sides may differ up to "
             f"{limits.max_aspect:g} times); crop it to what it is meant to show",
+        )
+
+
+def _check_scans(stream: IO[bytes], name: str) -> None:
+    """Refuse a JPEG of too many passes, counted with those of its previews."""
+    place = stream.tell()
+    stream.seek(0)
+    scans = stream.read().count(b"\xff\xda")  # start of scan; within a scan FF is escaped
+    stream.seek(place)
+    if scans > _MOST_SCANS:
+        raise PhotoError(
+            "damaged",
+            f"{name}: is packed in {scans} passes, more than the limit of {_MOST_SCANS} and than "
+            "any camera writes; save it again as JPEG",
         )
 
 

@@ -18,7 +18,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import os
+import re
+import stat
 import time
 from collections import OrderedDict
 from collections.abc import Callable, MutableMapping
@@ -35,8 +38,11 @@ from hazardscribe.errors import InputError
 from hazardscribe.serving.errors import ApiError
 from hazardscribe.serving.settings import is_loopback
 
+logger = logging.getLogger(__name__)
+
 Role = Literal["inspector", "admin"]
 _SHORTEST = 20
+_COMMENT = re.compile(r"(?:^|\s)#.*")  # within a token, # is a sign like others
 _MOST_BUCKETS = 10_000
 
 _bearer = HTTPBearer(auto_error=False, description="a token of the server's tokens file")
@@ -77,11 +83,12 @@ class Tokens:
             try:
                 lines = path.read_text(encoding="utf-8-sig").splitlines()
             except (OSError, UnicodeDecodeError) as error:
+                cause = getattr(error, "strerror", None) or "it is no UTF-8 text"
                 raise InputError(
-                    f"--tokens {path}: cannot be read as UTF-8 text; check the file"
+                    f"--tokens {path}: cannot be read ({cause}); check the file and its permissions"
                 ) from error
             for number, line in enumerate(lines, start=1):
-                words = line.partition("#")[0].split()
+                words = _COMMENT.sub("", line).split()
                 if not words:
                     continue
                 where = f"--tokens {path}: line {number}"
@@ -200,9 +207,8 @@ def is_local(scope: MutableMapping[str, Any]) -> bool:
 
 def _refuse_other_sites(headers: Headers, address: str) -> None:
     host = headers.get("host", "")
-    name = urlsplit(f"//{host}").hostname or ""
     proxied = any(header in headers for header in ("x-forwarded-for", "forwarded", "via"))
-    if proxied or not is_loopback(address) or not is_loopback(name):
+    if proxied or not is_loopback(address) or not is_loopback(_name(host)):
         raise ApiError(
             401,
             "unauthorized",
@@ -212,13 +218,22 @@ def _refuse_other_sites(headers: Headers, address: str) -> None:
             headers={"WWW-Authenticate": "Bearer"},
         )
     origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != host:
+    elsewhere = origin is not None and origin.partition("://")[2] != host
+    # What a page merely loads or links to bears no Origin, but this in browsers of today.
+    if elsewhere or headers.get("sec-fetch-site") in ("cross-site", "same-site"):
         raise ApiError(
             403,
             "cross_site",
             "不接受来自其他网站页面的请求。",
             "Requests from another site's page are refused.",
         )
+
+
+def _name(host: str) -> str:
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:  # half an IPv6 address
+        return ""
 
 
 def _refuse_haste(seconds: float) -> None:
@@ -252,6 +267,12 @@ async def admin(caller: Annotated[Caller, Depends(inspector)]) -> Caller:
             403, "forbidden", "此操作需要管理员权限。", "Only an administrator may do this."
         )
     return caller
+
+
+def warn_if_readable(path: Path | None) -> None:
+    """Say so in the log if everybody on the machine can read the tokens."""
+    if path is not None and os.name != "nt" and path.stat().st_mode & stat.S_IROTH:
+        logger.warning("--tokens %s: everybody on this machine can read it; chmod o= it", path)
 
 
 def check_exposure(host: str, tokens: Tokens) -> None:

@@ -9,6 +9,7 @@ data.
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Mapping, MutableMapping
 from typing import Any, Literal
@@ -106,11 +107,21 @@ def install_handlers(app: FastAPI) -> None:
 
     async def http_error(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
+        # FastAPI takes whatever happens while a form is read for a fault of the form.
+        if isinstance(error.__cause__, OSError):
+            return await disk_error(request, error.__cause__)
         return error_answer(_of_status(error), request.scope)
+
+    async def disk_error(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, OSError)
+        logger.error("request %s failed: %s", request_id_of(request.scope), error)
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        return error_answer(no_room() if full else INTERNAL, request.scope)
 
     app.add_exception_handler(ApiError, api_error)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http_error)
+    app.add_exception_handler(OSError, disk_error)
 
 
 def invalid_request(found: Any) -> ApiError:
@@ -138,6 +149,17 @@ INTERNAL = ApiError(
     "服务器内部出错，请把请求编号告诉管理员。",
     "The server failed; give the request id to its administrator.",
 )
+
+
+def no_room() -> ApiError:
+    """The refusal while a disk is full, be it that of the ledger or that of uploads."""
+    return ApiError(
+        503,
+        "store_full",
+        "服务器磁盘已满，内容未保存。请保留后重试，并通知管理员。",
+        "The server's disk is full; nothing was saved. Keep it, tell the administrator, try again.",
+        headers={"Retry-After": "10"},
+    )
 
 
 def _of_status(error: HTTPException) -> ApiError:

@@ -1,16 +1,18 @@
 """What every request passes before a route sees it, and every answer before it leaves.
 
-A request gets an id, and on `/v1/` its caller, before its body is read; a body beyond the limit is
-refused. An answer gets the security headers. An exception that nobody expected becomes a 500 with
-the request's id; its text stays in the log.
+A request gets an id, and on `/v1/` its caller, before its body is read; a body beyond the limit, or
+one that drips, is refused. An answer gets the security headers. An exception that nobody expected
+becomes a 500 with the request's id; its text stays in the log.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import time
 import uuid
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -39,6 +41,11 @@ SECURITY = {
     "Permissions-Policy": "microphone=(), geolocation=(), payment=()",
 }
 _SMALL = 256 * 1024
+_OF_PHOTOS = frozenset(("/v1/describe", "/v1/findings"))
+_GRACE, _SLOWEST = 60.0, 1000.0
+"""A body may take so many seconds, and a second more for so many bytes of it that have come."""
+_DRAINED = 30.0
+"""Seconds for the rest of a body that was refused."""
 _ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
@@ -72,10 +79,12 @@ class Guards:
             try:
                 await self._app(scope, body, answer)
             finally:  # however the route took the body's early end
-                if body.too_large and not answer.started:
-                    raise body_too_large(body.limit)
+                if body.refusal is not None and not answer.started:
+                    raise body.refusal
         except ApiError as error:
             await body.drain()
+            if not body.complete:
+                error.headers["Connection"] = "close"
             await error_answer(error, scope)(scope, receive, answer.pass_on)
         except ClientDisconnect:
             answer.status = answer.status or 499
@@ -98,9 +107,11 @@ class Guards:
 
     def _limit(self, scope: Scope, headers: Headers) -> int:
         """Bytes that the body may have."""
-        if headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        path = scope["path"]
+        form = headers.get("content-type", "").lower().startswith("multipart/form-data")
+        if form and path in _OF_PHOTOS:  # others would read it into memory
             return self._settings.max_request_bytes
-        if scope["path"].startswith("/v1/chat/"):
+        if path.startswith("/v1/chat/"):
             return self._settings.max_json_bytes
         return _SMALL
 
@@ -116,13 +127,28 @@ def body_too_large(limit: int) -> ApiError:
     )
 
 
+def body_too_slow() -> ApiError:
+    """The refusal of a body that drips."""
+    return ApiError(
+        408,
+        "too_slow",
+        "上传速度过慢，请在网络较好时重试。",
+        "The request came too slowly; try again on a better network.",
+    )
+
+
 class _Body:
-    """The body's messages, counted; at the limit it ends as if the client had left."""
+    """The body's messages, counted; at a limit it ends as if the client had left.
+
+    Attributes:
+        complete: whether all of it has come. refusal: why it was ended, if it was.
+    """
 
     def __init__(self, receive: Receive, limit: int) -> None:
         self._receive, self.limit = receive, limit
-        self._bytes, self._over = 0, False
-        self.too_large = False
+        self._bytes, self._began = 0, time.monotonic()
+        self.complete, self._gone = False, False
+        self.refusal: ApiError | None = None
 
     def check_length(self, headers: Headers) -> None:
         length = headers.get("content-length", "")
@@ -130,11 +156,19 @@ class _Body:
             raise body_too_large(self.limit)
 
     async def __call__(self) -> Message:
-        if self.too_large:
+        if self.refusal is not None:
             return {"type": "http.disconnect"}
-        message = await self._next()
+        if self.complete or self._gone:  # whoever asks waits for the client to leave
+            return await self._receive()
+        left = self._began + _GRACE + self._bytes / _SLOWEST - time.monotonic()
+        try:
+            async with asyncio.timeout(left):
+                message = await self._next()
+        except TimeoutError:
+            self.refusal = body_too_slow()
+            return {"type": "http.disconnect"}
         if self._bytes > self.limit:
-            self.too_large = True
+            self.refusal = body_too_large(self.limit)
             return {"type": "http.disconnect"}
         return message
 
@@ -142,16 +176,18 @@ class _Body:
         """Throw away what is still to come, up to the limit: a client that has not sent all of its
         body would take an early answer for a broken connection."""
         left = self._bytes + self.limit
-        while not self._over and self._bytes <= left:
-            await self._next()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_DRAINED):
+                while not (self.complete or self._gone) and self._bytes <= left:
+                    await self._next()
 
     async def _next(self) -> Message:
         message = await self._receive()
         if message["type"] == "http.request":
             self._bytes += len(message.get("body", b""))
-            self._over = not message.get("more_body", False)
+            self.complete = not message.get("more_body", False)
         else:
-            self._over = True
+            self._gone = True
         return message
 
 
@@ -164,7 +200,7 @@ class _Answer:
 
     async def __call__(self, message: Message) -> None:
         # What a route makes of a body that was cut off at its limit is not the true answer.
-        if not self._body.too_large or self.started:
+        if self._body.refusal is None or self.started:
             await self.pass_on(message)
 
     async def pass_on(self, message: Message) -> None:

@@ -22,7 +22,8 @@ from fastapi import FastAPI
 
 from hazardscribe.errors import InputError
 from hazardscribe.serving.app import create_app
-from hazardscribe.serving.auth import Tokens, check_exposure
+from hazardscribe.serving.auth import Tokens, check_exposure, warn_if_readable
+from hazardscribe.serving.connections import PatientProtocol
 from hazardscribe.serving.settings import ServeSettings
 
 logger = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ def serve(settings: ServeSettings, say: Callable[[str], None] = logger.info) -> 
         InputError: an address, token, model or ledger that cannot be used.
     """
     check_exposure(settings.host, Tokens.load(settings.tokens, settings.token))
+    warn_if_readable(settings.tokens)
     listener = listen(settings.host, settings.port)
     try:
         with opened_store(settings) as store:
@@ -107,6 +109,7 @@ def run(
     """Answer on a bound socket until a signal comes."""
     config = uvicorn.Config(
         app,
+        http=PatientProtocol,
         log_config=None,  # ours stands
         access_log=False,
         server_header=False,

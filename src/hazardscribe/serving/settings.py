@@ -97,6 +97,11 @@ class ServeSettings:
         """
         if self.model is None and self.engine is None:
             raise InputError("serve: name a model folder (--model) or an endpoint (--engine)")
+        if self.engine is not None and "@" in self.engine.partition("://")[2].partition("/")[0]:
+            raise InputError(
+                "--engine: holds a password, which everybody on the machine could read there; put "
+                "the key into HAZARDSCRIBE_ENGINE_KEY in the environment"
+            )
         if self.engine is not None and not self.engine.startswith(("http://", "https://")):
             raise InputError(f"--engine {self.engine}: must begin with http:// or https://")
         if self.data is not None and self.engine is not None:

@@ -220,7 +220,7 @@ def make_app(fake: Fake) -> FastAPI:
     @app.get("/v1/session")
     def session(request: Request) -> schemas.Session:
         return schemas.Session(
-            name="张三",
+            name="李主任" if request.state.admin and not fake.open else "张三",
             role="admin" if request.state.admin else "inspector",
             language="zh",
             model=MODEL,

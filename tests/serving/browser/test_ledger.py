@@ -164,6 +164,40 @@ def test_the_counts_stand_in_a_table(visit: Visit, fake: Fake) -> None:
     assert MODEL in page.get_by_role("region", name="按模型").inner_text()
 
 
+@pytest.mark.parametrize("address", ["#/__proto__", "#/constructor/x", "#/ledger/%E0%A4%A"])
+def test_an_address_that_means_nothing_shows_a_view(visit: Visit, address: str) -> None:
+    page = visit("phone", address)
+    page.locator("main h1").wait_for()
+
+
+def test_a_word_without_end_does_not_widen_a_phone(visit: Visit, fake: Fake) -> None:
+    word = "KKS-" + "0123456789" * 19
+    fake.add(text=word, place=word, category=word, responsible=word)
+    page = visit("phone", "#/ledger")
+    page.get_by_text("显示 1 条，共 1 条").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    rows(page).get_by_role("link").tap()
+    page.get_by_role("heading", name="№1").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+def test_a_large_export_is_waited_for(visit: Visit, fake: Fake) -> None:
+    """Of ten thousand records it takes minutes, and not a byte comes before."""
+    fake.add()
+    page = visit("desk", "#/ledger")
+    page.clock.install()
+    page.reload()
+    rows(page).wait_for()
+    asked: list[Any] = []
+    page.context.route("**/v1/export**", lambda route: asked.append(route))
+    page.get_by_role("button", name="导出 Excel").click()
+    while not asked:
+        page.wait_for_timeout(20)
+    page.clock.fast_forward(600_000)
+    with page.expect_download():
+        asked[0].continue_()
+
+
 def test_a_server_without_tokens_asks_for_none(visit: Visit, fake: Fake) -> None:
     fake.open = True
     page = visit("desk", token=None)

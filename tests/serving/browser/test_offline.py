@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake import TEXT, TOKEN, Fake
+from fake import ADMIN, TEXT, TOKEN, Fake
 from test_capture import TEXTBOX, in_state
 
 Visit = Callable[..., Any]
@@ -159,6 +159,33 @@ def test_a_token_that_is_no_longer_known_is_asked_for_and_the_queue_waits(
     token.fill(TOKEN)
     page.get_by_role("button", name="进入").tap()
     in_state(page, "ready")
+
+
+def test_what_one_person_confirmed_is_not_sent_under_the_next_ones_name(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    page = visit("phone")
+    album(page, photo)
+    in_state(page, "ready")
+    cut(page)
+    page.get_by_role("button", name="确认入账").tap()
+    in_state(page, "offline")
+
+    def next_person(token: str) -> None:
+        page.evaluate(
+            f"localStorage.removeItem('hazardscribe.session');"
+            f"localStorage.setItem('hazardscribe.token', '{token}')"
+        )
+        page.reload()
+
+    page.context.unroute("**/v1/**")
+    next_person(ADMIN)
+    page.get_by_text("由张三确认").wait_for()
+    page.wait_for_timeout(3000)
+    assert not fake.confirmed
+    next_person(TOKEN)
+    page.get_by_role("link", name="在台账中查看 №1").wait_for()
+    assert len(fake.confirmed) == 1
 
 
 @pytest.mark.extended

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -277,6 +279,24 @@ def test_trouble_of_the_store_is_told_without_its_words(post, client, store, mon
         assert (answer.status_code, code(answer)) == (503, expected)
         assert answer.headers["retry-after"]
         assert "secret" not in answer.text
+
+
+def test_a_full_disk_is_nobodys_fault_but_the_servers(post, client, store, monkeypatch, picture):
+    """A phone gives up what is refused with 400; with 503 it keeps it and tries again."""
+
+    def fail(*_: Any, **__: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device", "/secret/path")
+
+    post()
+    with monkeypatch.context() as broken:
+        broken.setattr("xlsxwriter.workbook.Workbook._store_workbook", fail)
+        answer = client().get("/v1/export?to=xlsx")
+    assert (answer.status_code, code(answer)) == (503, "store_full")
+    monkeypatch.setattr(tempfile.SpooledTemporaryFile, "write", fail)
+    answer = post()
+    assert (answer.status_code, code(answer)) == (503, "store_full")
+    assert answer.headers["retry-after"]
+    assert "secret" not in answer.text
 
 
 def test_without_a_token_nothing(app):

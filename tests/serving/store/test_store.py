@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event, select, text, update
+from sqlalchemy.exc import IntegrityError
 
 from hazardscribe.errors import InputError
 from hazardscribe.serving.schemas import FindingChange, NewFinding
@@ -31,6 +32,7 @@ from hazardscribe.serving.store.errors import (
     StoreUnavailableError,
 )
 from hazardscribe.serving.store.records import search_text, searched
+from hazardscribe.serving.store.retention import Retention, forget
 from hazardscribe.serving.store.store import Filters, Said, Store
 from hazardscribe.serving.store.tables import about, sayings, tombstones
 
@@ -463,6 +465,7 @@ def test_photos_of_another_store_are_not_swept_away(place, picture, tmp_path):
         ("sqlite:///:memory:", "needs a file"),
         ("nonsense", "not the address of a database"),
         ("postgresql://u:geheim@127.0.0.1:1/db", "cannot be opened"),
+        ("postgresql://u@127.0.0.1:1/db?password=geheim", "cannot be opened"),
         ("sqlite:////proc/none/ledger.sqlite", "cannot be made or written"),
     ],
 )
@@ -478,6 +481,16 @@ def test_a_file_that_is_no_database(tmp_path):
     with pytest.raises(InputError, match="is a store of hazardscribe"):
         Store.open(f"sqlite:///{file}", tmp_path / "photos")
     assert file.read_bytes() == b"not a database" * 100
+
+
+def test_an_error_of_the_database_repeats_nothing_that_people_wrote(store, monkeypatch):
+    """It goes to the log."""
+    monkeypatch.setattr("hazardscribe.serving.store.rows.secrets.token_hex", lambda _: "0" * 32)
+    store.confirm(NewFinding(text="甲"), [], "张三")
+    with pytest.raises(IntegrityError) as caught:
+        store.confirm(NewFinding(text="李四未戴安全帽"), [], "张三")
+    assert "李四" not in str(caught.value)
+    assert "张三" not in str(caught.value)
 
 
 def test_commits_are_durable(tmp_path):
@@ -574,15 +587,20 @@ def test_a_server_that_went_away(place, confirm, store, picture, monkeypatch):
     assert confirm("乙", [picture()]).number == 2  # a new connection was made
 
 
-def test_a_reader_does_not_keep_a_record_from_being_deleted(tmp_path, monkeypatch):
+def test_a_reader_does_not_keep_a_record_from_being_deleted(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr("hazardscribe.serving.store.database.PATIENCE", 0.05)
     store = Store.open(f"sqlite:///{tmp_path / 'l'}", tmp_path / "photos")
-    record, _ = store.confirm(NewFinding(text="甲"), [], "a")
+    record, _ = store.confirm(NewFinding(text="甲一二三"), [], "a")
     with store.database.read() as connection:
         connection.execute(select(about)).all()
         store.delete(record.id, "a")
     with pytest.raises(NotFoundError):
         store.get(record.id)
+    log = tmp_path / "l-wal"
+    assert "甲一二三".encode() in log.read_bytes()
+    assert "somebody reads there" in caplog.text
+    forget(store, Retention())  # once a day
+    assert not log.read_bytes()
     store.close()
 
 

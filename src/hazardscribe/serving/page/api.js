@@ -30,6 +30,7 @@ export class Unreachable extends Error {
 }
 
 const PATIENCE = 120_000; // milliseconds without a byte: longer than the server itself gives a request
+const EXPORT_PATIENCE = 900_000; // a file is written whole before its first byte comes
 const SLOWEST = 5; // bytes per millisecond that an upload is given time for
 
 function bodySize(body) {
@@ -38,10 +39,10 @@ function bodySize(body) {
 }
 
 /** Aborts when nothing has come for a while; `touch` starts the wait anew. */
-function patience(signal, size) {
+function patience(signal, size, first) {
   const controller = new AbortController();
   const giveUp = () => controller.abort(new Unreachable());
-  let timer = setTimeout(giveUp, PATIENCE + size / SLOWEST);
+  let timer = setTimeout(giveUp, first + size / SLOWEST);
   const leave = () => controller.abort(signal.reason);
   signal?.addEventListener("abort", leave);
   if (signal?.aborted) leave();
@@ -77,9 +78,9 @@ async function refusal(response) {
 async function request(
   path,
   read,
-  { method = "GET", body, headers = {}, signal, cache = "no-store" } = {},
+  { method = "GET", body, headers = {}, signal, cache = "no-store", first = PATIENCE } = {},
 ) {
-  const wait = patience(signal, bodySize(body));
+  const wait = patience(signal, bodySize(body), first);
   const token = memory.get("token");
   try {
     const response = await fetch(path, {
@@ -189,5 +190,5 @@ export function exported(to, filters) {
       file: await response.blob(),
     };
   };
-  return request(`/v1/export${query({ to, ...filters })}`, read);
+  return request(`/v1/export${query({ to, ...filters })}`, read, { first: EXPORT_PATIENCE });
 }

@@ -193,6 +193,8 @@ export class CardView {
     } else if (state === "failed") {
       words.push(card.why.message, card.key ? "" : t("write_yourself"));
       again = t("retry");
+    } else if (card.why?.code === "held") {
+      words.push(card.why.message);
     } else if (card.task && card.why) {
       words.push(card.why.message || t("retry_soon"));
       if (card.why.message) words.push(t("retry_soon"));

@@ -28,6 +28,7 @@ export function newCard(number, photos, place) {
     due: "",
     found_on: isoDay(),
     key: null,
+    by: null, // who confirmed it
     finding: null,
   };
 }

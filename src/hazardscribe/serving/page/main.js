@@ -34,8 +34,8 @@ function route() {
   const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
   const [view, id] = path.split("/");
   return {
-    view: view in VIEWS ? view : "capture",
-    id: id ? decodeURIComponent(id) : null,
+    view: Object.hasOwn(VIEWS, view) ? view : "capture",
+    id: id || null, // hexadecimal; whatever else stands there the server does not know
     query: Object.fromEntries(new URLSearchParams(query)),
   };
 }
@@ -150,6 +150,7 @@ function took(session) {
   shared.session = session;
   memory.set("session", JSON.stringify(session));
   shared.queue.limits = session.limits;
+  shared.queue.who = session.name;
   offer("categories", session.categories);
 }
 

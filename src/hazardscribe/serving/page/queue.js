@@ -9,6 +9,7 @@
 import * as api from "./api.js";
 import { findingOf, FIELDS, newCard, stateOf, takeIn, toDescribe } from "./card_state.js";
 import { memory, randomKey, rememberRecent } from "./memory.js";
+import { t } from "./words.js";
 
 const AT_ONCE = { describe: 2, confirm: 1, reject: 1 };
 const FIRST_WAIT = 2; // seconds
@@ -30,6 +31,7 @@ export class Queue extends EventTarget {
     confirm: (card) => this.#send(card),
     reject: (card) => this.#reject(card),
   };
+  who = null; // the name of the person at this device
   limits = { max_photos: 20, max_photo_bytes: Infinity };
 
   constructor(shelf) {
@@ -157,7 +159,8 @@ export class Queue extends EventTarget {
   async confirm(id) {
     const card = this.#cards.get(id);
     this.#leave(id); // a description that is still on its way is not waited for
-    Object.assign(card, { task: "confirm", attempts: 0, retryAt: 0, why: null, key: randomKey() });
+    Object.assign(card, { task: "confirm", attempts: 0, retryAt: 0, why: null });
+    Object.assign(card, { key: randomKey(), by: this.who });
     memory.set("place", card.place.trim());
     rememberRecent("place", card.place.trim());
     rememberRecent("responsible", card.responsible.trim());
@@ -269,7 +272,7 @@ export class Queue extends EventTarget {
     const busy = { describe: 0, confirm: 0, reject: 0 };
     for (const id of this.#running.keys()) busy[this.#cards.get(id).task] += 1;
     const due = [...this.#cards.values()]
-      .filter((card) => card.task && !this.#running.has(card.id))
+      .filter((card) => card.task && !this.#running.has(card.id) && !this.#held(card))
       .sort((a, b) => a.number - b.number);
     for (const card of due) {
       if (card.retryAt <= now && busy[card.task] < AT_ONCE[card.task]) {
@@ -279,6 +282,16 @@ export class Queue extends EventTarget {
     }
     const next = Math.min(...due.map((card) => card.retryAt).filter((at) => at > now));
     if (Number.isFinite(next)) this.#timer = setTimeout(() => this.#pump(), next - now);
+  }
+
+  /** What one person confirmed does not enter the ledger under the name of the next. */
+  #held(card) {
+    const held = card.task === "confirm" && card.by && card.by !== this.who;
+    if (held && card.why?.code !== "held") {
+      card.why = { code: "held", message: t("held", { name: card.by }) };
+      this.#tell(card);
+    }
+    return held;
   }
 
   async #work(card) {

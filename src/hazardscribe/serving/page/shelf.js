@@ -56,7 +56,7 @@ export class Shelf {
     if (!cards.length) return;
     const jotted = memory.getJson(JOTTED) ?? {};
     for (const card of cards) {
-      const said = [...FIELDS, "touched", "task", "key"].map((name) => [name, card[name]]);
+      const said = [...FIELDS, "touched", "task", "key", "by"].map((name) => [name, card[name]]);
       jotted[card.id] = Object.fromEntries(said);
     }
     memory.set(JOTTED, JSON.stringify(jotted));

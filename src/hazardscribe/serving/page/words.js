@@ -65,6 +65,7 @@ const WORDS = {
   state_sending: ["正在入账", "Saving"],
   state_confirmed: ["已入台账", "In the ledger"],
   queue_position: ["前面还有 {n} 张", "{n} ahead in the queue"],
+  held: ["由{name}确认，等{name}在这台设备上登录后入账。", "Confirmed by {name}; it is saved once {name} signs in on this device."],
   retry_soon: ["服务器忙，稍后自动重试。", "The server is busy; it is tried again by itself."],
   retry_offline: ["连不上服务器，会自动重试。你可以先自己写。", "The server cannot be reached; it is tried again by itself. You can write yourself meanwhile."],
   retry_offline_confirmed: ["你已确认。连上服务器后自动入账，请不要清除浏览器数据。", "You have confirmed. It goes into the ledger once the server is reached; do not clear browser data."],

@@ -88,8 +88,11 @@ def _write_export(store: Store, filters: Filters, to: str, language: Language) -
 
 
 def _not_written(error: InputError) -> Exception:
-    if isinstance(error.__cause__, OSError):
-        return unavailable(error.__cause__)
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, OSError):
+        cause = cause.__cause__ or cause.__context__  # xlsxwriter wraps it once more
+    if cause is not None:
+        return unavailable(cause)
     log.warning("an export was not written: %s", error)
     return ApiError(
         413,

@@ -9,9 +9,14 @@ from fastapi import Depends, Query, Request
 from starlette.concurrency import run_in_threadpool
 
 from hazardscribe.serving.auth import Caller, admin, inspector
-from hazardscribe.serving.errors import ApiError, photo_error
+from hazardscribe.serving.errors import ApiError, no_room, photo_error
 from hazardscribe.serving.schemas import Day, ErrorAnswer, Level, Outcome, Status
-from hazardscribe.serving.store.errors import EditConflictError, PhotoRefusedError, StoreError
+from hazardscribe.serving.store.errors import (
+    EditConflictError,
+    PhotoRefusedError,
+    StoreError,
+    StoreUnavailableError,
+)
 from hazardscribe.serving.store.listing import Filters
 from hazardscribe.serving.store.store import Store
 
@@ -122,11 +127,6 @@ _SAID: dict[str, tuple[int, str, str]] = {
         "所选记录中没有带照片的描述可供导出。",
         "None of these records has a photo and a text to learn from.",
     ),
-    "store_full": (
-        503,
-        "服务器磁盘已满，内容未保存。请保留后重试，并通知管理员。",
-        "The server's disk is full; nothing was saved. Keep it, tell the administrator, try again.",
-    ),
     "store_unavailable": (
         503,
         "台账暂时无法读写，请稍后重试。",
@@ -139,6 +139,8 @@ def store_error(error: StoreError) -> ApiError:
     """The API's form of what the store refused."""
     if isinstance(error, PhotoRefusedError):
         return photo_error(error.cause, error.place)
+    if isinstance(error, StoreUnavailableError) and error.full:
+        return no_room()
     status, zh, en = _SAID[error.code]
     headers = {"Retry-After": "10"} if status == 503 else None
     extra = None

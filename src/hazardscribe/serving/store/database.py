@@ -55,8 +55,9 @@ class Database:
                 opened, written or understood.
         """
         address = _address(url)
-        name = address.render_as_string(hide_password=True)
-        options: dict[str, Any] = {"pool_timeout": PATIENCE}
+        name = address.set(query={}).render_as_string(hide_password=True)  # it may hold one, too
+        # What people wrote stays out of errors, and so out of the log.
+        options: dict[str, Any] = {"pool_timeout": PATIENCE, "hide_parameters": True}
         if address.get_backend_name() == "sqlite":
             file = Path(address.database or "")
             try:
@@ -130,7 +131,9 @@ class Database:
             with _told(), self.engine.connect() as connection:
                 # Outside of a transaction, which SQLAlchemy would begin.
                 driver: Any = connection.connection.driver_connection
-                driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                [(kept, *_)] = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            if kept:  # a reader's; this is no error to SQLite
+                log.warning("deleted content lies in the log for up to a day: somebody reads there")
         except (StoreUnavailableError, sqlite3.Error) as error:
             log.warning("deleted content may lie in the log until the next deletion: %s", error)
 

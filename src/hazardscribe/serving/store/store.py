@@ -312,7 +312,7 @@ class Store:
             number, names = remove_finding(connection, finding, by)
         self.folder.remove(names)
         self.database.forget_deleted()
-        log.info("record %d was deleted by %s", number, by)
+        log.info("record %d was deleted", number)  # by whom, its tombstone says
 
     # ---- reading --------------------------------------------------------------------------------
 
