@@ -294,7 +294,9 @@ def test_search(q, found, confirm, store):
     assert store.find(Filters(q=q)).total == found
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@settings(
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30
+)
 @given(
     texts=st.lists(st.text("安全帽%_\\/'\"aAＡ1 \n", min_size=1, max_size=8), max_size=4),
     q=st.text("安全帽%_\\/'\"aAＡ ", max_size=4),
