@@ -13,6 +13,7 @@ A run whose figures lie under benchmarks/results/ablation/<plan>/ is not repeate
 was cut off goes on where its last checkpoint lies. `--part 1/2` and `--part 2/2` share the work of
 a plan between two processes; `--commit` commits each finished run's figures; `--times 10` gives
 every run ten times the compute (figures under <plan>-10x); `--list` says what would run.
+A row's `train_share` leaves the rest of the training photos out.
 `benchmarks/ablation_table.py` makes the tables of docs/method.md from the figures.
 """
 
@@ -22,6 +23,7 @@ import argparse
 import json
 import math
 import os
+import random
 import shutil
 import subprocess
 import time
@@ -133,7 +135,7 @@ def run(
         target = values.get("target", "{description}")
         verbs.init(start, data=data, target=target, seed=0, **plan.get("init", {}))
     recipe = replace(Recipe.from_dict(values), start=str(start), seed=seed)
-    pairs = read_pairs(data)
+    pairs = thinned(read_pairs(data), row.get("train_share", 1))
     first, joint, both = step_flops(pairs, recipe, work / "probe")
     share = recipe.alignment.first_share
     cost = share * first + (1 - share) * joint
@@ -170,6 +172,18 @@ def run(
         # In the order of the validation split: each photo's text.
         "predictions": [texts.index(case.prediction) for case in evaluation.cases],
     }
+
+
+def thinned(pairs: Any, share: float) -> Any:
+    """The pairs with a share of the training rows alone, the same for every seed."""
+    from hazardscribe.pairs.records import Pairs
+
+    if share == 1:
+        return pairs
+    train = pairs.frame.index[pairs.frame["split"] == "train"]
+    left_out = random.Random(0).sample(list(train), round((1 - share) * len(train)))
+    frame = pairs.frame.drop(index=left_out).reset_index(drop=True)
+    return Pairs(frame, folder=pairs.folder, columns=pairs.columns)
 
 
 def step_flops(pairs: Any, recipe: Any, folder: Path) -> tuple[float, float, float]:
