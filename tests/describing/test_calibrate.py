@@ -216,3 +216,10 @@ def test_encoder_runs_once_for_text_and_judgement(folder, photos):
     assert len(ran) == 1
     plain = Describer(folder, beams=3, calibrated=False, **BRIEF)([photos[0], photos[1]])
     assert [one.draft for one in judged] == [one.text for one in plain]
+    plain = Describer(folder, calibrated=False, **BRIEF)
+    plain.vlm.model.vision_tower.register_forward_hook(lambda *_: ran.append(1))
+    heard: list[str] = []
+    pixels = [plain.pixels(photos[0])]
+    plain.describe_pixels(pixels, alternatives=2, listener=lambda _, text: heard.append(text))
+    assert heard
+    assert len(ran) == 2

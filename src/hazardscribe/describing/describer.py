@@ -244,9 +244,12 @@ class Describer:
                 texts end early.
         """
         search = self._search(alternatives, max_new_tokens)
+        greedy = Decoding(1, search.max_new_tokens)
+        draft_first = listener is not None and search != greedy
         inputs = self.prompter.inputs(photos)
-        # The language model and the judge read the same first sequence: the encoder runs once.
-        sequence = None if self._judge is None else self._sequence(inputs)
+        # Whoever reads the first sequence, draft, search or judge, reads the same: the encoder
+        # runs once.
+        sequence = self._sequence(inputs) if self._judge is not None or draft_first else None
 
         def write(decoding: Decoding, hearing: Callable[[int, str], None] | None) -> Any:
             return generate(
@@ -261,7 +264,7 @@ class Describer:
                 unwanted=unwanted,
             )
 
-        if listener is not None and search != (greedy := Decoding(1, search.max_new_tokens)):
+        if draft_first:
             write(greedy, listener)
             listener = None
         generated = write(search, listener)
