@@ -287,14 +287,18 @@ def test_who_leaves_the_line_makes_room(slow):
 def test_a_batch_that_nobody_waits_for_ends_early(talkative, monkeypatch):
     settings = ServeSettings(model=talkative, device="cpu", max_new_tokens=400, deadline_s=0.5)
     engine = LocalEngine(settings)
-    made, plain = [], engine._describer.describe_pixels
-    monkeypatch.setattr(
-        engine._describer,
-        "describe_pixels",
-        lambda *arguments, **named: made.extend(plain(*arguments, **named)) or made[-1:],
-    )
+    made, plain, let = [], engine._describer.describe_pixels, threading.Event()
+
+    def held(*arguments: object, **named: object) -> list:
+        # However fast the machine is, the writing begins after the client was told to go.
+        assert let.wait(60)
+        made.extend(plain(*arguments, **named))
+        return made
+
+    monkeypatch.setattr(engine._describer, "describe_pixels", held)
     with running(create_app(settings, engine=engine)) as address:
         assert describe(address).status_code == 504
+        let.set()
         wait_until(lambda: made)
     assert made[0].tokens < 400
 
