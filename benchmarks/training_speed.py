@@ -349,6 +349,8 @@ def recipe_of(args: argparse.Namespace) -> Any:
             "schedule": "constant",
             "warmup": 0.0,
             "augmentation": {"mirror": 0.0, "brightness": 0.0, "crop": 0.0},
+            # Photos of this size reach the model with the peers' very pixels, so losses can agree.
+            "image_bound": 512 if args.megapixels is None else None,
         }
     )
 
