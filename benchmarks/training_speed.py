@@ -12,6 +12,8 @@ second epoch on. Writes benchmarks/results/training_speed-<name>.json.
 
     ours              `DescriptionTrainer`, caption likelihood alone
     ours-both         with the alignment likelihood
+    ours-contiguous   without channels-last kernels, whose batch norms are rounded otherwise: its
+                      losses must agree with plain's, since all else is the same
     trl               SFTTrainer, prompt and completion apart, no checkpointing, `--workers` workers
     trl-defaults      SFTTrainer as it comes
     plain             transformers' Trainer with the model's own loss
@@ -36,7 +38,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-PEERS = ("ours", "ours-both", "trl", "trl-defaults", "plain")
+PEERS = ("ours", "ours-both", "ours-contiguous", "trl", "trl-defaults", "plain")
 WARM = 3  # steps left out of the timing
 
 
@@ -183,10 +185,14 @@ def batches_only(trainer: Any, args: argparse.Namespace) -> float:
 
 
 def ours(args: argparse.Namespace) -> tuple[Any, list[float], list[float]]:
+    import torch
+
     from hazardscribe.training.callbacks import StopOnSignal
     from hazardscribe.training.likelihood import LikelihoodSession
 
     session = LikelihoodSession(pairs_of(args), recipe_of(args), Path(tempfile.mkdtemp()), False)
+    if args.worker == "ours-contiguous":
+        session.module.to(memory_format=torch.contiguous_format)
     trainer = session.trainer(StopOnSignal())
     only_steps(trainer)
     losses, ticks = watch(trainer, "caption_loss")
