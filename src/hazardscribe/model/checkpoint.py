@@ -17,6 +17,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from hazardscribe.checksums import CHECKSUMS, check_checksums, write_checksums
 from hazardscribe.errors import InputError
 from hazardscribe.files import new_folder, recover_folder, write_json
 from hazardscribe.model.bank_file import BANK_FILE, BANK_TEXTS_FILE, save_bank
@@ -25,6 +26,10 @@ from hazardscribe.model.text_bank import TextBank
 
 CARD_FILE = "hazardscribe.json"
 HEAD_FILE = "alignment_head.safetensors"
+_DAMAGED = (
+    "Copy the model folder again from its origin, or train it again; where you changed the weights "
+    f"yourself, delete {CHECKSUMS}."
+)
 DEFAULT_PROMPT = {"zh": "描述图中的安全隐患。", "en": "Describe the safety hazard in the photo."}
 
 
@@ -73,7 +78,7 @@ def save_checkpoint(
     alignment_of: Path | None = None,
     state_dict: dict[str, torch.Tensor] | None = None,
 ) -> None:
-    """Write a model folder, whole or not at all.
+    """Write a model folder, whole or not at all, with checksums of weights and head.
 
     Args:
         state_dict: tensors to save in place of the model's own (merged adapters).
@@ -98,6 +103,9 @@ def save_checkpoint(
             for name in (HEAD_FILE, BANK_FILE, BANK_TEXTS_FILE):
                 if (alignment_of / name).is_file():
                     shutil.copyfile(alignment_of / name, partial / name)
+        # Not what may be fitted anew or edited by hand: the bank, calibration, settings.
+        weights = {*partial.glob("*.safetensors")} - {partial / BANK_FILE}
+        write_checksums(partial, weights)
 
 
 def load_checkpoint(
@@ -118,6 +126,7 @@ def load_checkpoint(
     folder = Path(folder)
     recover_folder(folder)
     refuse_unusable(folder)
+    check_checksums(folder, _DAMAGED, all_there=False)
     try:
         vlm: Any = AutoModelForImageTextToText.from_pretrained(folder, dtype=dtype, **WEIGHTS)
         processor = AutoProcessor.from_pretrained(folder, **LOADING)

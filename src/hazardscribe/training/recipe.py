@@ -179,6 +179,9 @@ class Recipe:
         epochs: passes over the training photos, where `steps` is 0.
         batch_size: photos a device and forward pass.
         accumulation: forward passes an optimizer step.
+        find_batch_size: where memory runs out in the first step, try again with fewer photos a
+            forward pass and more passes a step, so that a step sees the same photos; it is said
+            what was found.
         bucket: batches among which pairs are sorted by text length; 1: chance alone. Sorting saves
             padding where texts differ much in length, but puts like texts into one batch, which can
             keep a model from learning: compare both on dev before you use it.
@@ -224,6 +227,7 @@ class Recipe:
     epochs: float = 3.0
     batch_size: int = 16
     accumulation: int = 1
+    find_batch_size: bool = False
     bucket: int = 1
     warmup: float = 0.05
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
