@@ -71,14 +71,14 @@ def stop_after(step: int, monkeypatch, do) -> None:
 
 def fill_memory(most: int, monkeypatch) -> None:
     """Let a forward pass of more than so many photos run out of memory."""
-    former = trainer.TrainingModule.forward
+    former = trainer.DescriptionTrainer.compute_loss
 
-    def forward(self, batch, **which):
-        if len(batch["labels"]) > most:
+    def compute_loss(self, model, inputs, *args, **kwargs):
+        if len(inputs["batch"]["labels"]) > most:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
-        return former(self, batch, **which)
+        return former(self, model, inputs, *args, **kwargs)
 
-    monkeypatch.setattr(trainer.TrainingModule, "forward", forward)
+    monkeypatch.setattr(trainer.DescriptionTrainer, "compute_loss", compute_loss)
 
 
 # ---- the disk -------------------------------------------------------------------------------
@@ -266,7 +266,7 @@ def test_memory_that_runs_out_later_lets_the_run_go_on_in_smaller_portions(
     recipe, pairs, whole, tmp_path, monkeypatch
 ):
     with monkeypatch.context() as patch:
-        stop_after(2, patch, lambda: fill_memory(3, patch))
+        stop_after(1, patch, lambda: fill_memory(3, patch))
         with pytest.raises(InputError, match="--resume goes on from checkpoint-2"):
             train(pairs, replace(recipe, find_batch_size=True), tmp_path / "run")
     smaller = replace(recipe, batch_size=2, accumulation=2)
@@ -369,7 +369,8 @@ def test_a_checkpoint_that_holds_code_is_refused_and_the_code_not_run(
     name, run, recipe, pairs, tmp_path
 ):
     marker = tmp_path / "ran"
-    folder = run / "checkpoints" / "checkpoint-4"
+    shutil.rmtree(run / "checkpoints" / "checkpoint-4")  # or nothing would be left to do
+    folder = run / "checkpoints" / "checkpoint-3"
     torch.save({"state": Bomb(marker)}, folder / name)
     seal(folder)  # whoever writes a bomb can write checksums too
     with pytest.raises(InputError, match="loading them can run code"):

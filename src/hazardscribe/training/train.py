@@ -97,8 +97,8 @@ def _train(pairs: Pairs, recipe: Recipe, out: Path, resume: bool, progress: bool
     if pairs.rejected and processes()[0] == 0:
         write_rejected(out, pairs.rejected)
     with StopOnSignal() as stop:
-        trainer = session.trainer(stop)
         try:
+            trainer = session.trainer(stop)
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         except TrainingDivergedError as error:
             write_run(out, record | {"status": "diverged", "warnings": [str(error)]})
