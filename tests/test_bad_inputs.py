@@ -16,6 +16,7 @@ from bad_inputs.world import World
 from hazardscribe.errors import InputError
 from hazardscribe.serving.app import create_app
 from hazardscribe.serving.settings import ServeSettings
+from hazardscribe.serving.store.store import Store
 from hazardscribe.training.recipe import Recipe
 from hazardscribe.training.train import train
 from serving.running_server import running
@@ -40,10 +41,12 @@ def run(start, pairs, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(start, tmp_path_factory):
-    ledger = tmp_path_factory.mktemp("ledger")
-    brief = {"max_new_tokens": 8, "device": "cpu", "requests_per_minute": 0}
-    with running(create_app(ServeSettings(model=start, store=str(ledger), **brief))) as address:
+    folder = tmp_path_factory.mktemp("ledger")
+    store = Store.open(f"sqlite:///{folder / 'ledger.sqlite'}", folder / "photos")
+    settings = ServeSettings(model=start, max_new_tokens=8, device="cpu", requests_per_minute=0)
+    with running(create_app(settings, store=store)) as address:
         yield address
+    store.close()
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
@@ -59,7 +62,6 @@ def test_what_cannot_be_used_is_told(
         said = str(error)
     assert isinstance(said, str), "it was taken"
     said = said.replace(f"{tmp_path}/", "").replace(str(start), "START")
-    print(f"@@@{name}@@@{said!r}")
     pattern = re.escape(expected).replace("…", ".*")
     assert re.fullmatch(pattern, said, re.DOTALL), said
     assert not (tmp_path / "unpickled").exists()

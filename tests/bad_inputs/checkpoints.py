@@ -94,38 +94,199 @@ def _resume(change: Callable[[Path], object]) -> Callable[[World], object]:
 
 
 CASES: dict[str, Case] = {
-    "missing": (lambda w: load_checkpoint(w.tmp / "none"), ""),
-    "empty folder": (lambda w: load_checkpoint(w.file("d/x", b"").parent), ""),
-    "a file": (lambda w: load_checkpoint(w.file("a.safetensors", b"")), ""),
-    "a name with a climb": (lambda w: load_checkpoint("../../etc"), ""),
-    "a web address": (lambda w: load_checkpoint("https://example.com/model"), ""),
-    "config damaged": (_model(_write("config.json", b"{")), ""),
-    "config is a list": (_model(_write("config.json", b"[]")), ""),
-    "config of another kind": (_model(_settings(model_type="bert")), ""),
-    "config unknown": (_model(_settings(model_type="future-vlm")), ""),
-    "custom code": (_model(_settings(auto_map={"AutoModel": "m.Model"})), ""),
-    "custom code of a processor": (
-        _model(_settings("processor_config.json", auto_map={"AutoProcessor": "m.P"})),
-        "",
+    "missing": (
+        lambda w: load_checkpoint(w.tmp / "none"),
+        "none: there is no such model folder. Check the path.",
     ),
-    "custom code of a tokenizer": (
-        _model(_settings("tokenizer_config.json", auto_map={"AutoTokenizer": ["m.T", None]})),
-        "",
+    "empty folder": (
+        lambda w: load_checkpoint(w.file("d/x", b"").parent),
+        (
+            "d: holds no config.json, so it is not a model folder. After training, the "
+            "model lies in the run folder's `model/`."
+        ),
     ),
-    "pickled weights": (_model(_pickled_only), ""),
-    "a pickle named safetensors": (_model(_write(WEIGHTS, pickle.dumps(Bomb()))), ""),
-    "weights of nothing": (_model(_write(WEIGHTS, b"")), ""),
-    "weights of noise": (_model(_write(WEIGHTS, b"\xff" * 4096)), ""),
-    "weights cut off": (_model(_cut(WEIGHTS)), ""),
-    "weights of another shape": (_model(_settings(image_token_index=5)), ""),
-    "a flipped byte": (_model(_flip(WEIGHTS), checked=True), ""),
-    "tokenizer damaged": (_model(_write("tokenizer.json", b"{")), ""),
-    "processor damaged": (_model(_write("processor_config.json", b"{")), ""),
-    "card damaged": (_model(_write(CARD_FILE, b"{")), ""),
-    "card of a wrong kind": (_model(_write(CARD_FILE, b"[]")), ""),
-    "bank damaged": (_own(_write(BANK_TEXTS_FILE, b"{"), load_bank), ""),
-    "calibration damaged": (_own(_write("calibration.json", b"{"), load_calibration), ""),
-    "text encoder of another kind": (lambda w: HubEncoder(str(w.start), "", "cpu"), ""),
-    "checkpoint flipped": (_resume(_flip("optimizer.pt")), ""),
-    "checkpoint lacks a file": (_resume(lambda folder: (folder / "scheduler.pt").unlink()), ""),
+    "a file": (
+        lambda w: load_checkpoint(w.file("a.safetensors", b"")),
+        "a.safetensors: there is no such model folder. Check the path.",
+    ),
+    "a name with a climb": (
+        lambda w: load_checkpoint("../../etc"),
+        "../../etc: there is no such model folder. Check the path.",
+    ),
+    "a web address": (
+        lambda w: load_checkpoint("https://example.com/model"),
+        (
+            "https:/example.com/model: no such folder, and no such name in the local "
+            "Hugging Face cache. Check the path; hazardscribe itself fetches nothing."
+        ),
+    ),
+    "config damaged": (
+        _model(_write("config.json", b"{")),
+        (
+            "model/config.json: is not valid JSON (…); the file is damaged. Copy the "
+            "model folder again from its origin."
+        ),
+    ),
+    "config is a list": (
+        _model(_write("config.json", b"[]")),
+        (
+            "model/config.json: holds no settings of a model (no JSON object). Copy the "
+            "model folder again from its origin."
+        ),
+    ),
+    "config of another kind": (
+        _model(_settings(model_type="bert")),
+        (
+            "model: could not be loaded as an image-text-to-text model: …\nName a folder "
+            "that `hazardscribe init` or `hazardscribe train` wrote, or any checkpoint "
+            "that transformers' AutoModelForImageTextToText loads."
+        ),
+    ),
+    "config unknown": (
+        _model(_settings(model_type="future-vlm")),
+        (
+            "model: could not be loaded as an image-text-to-text model: …\nName a folder "
+            "that `hazardscribe init` or `hazardscribe train` wrote, or any checkpoint "
+            "that transformers' AutoModelForImageTextToText loads."
+        ),
+    ),
+    "custom code": (
+        _model(_settings(auto_map={"AutoModel": "m.Model"})),
+        (
+            "model: needs custom code (config.json has an auto_map), which hazardscribe "
+            "never runs. Take the version of this model that transformers supports by "
+            "itself."
+        ),
+    ),
+    "pickled weights": (
+        _model(_pickled_only),
+        (
+            "model: holds no *.safetensors. Pickled weights are not loaded, because "
+            "loading them can run code; convert them with transformers' save_pretrained "
+            "first."
+        ),
+    ),
+    "a pickle named safetensors": (
+        _model(_write(WEIGHTS, pickle.dumps(Bomb()))),
+        (
+            "model/model.safetensors: is a pickled file under the name of safetensors; it "
+            "is not loaded, because loading it can run code. Ask for real safetensors, or "
+            "convert the weights with transformers' save_pretrained where you trust their "
+            "origin."
+        ),
+    ),
+    "weights of nothing": (
+        _model(_write(WEIGHTS, b"")),
+        (
+            "model/model.safetensors: is no safetensors file, or its beginning is damaged. "
+            "Copy it again from its origin."
+        ),
+    ),
+    "weights of noise": (
+        _model(_write(WEIGHTS, b"\xff" * 4096)),
+        (
+            "model/model.safetensors: is no safetensors file, or its beginning is damaged. "
+            "Copy it again from its origin."
+        ),
+    ),
+    "weights cut off": (
+        _model(_cut(WEIGHTS)),
+        (
+            "model/model.safetensors: holds … bytes where its header promises …: it was "
+            "cut off or changed. Copy it again from its origin."
+        ),
+    ),
+    "a torch archive named safetensors": (
+        _model(_write(WEIGHTS, b"PK\x03\x04" + bytes(60))),
+        (
+            "model/model.safetensors: is a pickled file under the name of safetensors; it "
+            "is not loaded, because loading it can run code. Ask for real safetensors, or "
+            "convert the weights with transformers' save_pretrained where you trust their "
+            "origin."
+        ),
+    ),
+    "weights of another header": (
+        _model(_write(WEIGHTS, b"\2" + bytes(7) + b"[]")),
+        (
+            "model/model.safetensors: is no safetensors file, or its beginning is damaged. "
+            "Copy it again from its origin."
+        ),
+    ),
+    "a flipped byte": (
+        _model(_flip(WEIGHTS), checked=True),
+        (
+            "model/model.safetensors: is damaged: its SHA-256 is not the one in "
+            "checksums.sha256, so a disk or a copy has changed it since it was written. "
+            "Copy the model folder again from its origin, or train it again; where you "
+            "changed the weights yourself, delete checksums.sha256."
+        ),
+    ),
+    "tokenizer damaged": (
+        _model(_write("tokenizer.json", b"{")),
+        (
+            "model: could not be loaded as an image-text-to-text model: tokenizer.json is "
+            "damaged: …\nName a folder that `hazardscribe init` or `hazardscribe train` "
+            "wrote, or any checkpoint that transformers' AutoModelForImageTextToText loads."
+        ),
+    ),
+    "processor damaged": (
+        _model(_write("processor_config.json", b"{")),
+        (
+            "model: could not be loaded as an image-text-to-text model: "
+            "processor_config.json is damaged: …\nName a folder that `hazardscribe init` "
+            "or `hazardscribe train` wrote, or any checkpoint that transformers' "
+            "AutoModelForImageTextToText loads."
+        ),
+    ),
+    "card damaged": (
+        _model(_write(CARD_FILE, b"{")),
+        "model/hazardscribe.json: is not valid: …. Delete it to take defaults.",
+    ),
+    "card of a wrong kind": (
+        _model(_write(CARD_FILE, b"[]")),
+        (
+            "model/hazardscribe.json: is not valid: it is no JSON object. Delete it to "
+            "take defaults."
+        ),
+    ),
+    "bank damaged": (
+        _own(_write(BANK_TEXTS_FILE, b"{"), load_bank),
+        (
+            "model/text_bank.safetensors: is damaged (…). Delete text_bank.safetensors "
+            "and text_bank.json to describe without comparing photos and texts, or run "
+            "`hazardscribe calibrate` on the model."
+        ),
+    ),
+    "calibration damaged": (
+        _own(_write("calibration.json", b"{"), load_calibration),
+        (
+            "model/calibration.json: cannot be used (…). Run `hazardscribe calibrate` on "
+            "the model, or delete calibration.json to describe without a calibrated "
+            "confidence."
+        ),
+    ),
+    "text encoder of another kind": (
+        lambda w: HubEncoder(str(w.start), "", "cpu"),
+        (
+            "text encoder 'START': a llava model is no text encoder. Name the folder of "
+            "one, such as a sentence-transformers model, or use `lsa`."
+        ),
+    ),
+    "checkpoint flipped": (
+        _resume(_flip("optimizer.pt")),
+        (
+            "run/checkpoints/checkpoint-2/optimizer.pt: is damaged: its SHA-256 is not the "
+            "one in checksums.sha256, so a disk or a copy has changed it since it was "
+            "written. Delete the folder run/checkpoints/checkpoint-2 to go on from "
+            "checkpoint-1 with --resume."
+        ),
+    ),
+    "checkpoint lacks a file": (
+        _resume(lambda folder: (folder / "scheduler.pt").unlink()),
+        (
+            "run/checkpoints/checkpoint-2/scheduler.pt: is missing from a checkpoint that "
+            "had it. Delete the folder run/checkpoints/checkpoint-2 to go on from "
+            "checkpoint-1 with --resume."
+        ),
+    ),
 }

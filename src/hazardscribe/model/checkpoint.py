@@ -21,7 +21,14 @@ from hazardscribe.checksums import CHECKSUMS, check_checksums, write_checksums
 from hazardscribe.errors import InputError
 from hazardscribe.files import new_folder, recover_folder, write_json
 from hazardscribe.model.bank_file import BANK_FILE, BANK_TEXTS_FILE, save_bank
-from hazardscribe.model.folders import LOADING, UNLOADABLE, WEIGHTS, reason, refuse_unusable
+from hazardscribe.model.folders import (
+    LOADING,
+    UNLOADABLE,
+    WEIGHTS,
+    damaged_settings,
+    reason,
+    refuse_unusable,
+)
 from hazardscribe.model.text_bank import TextBank
 
 CARD_FILE = "hazardscribe.json"
@@ -132,7 +139,8 @@ def load_checkpoint(
         processor = AutoProcessor.from_pretrained(folder, **LOADING)
     except UNLOADABLE as error:
         raise InputError(
-            f"{folder}: could not be loaded as an image-text-to-text model: {reason(error)}\n"
+            f"{folder}: could not be loaded as an image-text-to-text model: "
+            f"{damaged_settings(folder)}{reason(error)}\n"
             "Name a folder that `hazardscribe init` or `hazardscribe train` wrote, or any "
             "checkpoint that transformers' AutoModelForImageTextToText loads."
         ) from error
@@ -150,6 +158,8 @@ def load_card(folder: Path) -> Card:
         return Card()
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(stored, dict):
+            raise ValueError("it is no JSON object")
         known = {field.name for field in fields(Card)}
         return Card(**{key: value for key, value in stored.items() if key in known})
     except (ValueError, TypeError, AttributeError) as error:
