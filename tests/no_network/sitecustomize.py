@@ -8,6 +8,7 @@ Code that opens sockets without Python's `socket` is not seen.
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from typing import Any
 
@@ -36,6 +37,8 @@ def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
         name = host.decode("idna", "replace") if isinstance(host, bytes) else host
         if name in (None, "") or str(name).startswith(_HERE):
             return
+        if str(name).endswith(".invalid"):  # what a resolver says of it, without asking one
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         if log := os.environ.get(LOG):
             with open(log, "a", encoding="utf-8") as stream:  # noqa: PTH123
                 stream.write(f"{event} {address!r} by {' '.join(sys.argv)[:200]}\n")
