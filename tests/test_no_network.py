@@ -52,5 +52,7 @@ def test_nor_does_this_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_this_machine_is_reached() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        threading.Thread(target=lambda: server.accept()[0].close()).start()
+        waiting = threading.Thread(target=lambda: server.accept()[0].close())
+        waiting.start()
         socket.create_connection(("localhost", server.getsockname()[1]), timeout=5).close()
+        waiting.join()

@@ -8,12 +8,14 @@ Code that opens sockets without Python's `socket` is not seen.
 from __future__ import annotations
 
 import os
+import re
 import socket
 import sys
 from typing import Any
 
 LOG = "HAZARDSCRIBE_OUTWARD_LOG"
 _HERE = ("127.", "::1", "localhost", "::ffff:127.", "0.0.0.0", "::")
+_ADDRESS = re.compile(r"[\d.]+|[\da-fA-F:]*:[\da-fA-F:.]*")
 # Event -> where its arguments name the other side.
 _EVENTS = {
     "socket.connect": 1,
@@ -37,6 +39,8 @@ def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
         name = host.decode("idna", "replace") if isinstance(host, bytes) else host
         if name in (None, "") or str(name).startswith(_HERE):
             return
+        if event == "socket.getaddrinfo" and _ADDRESS.fullmatch(str(name)):
+            return  # nobody is asked
         if str(name).endswith(".invalid"):  # what a resolver says of it, without asking one
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         if log := os.environ.get(LOG):
