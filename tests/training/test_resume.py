@@ -100,12 +100,13 @@ def test_a_kill_while_saving_leaves_the_checkpoint_before(
     assert left == {f"checkpoint-{step}" for step in range(1, 7)}
 
 
-def test_a_terminated_run_saves_its_step_and_can_be_resumed(
-    job, uninterrupted, recipe, pairs, tmp_path
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stopped_run_saves_its_step_and_can_be_resumed(
+    number, job, uninterrupted, recipe, pairs, tmp_path
 ):
     # An evaluation was due at step 4; the signal calls it off, and the resumed run makes up for it.
-    stopped = job(tmp_path / "run", "--die", str(int(signal.SIGTERM)), "4")
-    assert stopped.returncode == 128 + signal.SIGTERM, stopped.stderr
+    stopped = job(tmp_path / "run", "--die", str(int(number)), "4")
+    assert stopped.returncode == 128 + number, stopped.stderr
     assert "the same command with --resume" in stopped.stderr
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "interrupted"
     checkpoint = last_checkpoint(tmp_path / "run" / "checkpoints")
