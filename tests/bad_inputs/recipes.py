@@ -62,10 +62,7 @@ CASES: dict[str, Case] = {
     ),
     "no yaml": (
         _yaml("start: [1\n"),
-        (
-            "recipe recipe.yaml: line 2: expected ',' or ']', but got '<stream end>'; "
-            "correct the line"
-        ),
+        "recipe recipe.yaml: line 2: …; correct the line",
     ),
     "no mapping": (
         _yaml("- 1\n"),
