@@ -119,11 +119,10 @@ def test_a_file_that_cannot_be_written_costs_nothing(
         assert saved.name == "checkpoint-2"
         load_checkpoint(out / "model")
     else:
-        assert "start again" in str(caught.value)
+        assert saved is None
+        assert "--resume begins anew" in str(caught.value)
         assert not (out / "model").exists()
-        shutil.rmtree(out)
-    again = train(pairs, recipe, out, resume=out.exists())
-    assert again.status == "finished"
+    assert train(pairs, recipe, out, resume=True).status == "finished"
     if what == "checkpoint":
         assert_same_end(out, whole)
 
@@ -239,6 +238,15 @@ def test_two_trainings_in_one_folder_are_refused(run, pairs_folder, recipe, tmp_
     assert "Traceback" not in second.stderr
 
 
+def test_a_file_system_without_locks_is_told_and_used(recipe, pairs, tmp_path, monkeypatch, caplog):
+    def acquire(self):
+        raise NotImplementedError("FileSystem does not appear to support flock")
+
+    monkeypatch.setattr("hazardscribe.training.lock.FileLock.acquire", acquire)
+    assert train(pairs, replace(recipe, steps=1), tmp_path / "run").status == "finished"
+    assert "see to it that no other training" in caplog.text
+
+
 def test_a_training_that_never_began_leaves_no_folder(recipe, pairs, tmp_path, monkeypatch):
     monkeypatch.setattr(
         "hazardscribe.training.session.load_checkpoint", lambda *_: pytest.fail("not so far")
@@ -316,10 +324,7 @@ def test_a_worker_that_dies_is_told_and_the_run_goes_on_without(
         with pytest.raises(InputError, match="worker process that prepares batches died"):
             train(pairs, replace(recipe, workers=1), tmp_path / "run")
     assert seen.stat().st_size > 12
-    resume = last_checkpoint(tmp_path / "run" / "checkpoints") is not None
-    if not resume:
-        shutil.rmtree(tmp_path / "run")
-    train(pairs, recipe, tmp_path / "run", resume=resume)  # the number of workers changes nothing
+    train(pairs, recipe, tmp_path / "run", resume=True)  # the number of workers changes nothing
     assert_same_end(tmp_path / "run", whole)
 
 
@@ -339,6 +344,13 @@ def test_a_key_that_this_version_does_not_know_is_named_with_the_versions(run, r
     (run / "run.json").write_text(json.dumps(record))
     with pytest.raises(InputError, match=r"these keys differ: future_key.*hazardscribe 9\.9"):
         train(pairs, recipe, run, resume=True)
+
+
+def test_a_run_from_before_an_inner_key_existed_can_go_on(run, recipe, pairs):
+    record = json.loads((run / "run.json").read_text())
+    del record["recipe"]["alignment"]["queries"], record["recipe"]["find_batch_size"]
+    (run / "run.json").write_text(json.dumps(record))
+    assert train(pairs, recipe, run, resume=True).status == "finished"
 
 
 def test_other_versions_are_said_where_a_run_goes_on(run, recipe, pairs):

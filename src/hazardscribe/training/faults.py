@@ -39,7 +39,7 @@ def fault(error: Exception, recipe: Recipe, checkpoints: Path) -> InputError | N
     again = (
         f"The same command with --resume goes on from {last.name}."
         if last is not None
-        else "No checkpoint had been saved yet: delete the run folder and start again."
+        else "No checkpoint had been saved yet: the same command with --resume begins anew."
     )
     if isinstance(error, InputError):
         cause = error.__cause__  # of a checkpoint or model that could not be written

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from hazardscribe.errors import InputError
+
+logger = logging.getLogger(__name__)
 
 LOCK_FILE = ".lock"
 
@@ -30,6 +33,11 @@ def locked(folder: Path) -> Iterator[None]:
             f"{folder}: another training is writing to this folder. Wait until it has ended or "
             "stop it, or name another folder with --out."
         ) from error
+    except NotImplementedError:  # some network file systems
+        logger.warning(
+            "%s: this file system has no locks; see to it that no other training writes there",
+            folder,
+        )
     except OSError as error:
         raise InputError(
             f"--out {folder}: cannot be written ({error.strerror or error}). Check the path and "

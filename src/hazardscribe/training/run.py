@@ -109,11 +109,15 @@ def prepare_folder(folder: Path, recipe: Recipe, data_hash: str, resume: bool) -
 def _changed(recorded: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
     """Keys in which two recipes differ so that they would not train the same."""
     # A key that is newer than the run stood at its default; one that is gone is told of.
-    recorded = {**json.loads(json.dumps(Recipe().to_dict())), **recorded}
+    defaults = json.loads(json.dumps(Recipe().to_dict()))
+    recorded = defaults | {
+        key: defaults[key] | value if isinstance(value, dict) and key in defaults else value
+        for key, value in recorded.items()
+    }
     differing = {key for key in recorded.keys() | wanted if recorded.get(key) != wanted.get(key)}
     differing -= _OF_THE_MACHINE
     photos = [of["batch_size"] * of["accumulation"] for of in (recorded, wanted)]
-    if photos[0] == photos[1]:  # the same step in other portions, up to rounding
+    if photos[0] == photos[1] and wanted["stage"] == "likelihood":  # the same step, up to rounding
         differing -= {"batch_size", "accumulation"}
     return sorted(differing)
 
