@@ -3,6 +3,10 @@
 #   make demo      the whole way once on made-up scenes: runs/demo/report.html
 #   make test      the core tests: offline, no GPU, no system package
 #   make fuzz      random and damaged ledgers through import, ten minutes (MINUTES=60 SEED=7)
+#   make soak      trainings, imports and a server under kills, an hour (MINUTES=180 SEED=7)
+#   make coverage  the core tests, and which lines none of them reaches
+#   make audit     known vulnerabilities of the installed packages (asks pypi.org)
+#   make licences  writes docs/licenses.md; fails where a licence stands in the way
 #
 # PYTHON=python3.12 picks the interpreter; PIP_FLAGS are handed to pip install, for example
 # PIP_FLAGS="--no-index --find-links wheelhouse" where there is no network.
@@ -13,7 +17,7 @@ PIP_FLAGS ?=
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt $(PIP_FLAGS)
 
-.PHONY: demo test test-all fuzz lint types install dev clean
+.PHONY: demo test test-all coverage fuzz soak audit licences lint types install dev clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -48,6 +52,23 @@ SEED ?= 0
 fuzz: dev
 	HAZARDSCRIBE_FUZZ_MINUTES=$(MINUTES) HAZARDSCRIBE_FUZZ_SEED=$(SEED) \
 		$(BIN)/python -m pytest tests/pairs/ledger/test_any_ledger.py -m extended
+
+# Writes benchmarks/results/soak.json.
+soak: MINUTES = 60
+soak: dev
+	$(BIN)/python benchmarks/soak.py --minutes $(MINUTES) --seed $(SEED)
+
+coverage: dev
+	$(BIN)/python -m pytest -m "not extended" --cov --cov-report=term --cov-fail-under=90
+
+# From an environment of its own, so that it does not audit itself.
+audit:
+	$(PYTHON) -m venv $(VENV)-audit
+	$(VENV)-audit/bin/python -m pip install --disable-pip-version-check -q $(PIP_FLAGS) pip-audit
+	$(VENV)-audit/bin/pip-audit -r constraints.txt --no-deps --disable-pip
+
+licences: dev
+	$(BIN)/python docs/make_licenses.py
 
 lint: dev
 	$(BIN)/ruff check .

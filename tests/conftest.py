@@ -10,6 +10,9 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
+import runpy
+import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +20,25 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 
+# Neither this process nor any that it starts speaks to another machine.
+_GUARD = str(Path(__file__).parent / "no_network")
+_OUTWARD = Path(tempfile.mkdtemp(prefix="hazardscribe-outward-")) / "log"
+os.environ["HAZARDSCRIBE_OUTWARD_LOG"] = str(_OUTWARD)
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (_GUARD, os.environ.get("PYTHONPATH"))))
+if getattr(sys.modules.get("sitecustomize"), "OutwardConnectionError", None) is None:
+    runpy.run_path(f"{_GUARD}/sitecustomize.py")
+
 # The same examples every time: a change is judged by its own faults. The long damage tests, which
 # count up their own seeds, look further.
 settings.register_profile("suite", derandomize=True, database=None)
 settings.load_profile("suite")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail where something reached for another machine and swallowed the refusal."""
+    if _OUTWARD.exists():
+        print(f"\nreached for other machines:\n{_OUTWARD.read_text(encoding='utf-8')}")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(scope="session", autouse=True)

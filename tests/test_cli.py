@@ -96,7 +96,7 @@ def broken(tmp_path, start) -> dict[str, Path]:
         ("train --data {pairs} --config {near}", "near.yaml: there is no key 'epoch'. Did you"),
         ("train --data {pairs} --config {near2}", "near2.yaml: seed is 'many'; it must be a whole"),
         ("train --data {pairs} --llm.tune ful", "--llm.tune is 'ful'; it must be one of full, lo"),
-        ("train --data {pairs} --image_size big", "it must be a whole number or null"),
+        ("train --data {pairs} --image_size big", "--image_size is 'big'; it must be "),
         ("train --start {start}", "--data must be given"),
         ("train --data {missing} --out {table} --start {start}", "is a file, not a folder"),
         ("train --data {missing} --out {table}/run --start {start}", "cannot be written"),

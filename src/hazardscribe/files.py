@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from hazardscribe.errors import InputError
+
+_OS_ERROR = re.compile(r"\(os error (\d+)\)")
 
 
 @contextmanager
@@ -43,17 +46,35 @@ def new_folder(target: Path) -> Iterator[Path]:
         partial.rename(target)
         flush(target.parent)
         shutil.rmtree(previous, ignore_errors=True)
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    except Exception as error:
+        failure = writing_failure(error)
+        if failure is None:
+            raise
+        full = failure.errno in (errno.ENOSPC, errno.EDQUOT)
         remedy = "Free some space or name" if full else "Check the path, or name"
         raise InputError(
-            f"{target}: could not be written: {error.strerror or error}. "
+            f"{target}: could not be written: {failure.strerror or failure}. "
             f"What was there before is unchanged. {remedy} another folder."
         ) from error
     finally:  # after success nothing of this is left
         shutil.rmtree(partial, ignore_errors=True)
         with suppress(OSError):
             recover_folder(target)
+
+
+def writing_failure(error: Exception) -> OSError | None:
+    """The system's error of a file that could not be written, also where a library hides it.
+
+    safetensors gives its number within a text; `torch.save` says that its archive broke off.
+    """
+    if isinstance(error, OSError):
+        return error
+    numbered = _OS_ERROR.search(str(error))
+    if numbered and type(error).__name__ == "SafetensorError":
+        return OSError(int(numbered[1]), os.strerror(int(numbered[1])))
+    if isinstance(error, RuntimeError) and "inline_container.cc" in str(error):
+        return OSError(errno.EIO, "the disk is full, or the file is larger than allowed")
+    return None
 
 
 def check_writable(folder: Path, option: str = "--out") -> None:

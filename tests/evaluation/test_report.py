@@ -209,6 +209,31 @@ def test_run_and_counts_are_told(cases, tmp_path):
     assert "sacrebleu" in page.text
 
 
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_every_report_states_what_its_numbers_rest_on(language, cases, tmp_path):
+    page, _ = write(cases, tmp_path, language=language)
+    result = evaluation(cases, language)
+    stored = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))
+    for name in ("tokenizer", "split_hash"):
+        assert WORDS[language][name] in page.text
+        assert str(getattr(result, name)) in page.text
+        assert stored[name] == getattr(result, name)
+    for name, count in result.counts.items():
+        assert COUNTS[name][language == "zh"] in page.text
+        assert stored["counts"][name] == count
+    for package, version in result.versions.items():
+        assert f"{package} {version}" in page.text
+    assert stored["versions"] == dict(result.versions)
+    score = result.metrics["hazard_f1"]
+    assert score.low is not None
+    assert f"[{score.low:.2f}, {score.high:.2f}]" in page.text
+    assert set(stored["baselines"]) == {"most_frequent", "always_hazard", "nearest"}
+    found = {name: scores for name, scores in stored["baselines"].items() if scores is not None}
+    assert found
+    for scores in found.values():
+        assert scores["hazard_f1"]["low"] is not None
+
+
 def test_only_the_worst_are_shown(cases, tmp_path):
     page, _ = write(cases, tmp_path, max_cases=2)
     assert len(page.all("article")) == 2

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from running_server import running
 
+from hazardscribe.checksums import CHECKSUMS
 from hazardscribe.serving.app import create_app
 from hazardscribe.serving.settings import ServeSettings
 
@@ -38,6 +39,7 @@ def talkative(start: Path, tmp_path_factory) -> Path:
             elif "language_model" in name and weight.ndim > 1 and "embed" not in name:
                 weight.mul_(20)
     vlm.save_pretrained(folder)
+    (folder / CHECKSUMS).unlink()  # those of the weights before
     return folder
 
 

@@ -15,6 +15,7 @@ from PIL import Image
 from running_server import picture
 
 from hazardscribe import describe
+from hazardscribe.cli import main
 from hazardscribe.pairs.columns import AI_KEY
 
 MORE = {"max_new_tokens": 8, "device": "cpu", "rerank": False}
@@ -37,9 +38,15 @@ def files(tmp_path_factory) -> list[Path]:
     return [folder / name for name in made]
 
 
-def test_verb_api_curl_and_openai_client_say_the_same(talkative, server, files):
+def test_verb_command_api_curl_and_openai_client_say_the_same(talkative, server, files, capsys):
     said = [record[AI_KEY] for record in describe(list(map(str, files)), talkative, **MORE)]
     assert len(set(said)) == len(files)
+
+    names = list(map(str, files))
+    options = ["--max_new_tokens", "8", "--device", "cpu", "--rerank", "false"]
+    assert main(["describe", *names, "--model", str(talkative), *options]) == 0
+    lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert lines == [list(both) for both in zip(names, said, strict=True)]
 
     parts = [("photos", (file.name, file.read_bytes())) for file in files]
     answer = httpx.post(f"{server}/v1/describe", files=parts, timeout=60).json()

@@ -54,6 +54,7 @@ OTHER = Recipe(
     save_every=5,
     keep=1,
     activation_checkpointing=True,
+    find_batch_size=True,
     workers=2,
     seed=1,
     report_to=["tensorboard"],

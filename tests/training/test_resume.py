@@ -17,9 +17,10 @@ import torch
 
 from hazardscribe.errors import InputError
 from hazardscribe.pairs.read import read_pairs
+from hazardscribe.training.checkpoints import last_checkpoint
 from hazardscribe.training.recipe import Augmentation, Lora, Part, Recipe
-from hazardscribe.training.run import last_checkpoint
 from hazardscribe.training.train import train
+from training.killed import assert_same_end
 
 JOB = Path(__file__).with_name("train_job.py")
 
@@ -72,29 +73,6 @@ def uninterrupted(recipe, pairs, tmp_path_factory) -> Path:
     return out
 
 
-def assert_same_end(run: Path, whole: Path) -> None:
-    """The last checkpoint's weights, optimizer and chance, and the model folder, are equal."""
-    ours, theirs = (last_checkpoint(out / "checkpoints") for out in (run, whole))
-    assert ours is not None
-    assert theirs is not None
-    assert ours.name == theirs.name
-    for a, b in ((ours, theirs), (run / "model", whole / "model")):
-        left, right = (safetensors.torch.load_file(f / "model.safetensors") for f in (a, b))
-        assert left.keys() == right.keys()
-        for name, tensor in left.items():
-            assert torch.equal(tensor, right[name]), name
-    left, right = (torch.load(f / "optimizer.pt")["state"] for f in (ours, theirs))
-    assert left.keys() == right.keys()
-    for index, state in left.items():
-        assert all(torch.equal(value, right[index][name]) for name, value in state.items())
-    history = [json.loads((out / "run.json").read_text())["history"] for out in (run, whole)]
-    assert _scores(history[0]) == _scores(history[1])
-
-
-def _scores(history):
-    return [entry for entry in history if any(name.startswith("eval_") for name in entry)]
-
-
 def test_a_killed_run_goes_on_bit_for_bit(job, uninterrupted, recipe, pairs, tmp_path):
     # Step 4 is the second of the second epoch; its first half of gradients is lost.
     killed = job(tmp_path / "run", "--die", str(int(signal.SIGKILL)), "4")
@@ -122,12 +100,13 @@ def test_a_kill_while_saving_leaves_the_checkpoint_before(
     assert left == {f"checkpoint-{step}" for step in range(1, 7)}
 
 
-def test_a_terminated_run_saves_its_step_and_can_be_resumed(
-    job, uninterrupted, recipe, pairs, tmp_path
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stopped_run_saves_its_step_and_can_be_resumed(
+    number, job, uninterrupted, recipe, pairs, tmp_path
 ):
     # An evaluation was due at step 4; the signal calls it off, and the resumed run makes up for it.
-    stopped = job(tmp_path / "run", "--die", str(int(signal.SIGTERM)), "4")
-    assert stopped.returncode == 128 + signal.SIGTERM, stopped.stderr
+    stopped = job(tmp_path / "run", "--die", str(int(number)), "4")
+    assert stopped.returncode == 128 + number, stopped.stderr
     assert "the same command with --resume" in stopped.stderr
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "interrupted"
     checkpoint = last_checkpoint(tmp_path / "run" / "checkpoints")

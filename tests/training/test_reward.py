@@ -28,10 +28,10 @@ from hazardscribe.model.parts import image_token_id, part_of
 from hazardscribe.model.prompting import Prompter
 from hazardscribe.training import reward as stage
 from hazardscribe.training.callbacks import StopWhenParted
+from hazardscribe.training.checkpoints import last_checkpoint
 from hazardscribe.training.loop import Loop
 from hazardscribe.training.recipe import Alignment, Lora, Part, Recipe, Reward
 from hazardscribe.training.rewards import reward_parts
-from hazardscribe.training.run import last_checkpoint
 from hazardscribe.training.sampling import Sampling, settle
 from hazardscribe.training.train import train
 

@@ -20,8 +20,8 @@ from hazardscribe.objectives.alignment import INITIAL_SCALE
 from hazardscribe.pairs.ledger.importing import import_ledger
 from hazardscribe.pairs.read import read_pairs
 from hazardscribe.training import trainer as training_loop
+from hazardscribe.training.checkpoints import last_checkpoint
 from hazardscribe.training.recipe import Alignment, Part, Recipe
-from hazardscribe.training.run import last_checkpoint
 from hazardscribe.training.train import train
 
 TEXTS = tiny.TEXTS["zh"]

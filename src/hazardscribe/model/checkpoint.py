@@ -17,14 +17,26 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from hazardscribe.checksums import CHECKSUMS, check_checksums, write_checksums
 from hazardscribe.errors import InputError
 from hazardscribe.files import new_folder, recover_folder, write_json
 from hazardscribe.model.bank_file import BANK_FILE, BANK_TEXTS_FILE, save_bank
-from hazardscribe.model.folders import LOADING, UNLOADABLE, WEIGHTS, reason, refuse_unusable
+from hazardscribe.model.folders import (
+    LOADING,
+    UNLOADABLE,
+    WEIGHTS,
+    damaged_settings,
+    reason,
+    refuse_unusable,
+)
 from hazardscribe.model.text_bank import TextBank
 
 CARD_FILE = "hazardscribe.json"
 HEAD_FILE = "alignment_head.safetensors"
+_DAMAGED = (
+    "Copy the model folder again from its origin, or train it again; where you changed the weights "
+    f"yourself, delete {CHECKSUMS}."
+)
 DEFAULT_PROMPT = {"zh": "描述图中的安全隐患。", "en": "Describe the safety hazard in the photo."}
 
 
@@ -73,7 +85,7 @@ def save_checkpoint(
     alignment_of: Path | None = None,
     state_dict: dict[str, torch.Tensor] | None = None,
 ) -> None:
-    """Write a model folder, whole or not at all.
+    """Write a model folder, whole or not at all, with checksums of weights and head.
 
     Args:
         state_dict: tensors to save in place of the model's own (merged adapters).
@@ -98,6 +110,9 @@ def save_checkpoint(
             for name in (HEAD_FILE, BANK_FILE, BANK_TEXTS_FILE):
                 if (alignment_of / name).is_file():
                     shutil.copyfile(alignment_of / name, partial / name)
+        # Not what may be fitted anew or edited by hand: the bank, calibration, settings.
+        weights = {*partial.glob("*.safetensors")} - {partial / BANK_FILE}
+        write_checksums(partial, weights)
 
 
 def load_checkpoint(
@@ -118,12 +133,14 @@ def load_checkpoint(
     folder = Path(folder)
     recover_folder(folder)
     refuse_unusable(folder)
+    check_checksums(folder, _DAMAGED, all_there=False)
     try:
         vlm: Any = AutoModelForImageTextToText.from_pretrained(folder, dtype=dtype, **WEIGHTS)
         processor = AutoProcessor.from_pretrained(folder, **LOADING)
     except UNLOADABLE as error:
         raise InputError(
-            f"{folder}: could not be loaded as an image-text-to-text model: {reason(error)}\n"
+            f"{folder}: could not be loaded as an image-text-to-text model: "
+            f"{damaged_settings(folder)}{reason(error)}\n"
             "Name a folder that `hazardscribe init` or `hazardscribe train` wrote, or any "
             "checkpoint that transformers' AutoModelForImageTextToText loads."
         ) from error
@@ -141,6 +158,8 @@ def load_card(folder: Path) -> Card:
         return Card()
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(stored, dict):
+            raise ValueError("it is no JSON object")
         known = {field.name for field in fields(Card)}
         return Card(**{key: value for key, value in stored.items() if key in known})
     except (ValueError, TypeError, AttributeError) as error:

@@ -14,6 +14,7 @@ from hazardscribe.errors import InputError
 # How anything is loaded: nothing is fetched, no code of a checkpoint is run, nothing is unpickled.
 LOADING: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 WEIGHTS: dict[str, Any] = {**LOADING, "use_safetensors": True}
+_MAX_HEADER = 100_000_000  # bytes, as the format's own library allows
 # Packages that some checkpoints need, and the extra that brings them.
 _EXTRAS = {"timm": "timm", "num2words": "smolvlm"}
 # What transformers raises for a folder that is damaged, of another kind, or needs a package.
@@ -46,7 +47,15 @@ def refuse_unusable(path: str | Path) -> None:
     try:
         settings = json.loads(config.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise InputError(f"{config}: is not valid JSON ({error}); the file is damaged.") from error
+        raise InputError(
+            f"{config}: is not valid JSON ({error}); the file is damaged. Copy the model folder "
+            "again from its origin."
+        ) from error
+    if not isinstance(settings, dict):
+        raise InputError(
+            f"{config}: holds no settings of a model (no JSON object). Copy the model folder again "
+            "from its origin."
+        )
     if "auto_map" in settings:
         raise InputError(
             f"{folder}: needs custom code ({config.name} has an auto_map), which hazardscribe "
@@ -56,6 +65,37 @@ def refuse_unusable(path: str | Path) -> None:
         raise InputError(
             f"{folder}: holds no *.safetensors. Pickled weights are not loaded, because loading "
             "them can run code; convert them with transformers' save_pretrained first."
+        )
+    for weights in sorted(folder.glob("*.safetensors")):
+        _refuse_no_safetensors(weights)
+
+
+def _refuse_no_safetensors(path: Path) -> None:
+    """Look at the header alone: its length, a JSON object, and data as long as it says."""
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        begin = stream.read(8)
+        length = int.from_bytes(begin, "little")
+        raw = stream.read(length) if len(begin) == 8 and length <= min(size, _MAX_HEADER) else b""
+    if begin[:1] == b"\x80" or begin[:4] == b"PK\x03\x04":
+        raise InputError(
+            f"{path}: is a pickled file under the name of safetensors; it is not loaded, because "
+            "loading it can run code. Ask for real safetensors, or convert the weights with "
+            "transformers' save_pretrained where you trust their origin."
+        )
+    try:
+        header = json.loads(raw)
+        ends = [one["data_offsets"][1] for key, one in header.items() if key != "__metadata__"]
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError):
+        raise InputError(
+            f"{path}: is no safetensors file, or its beginning is damaged. Copy it again from its "
+            "origin."
+        ) from None
+    wanted = 8 + length + max(ends, default=0)
+    if size != wanted:
+        raise InputError(
+            f"{path}: holds {size:,} bytes where its header promises {wanted:,}: it was cut off or "
+            "changed. Copy it again from its origin."
         )
 
 
@@ -74,6 +114,16 @@ def reason(error: BaseException) -> str:
             if package in text.lower():
                 return missing_package(package, extra)
     return text.splitlines()[0].strip()[:300] if text else type(error).__name__
+
+
+def damaged_settings(folder: Path) -> str:
+    """Names the first JSON file of a folder that is none, for an error of a library; else ""."""
+    for path in sorted(folder.glob("*.json")):
+        try:
+            json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            return f"{path.name} is damaged: "
+    return ""
 
 
 def missing_package(package: str, extra: str) -> str:

@@ -48,6 +48,11 @@ class HubEncoder:
                 f"text encoder {path!r} could not be loaded: {reason(error)}\n"
                 "Name a folder that transformers' AutoModel loads, or use `lsa`, which needs none."
             ) from error
+        if not hasattr(model.config, "hidden_size"):
+            raise InputError(
+                f"text encoder {path!r}: a {model.config.model_type} model is no text encoder. "
+                "Name the folder of one, such as a sentence-transformers model, or use `lsa`."
+            )
         self._model = model.to(device).eval().requires_grad_(False)
         self.path, self.prefix = path, prefix
         self.dim = int(model.config.hidden_size)

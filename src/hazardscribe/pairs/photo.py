@@ -323,8 +323,10 @@ def _open_header(stream: IO[bytes], name: str, limits: PhotoLimits) -> ImageFile
     if kind is None:
         foreign = _foreign(head)
         if foreign is not None:
+            article = "an" if foreign[0] in ("AVIF", "icon", "SVG") else "a"
             raise PhotoError(
-                "format", f"{name}: is a {foreign[0]} file; supported are {SUPPORTED}: {foreign[1]}"
+                "format",
+                f"{name}: is {article} {foreign[0]} file; supported are {SUPPORTED}: {foreign[1]}",
             )
         raise PhotoError(
             "not_an_image",

@@ -109,7 +109,7 @@ def _read_file(path: Path, label: str, chosen: Mapping[str, str]) -> Table:
             return _read_csv(path, label, chosen)
     except OSError as error:
         raise InputError(
-            f"{path}: cannot be read ({error.strerror or error}); check the file"
+            f"{path}: cannot be read ({error.strerror or str(error).strip()}); check the file"
         ) from error
     raise InputError(f"{path}: {suffix or 'a file without suffix'} is not read; give {SUPPORTED}")
 
@@ -272,6 +272,10 @@ def _read_jsonl(path: Path, label: str, chosen: Mapping[str, str]) -> Table:
         records.append(record if isinstance(record, dict) else "not a JSON object")
     if not records:
         raise InputError(f"{path}: is empty; one JSON object a line is needed")
+    if all(isinstance(record, str) for record in records):
+        raise InputError(
+            f"{path}: no line of it is a JSON object (first: {records[0]}); one a line is needed"
+        )
     names = list(dict.fromkeys(key for r in records if isinstance(r, dict) for key in r))
     table = Table(label, path.parent, names, find_columns(names, chosen, where=str(path)))
     for number, record in enumerate(records, start=1):

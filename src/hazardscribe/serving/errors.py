@@ -132,7 +132,9 @@ def invalid_request(found: Any) -> ApiError:
     """
     places = []
     for one in list(found)[:5]:
-        where = ".".join(str(part) for part in one["loc"] if part not in ("body", "query"))
+        # Pydantic names the branches of a union too, such as `literal['']`: no place of a client's.
+        parts = [str(part) for part in one["loc"] if part not in ("body", "query")]
+        where = ".".join(part for part in parts if "[" not in part)
         places.append(f"{where[:80] or '-'} ({one['type']})")
     named = ", ".join(places)
     return ApiError(

@@ -39,6 +39,11 @@ def check_run(recipe: Recipe, out: Path, resume: bool = False) -> None:
     refuse_unusable(recipe.start)
     if recipe.alignment.weight > 0 and recipe.alignment.text_encoder != "lsa":
         refuse_unusable(recipe.alignment.text_encoder)
+    if recipe.find_batch_size and processes()[1] > 1:
+        raise InputError(
+            "recipe: find_batch_size works in one process; with several, lower batch_size and "
+            "raise accumulation by hand."
+        )
     if recipe.stage == "reward":
         _check_reward(recipe)
     for name in recipe.report_to:
@@ -57,6 +62,11 @@ def _check_reward(recipe: Recipe) -> None:
     if processes()[1] > 1:
         raise InputError(
             "recipe: stage: reward runs in one process; start it without torchrun or accelerate."
+        )
+    if recipe.find_batch_size:
+        raise InputError(
+            "recipe: find_batch_size: the reward stage draws several descriptions a photo and "
+            "cannot divide a batch; leave it out and lower batch_size where memory runs out."
         )
     if recipe.image_size:
         raise InputError(

@@ -17,10 +17,10 @@ import torch
 from transformers import Trainer
 from transformers.trainer_utils import rotate_checkpoints
 
-from hazardscribe.errors import TrainingDivergedError
+from hazardscribe.errors import InputError, TrainingDivergedError
 from hazardscribe.files import new_folder
+from hazardscribe.training.checkpoints import PARTIAL, seal
 
-PARTIAL = ".saving"
 WEIGHTS = "model.safetensors"
 
 if TYPE_CHECKING:  # a mix-in for any subclass of Trainer; to the type checker it is one
@@ -125,6 +125,7 @@ class Loop(_Base):
                 self.state.save_to_json(str(folder / target.name / "trainer_state.json"))
                 for path in (folder / target.name).iterdir():
                     path.rename(final / path.name)
+                seal(final)
         if self.args.should_save:
             rotate_checkpoints(str(self._folder), self._keep, use_mtime=False)
 
@@ -156,7 +157,7 @@ class Loop(_Base):
         own = trained_tensors(self.model)
         if stored.keys() != own.keys():
             differing = sorted(stored.keys() ^ own.keys())
-            raise ValueError(
+            raise InputError(
                 f"{resume_from_checkpoint}: holds other weights than this recipe trains "
                 f"({len(differing)} differ, first {differing[0]}). Resume with the same recipe."
             )

@@ -179,6 +179,9 @@ class Recipe:
         epochs: passes over the training photos, where `steps` is 0.
         batch_size: photos a device and forward pass.
         accumulation: forward passes an optimizer step.
+        find_batch_size: where memory runs out in the first step, try again with fewer photos a
+            forward pass and more passes a step, so that a step sees the same photos; it is said
+            what was found.
         bucket: batches among which pairs are sorted by text length; 1: chance alone. Sorting saves
             padding where texts differ much in length, but puts like texts into one batch, which can
             keep a model from learning: compare both on dev before you use it.
@@ -224,6 +227,7 @@ class Recipe:
     epochs: float = 3.0
     batch_size: int = 16
     accumulation: int = 1
+    find_batch_size: bool = False
     bucket: int = 1
     warmup: float = 0.05
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
@@ -343,7 +347,10 @@ class Recipe:
 
             keys = [name for action in parser._actions for name in action.option_strings]
             keys = [name.removeprefix("--recipe.") for name in keys]
-            raise InputError(f"recipe: {plain_key_error(str(error), keys, 'recipe.')}") from error
+            said = plain_key_error(str(error), keys, "recipe.")
+            if said.endswith("."):  # an unknown key that is like no other
+                said += " `hazardscribe train --help` lists all keys."
+            raise InputError(f"recipe: {said}") from error
 
     @classmethod
     def load(cls, path: str | Path) -> Recipe:
@@ -359,11 +366,27 @@ class Recipe:
             values = YAML(typ="safe").load(Path(path).read_text(encoding="utf-8"))
         except UnicodeDecodeError as error:
             raise InputError(f"recipe {path}: is not UTF-8 text; save it as UTF-8") from error
-        except (OSError, YAMLError) as error:
-            raise InputError(f"recipe {path}: could not be read: {error}") from error
+        except OSError as error:
+            raise InputError(
+                f"recipe {path}: could not be read ({error.strerror}); check the path"
+            ) from error
+        except YAMLError as error:
+            raise InputError(f"recipe {path}: {_yaml_fault(error)}; correct the line") from error
         if not isinstance(values, dict):
-            raise InputError(f"recipe {path}: is not a mapping of keys to values")
-        return cls.from_dict(values.get("recipe", values))
+            raise InputError(
+                f"recipe {path}: is not a mapping of keys to values, such as `steps: 100`"
+            )
+        try:
+            return cls.from_dict(values.get("recipe", values))
+        except InputError as error:
+            raise InputError(f"recipe {path}{str(error).removeprefix('recipe')}") from error
+
+
+def _yaml_fault(error: Exception) -> str:
+    """What is wrong with YAML and in which line, without the parser's advice."""
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    problem = str(problem or error).splitlines()[0]
+    return f"line {mark.line + 1}: {problem}" if mark is not None else problem
 
 
 def _check(good: object, key: str, value: object, wanted: str) -> None:

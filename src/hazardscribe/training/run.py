@@ -21,9 +21,12 @@ from typing import Any
 from hazardscribe import __version__
 from hazardscribe.errors import InputError
 from hazardscribe.files import write_json
+from hazardscribe.training.checkpoints import check_checkpoint, last_checkpoint
 from hazardscribe.training.recipe import Recipe
 
 RUN_FILE = "run.json"
+# Keys that say how a machine does it, not what is learned: a run may go on with others.
+_OF_THE_MACHINE = {"workers", "activation_checkpointing", "find_batch_size", "keep", "report_to"}
 _PACKAGES = ("torch", "torchvision", "transformers", "accelerate", "peft", "pillow", "numpy")
 
 
@@ -54,16 +57,6 @@ def versions() -> dict[str, str]:
     return {"hazardscribe": __version__, "python": platform.python_version(), **found}
 
 
-def last_checkpoint(folder: Path) -> Path | None:
-    """The newest whole resumable checkpoint in `RUN/checkpoints`."""
-    numbered = [
-        (int(path.name.rpartition("-")[2]), path)
-        for path in folder.glob("checkpoint-*")
-        if path.name.rpartition("-")[2].isdigit() and (path / "trainer_state.json").is_file()
-    ]
-    return max(numbered)[1] if numbered else None
-
-
 def check_folder(folder: Path, resume: bool) -> None:
     """Check, knowing nothing of the pairs, whether a run folder is free, or can be resumed.
 
@@ -92,31 +85,77 @@ def prepare_folder(folder: Path, recipe: Recipe, data_hash: str, resume: bool) -
         InputError: if the folder holds another run, or one with another recipe or other pairs.
     """
     check_folder(folder, resume)
-    checkpoint = last_checkpoint(folder / "checkpoints")
     if not resume:
         return None
-    former = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
-    # A key that is newer than the run stood at its default.
-    recorded = {**Recipe().to_dict(), **former.get("recipe", {})}
-    wanted = json.loads(json.dumps(recipe.to_dict()))
-    changed = sorted(key for key in wanted if recorded.get(key) != wanted[key])
+    former = _read_run(folder)
+    changed = _changed(former.get("recipe", {}), json.loads(json.dumps(recipe.to_dict())))
     if changed:
         raise InputError(
             f"{folder}: was trained with another recipe; these keys differ: {', '.join(changed)}. "
             "Resume with the recipe in its run.json, or start a new run in another folder."
+            + _other_version(former)
         )
     if former.get("data", {}).get("digest") != data_hash:
         raise InputError(
             f"{folder}: was trained on other pairs than these (data hash differs). "
             "Resume with the same pairs, or start a new run in another folder."
         )
+    checkpoint = last_checkpoint(folder / "checkpoints")
+    if checkpoint is not None:
+        check_checkpoint(checkpoint)
     return checkpoint
+
+
+def _changed(recorded: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
+    """Keys in which two recipes differ so that they would not train the same."""
+    # A key that is newer than the run stood at its default; one that is gone is told of.
+    defaults = json.loads(json.dumps(Recipe().to_dict()))
+    recorded = defaults | {
+        key: defaults[key] | value if isinstance(value, dict) and key in defaults else value
+        for key, value in recorded.items()
+    }
+    differing = {key for key in recorded.keys() | wanted if recorded.get(key) != wanted.get(key)}
+    differing -= _OF_THE_MACHINE
+    photos = [of["batch_size"] * of["accumulation"] for of in (recorded, wanted)]
+    if photos[0] == photos[1] and wanted["stage"] == "likelihood":  # the same step, up to rounding
+        differing -= {"batch_size", "accumulation"}
+    return sorted(differing)
+
+
+def _other_version(former: dict[str, Any]) -> str:
+    version = former.get("versions", {}).get("hazardscribe")
+    if version in (None, __version__):
+        return ""
+    return f" The run is of hazardscribe {version}, this is {__version__}."
+
+
+def _read_run(folder: Path) -> dict[str, Any]:
+    path = folder / RUN_FILE
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path}: is damaged ({error}), so that it cannot be told whether this is the same "
+            "run. Restore it from a backup, or start a new run in another folder with --out."
+        ) from error
+    if not isinstance(record, dict):
+        raise InputError(f"{path}: is no record of a run. Start a new run in another folder.")
+    return record
+
+
+def changed_versions(folder: Path) -> list[str]:
+    """What differs in version from the run that is resumed, as `torch 2.13.0 -> 2.14.1`."""
+    former, present = _read_run(folder).get("versions", {}), versions()
+    return [
+        f"{name} {former[name]} -> {version}"
+        for name, version in present.items()
+        if former.get(name, version) != version
+    ]
 
 
 def former_warnings(folder: Path) -> list[str]:
     """What `run.json` warns of; nothing where the run was killed before it could say so."""
-    record = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
-    return [str(warning) for warning in record.get("warnings", [])]
+    return [str(warning) for warning in _read_run(folder).get("warnings", [])]
 
 
 def processes() -> tuple[int, int]:

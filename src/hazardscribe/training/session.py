@@ -237,6 +237,14 @@ class Session(ABC):
         marked = [one for one in warnings if one.startswith(_DEV)]
         self._kept_warnings = [one.removeprefix(_DEV) for one in marked]
 
+    def tell_versions(self, changed: Sequence[str]) -> None:
+        """Say that a resumed run goes on with other software than it began with."""
+        if changed:
+            self._warn(
+                f"resumed with other versions ({', '.join(changed)}): the result is not bit for "
+                "bit that of an uninterrupted run"
+            )
+
     def all_warnings(self) -> list[str]:
         """What the user should know about the weights kept."""
         found = [*self.warnings, *(f"{_DEV}{warning}" for warning in self._kept_warnings)]

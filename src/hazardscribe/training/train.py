@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,17 @@ from hazardscribe.errors import InputError, TrainingDivergedError
 from hazardscribe.pairs.safe import SAFE_TEXT, with_safe
 from hazardscribe.pairs.write import write_rejected
 from hazardscribe.training.callbacks import StopOnSignal
+from hazardscribe.training.checkpoints import clean_up
 from hazardscribe.training.checks import check_run
+from hazardscribe.training.faults import fault
 from hazardscribe.training.likelihood import LikelihoodSession
+from hazardscribe.training.lock import locked
 from hazardscribe.training.recipe import Recipe
 from hazardscribe.training.reward import RewardSession, with_words_of_start
 from hazardscribe.training.run import (
     Run,
+    changed_versions,
+    check_folder,
     former_warnings,
     prepare_folder,
     processes,
@@ -49,12 +55,21 @@ def train(
         progress: show a progress bar.
 
     Raises:
-        InputError: for unusable pairs, recipe, start checkpoint or folder.
+        InputError: for unusable pairs, recipe, start checkpoint or folder, a folder in which
+            another training is at work, a damaged checkpoint, a full disk, too little memory, or a
+            worker that died.
         TrainingDivergedError: when the loss is no longer a number.
     """
-    started = time.time()
     out = Path(out)
     check_run(recipe, out, resume)
+    # Of several processes the first holds the folder for all.
+    with locked(out) if processes()[0] == 0 else nullcontext():
+        return _train(pairs, recipe, out, resume, progress)
+
+
+def _train(pairs: Pairs, recipe: Recipe, out: Path, resume: bool, progress: bool) -> Run:
+    started = time.time()
+    check_folder(out, resume)  # anew: another training may have ended since
     for split in ("train", "dev"):
         if not len(pairs[split]):
             raise InputError(f"the pairs hold no {split} rows; training needs train and dev")
@@ -67,8 +82,11 @@ def train(
     checkpoint = prepare_folder(out, recipe, digest, resume)
     set_seed(recipe.seed)
     session = _STAGES[recipe.stage](pairs, recipe, out, progress)
+    if resume and processes()[0] == 0:
+        clean_up(out)
     if checkpoint is not None:
         session.recall(former_warnings(out))
+        session.tell_versions(changed_versions(out))
     record: dict[str, Any] = {
         "status": "running",
         "recipe": recipe.to_dict(),
@@ -79,12 +97,17 @@ def train(
     if pairs.rejected and processes()[0] == 0:
         write_rejected(out, pairs.rejected)
     with StopOnSignal() as stop:
-        trainer = session.trainer(stop)
         try:
+            trainer = session.trainer(stop)
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         except TrainingDivergedError as error:
             write_run(out, record | {"status": "diverged", "warnings": [str(error)]})
             raise
+        except Exception as error:
+            found = fault(error, recipe, out / "checkpoints")
+            if found is None:
+                raise
+            raise found from error
     status = "finished"
     if stop.received is not None:
         status = "interrupted"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -10,9 +11,12 @@ import torch
 from transformers import Trainer, TrainingArguments
 
 from hazardscribe.training.batches import BucketSampler
+from hazardscribe.training.faults import NoMemoryError, out_of_memory
 from hazardscribe.training.loop import Loop
 from hazardscribe.training.module import TrainingModule
 from hazardscribe.training.recipe import Recipe
+
+logger = logging.getLogger(__name__)
 
 
 class DescriptionTrainer(Loop, Trainer):
@@ -38,6 +42,7 @@ class DescriptionTrainer(Loop, Trainer):
         self.keep_by(dev_scores, keep_best, recipe.keep)
         # compute_loss divides by what the whole optimizer step holds; the Trainer must not again.
         self.loss_is_scaled_for_ga = True
+        self._tried: int | None = None  # photos a forward pass that memory was tried for
         self._parts: dict[str, torch.Tensor] = {}
         self._parts_since = 0
 
@@ -49,6 +54,39 @@ class DescriptionTrainer(Loop, Trainer):
     def first_steps(self) -> int:
         """Steps at the start in which the language model is left out."""
         return first_steps(self._recipe, self.args.max_steps)
+
+    # ---- memory -----------------------------------------------------------------------------
+
+    def _inner_training_loop(self, batch_size: int | None = None, *args: Any, **kwargs: Any) -> Any:
+        """The Trainer's batch finder calls this again with less after running out of memory.
+
+        Less is taken so that it divides what a step sees, and accumulation makes up for it. Only
+        before the first step: later the weights are no longer those that a fresh start has.
+        """
+        if self._recipe.find_batch_size and batch_size is not None:
+            batch_size = self._fit_batch(batch_size)
+        try:
+            return super()._inner_training_loop(batch_size, *args, **kwargs)
+        except RuntimeError as error:
+            learned = self.state.global_step > self._initial_global_step
+            if out_of_memory(error) and (learned or batch_size == 1):
+                raise NoMemoryError(batch_size) from error
+            raise
+
+    def _fit_batch(self, most: int) -> int:
+        photos = self._recipe.batch_size * self._recipe.accumulation
+        if self._tried is not None:
+            most = min(most, self._tried - 1)
+        size = next(size for size in range(most, 0, -1) if photos % size == 0)
+        if self._tried is not None:
+            logger.warning(
+                "out of memory with %d photos a forward pass: trying %d, accumulated %d times, so "
+                "that a step still sees %d",
+                *(self._tried, size, photos // size, photos),
+            )
+        self._tried = size
+        self.args.gradient_accumulation_steps = photos // size
+        return size
 
     # ---- batches and losses -----------------------------------------------------------------
 
@@ -145,6 +183,7 @@ def trainer_settings(recipe: Recipe, folder: Path, steps: int) -> dict[str, Any]
         "max_steps": steps,
         "per_device_train_batch_size": recipe.batch_size,
         "gradient_accumulation_steps": recipe.accumulation,
+        "auto_find_batch_size": recipe.find_batch_size,
         "lr_scheduler_type": schedules[recipe.schedule],
         "warmup_steps": round(recipe.warmup * steps),
         "max_grad_norm": recipe.max_grad_norm,

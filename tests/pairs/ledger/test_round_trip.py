@@ -25,7 +25,7 @@ from pairs.workbook.build import replace, rewrite
 
 SPLITS = ("train", "dev", "validation")
 TEXTS = (
-    "=1+1 未戴安全帽",
+    "=1+1",
     "_x000D_ 不是回车",
     "合计",
     "备注：护栏缺失",

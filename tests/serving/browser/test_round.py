@@ -15,6 +15,7 @@ from test_accessible import looked_over
 from test_capture import TEXTBOX, wait_until
 
 from hazardscribe import verbs
+from hazardscribe.pairs.columns import AI_KEY
 from hazardscribe.pairs.read import read_pairs
 from hazardscribe.training.recipe import Recipe
 from tiny import TEXTS
@@ -54,6 +55,7 @@ def test_from_a_photo_to_a_model_that_learned_from_it(
     visit: Visit,
     album: Album,
     server: str,
+    talkative: Path,
     photos: list[str],
     start: Path,
     tmp_path: Path,
@@ -82,6 +84,8 @@ def test_from_a_photo_to_a_model_that_learned_from_it(
     drafts = [text for text in page.evaluate("window.seen") if text]
     assert len(drafts) >= 2, "the text did not arrive bit by bit"
     assert drafts[1].startswith(drafts[0])
+    described = verbs.describe([photos[0]], talkative, max_new_tokens=24, device="cpu")
+    assert drafts[-1] == next(iter(described))[AI_KEY]  # as anywhere else
     album(page, *(Path(photo) for photo in photos[1:]))
     count = len(photos)
     wait_until(lambda: page.locator(".card[data-state=ready]").count() == count, page)

@@ -22,7 +22,7 @@ FORMULAS = ["=1+1", "+1", "-1+cmd|' /C calc'!A0", "@SUM(1)", "\t=1", '=HYPERLINK
 
 @pytest.fixture
 def ledger(store: Store, say, picture) -> Store:
-    """Ten records: accepted and edited texts, two photos, none, and formulas."""
+    """Eleven records: accepted and edited texts, two photos, none, and formulas."""
     for i in range(7):
         new = NewFinding(
             text=f"第{i}处临边未防护" if i % 2 else "未戴安全帽",
@@ -37,6 +37,7 @@ def ledger(store: Store, say, picture) -> Store:
         store.confirm(new, [picture(10 * i + j, (96, 64)) for j in range(1 + i % 2)], "张三")
     store.confirm(NewFinding(text="没有照片的记录"), [], "张三")
     store.confirm(NewFinding(text="焊机未接地", place=FORMULAS[0]), [picture(90)], "张三")
+    store.confirm(NewFinding(text=FORMULAS[0]), [picture(92)], "张三")
     store.confirm(NewFinding(text="无"), [picture(91)], "张三")  # nothing to learn from
     return store
 
@@ -84,7 +85,7 @@ def test_all_photos_of_a_record_are_in_one_split(ledger, picture, tmp_path):
     assert set(frame["split"]) == {"train", "dev", "validation"}
     splits = frame.groupby("row_number")["split"].nunique()
     assert (splits == 1).all()
-    assert frame[frame["row_number"].isin([1, 11])]["split"].nunique() == 1
+    assert frame[frame["row_number"].isin([1, 12])]["split"].nunique() == 1
 
 
 def test_training_takes_the_export_as_it_is(ledger, start, tmp_path):
@@ -133,12 +134,12 @@ def test_a_workbook_for_people(ledger, tmp_path):
     assert header[:3] == ["编号", "隐患照片", "隐患描述"]
     assert {"AI描述", "采纳情况", "AI模型", "整改期限", "检查人"} <= set(header)
     rows = [dict(zip(header, row, strict=True)) for row in sheet.iter_rows(2, values_only=True)]
-    assert len(rows) == 3 + 7 + 3  # a row for each photo, one for a record without
+    assert len(rows) == 3 + 7 + 4  # a row for each photo, one for a record without
     by_text = {row["隐患描述"]: row for row in rows}
     assert by_text["未戴安全帽"]["采纳情况"] == "采纳"
     assert by_text["没有照片的记录"]["采纳情况"] == "人工填写"
     assert by_text["未戴安全帽"]["整改情况"] == "待整改"
-    assert len(sheet._images) == 12
+    assert len(sheet._images) == 13
 
 
 @pytest.mark.parametrize("formula", FORMULAS)
@@ -163,5 +164,5 @@ def test_a_photo_that_a_disk_lost_does_not_lose_the_row(ledger, tmp_path):
     book = write_workbook(ledger.each(), ledger.folder, tmp_path / "l.xlsx", language="en")
     sheet = openpyxl.load_workbook(book).active
     assert record.number in [row[0] for row in sheet.iter_rows(2, values_only=True)]
-    assert len(sheet._images) == 11
+    assert len(sheet._images) == 12
     assert len(read_pairs(unzipped(ledger, tmp_path))) > 0

@@ -137,7 +137,16 @@ def _unpack(
     warnings: list[str],
 ) -> list[Ledger]:
     archive = _open(stack, source, warnings)
-    tables = _choose(source, archive.names, warnings)
+    try:
+        tables = _choose(source, archive.names, warnings)
+    except InputError as error:
+        if not archive.refused:
+            raise
+        shown = ", ".join(archive.refused[:3])
+        raise InputError(
+            f"{error}. Refused, because their names lead out of the archive: {shown}; pack them "
+            "again without `..` and without a leading slash"
+        ) from error
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hazardscribe-")))
     ledgers = []
     for position, name in enumerate(tables):

@@ -173,7 +173,8 @@ class SheetReader:
             return []
         written = record.cells[self.header.roles["description"][0]]
         whole = clean_text(written)
-        if is_empty(whole) or _NOTHING.fullmatch(whole) or not any(map(str.isalpha, whole)):
+        # In a ledger of ours every text was taken for a description before: `=1+1` is one again.
+        if is_empty(whole) or not (self.layout.own or _says_something(whole)):
             record.reason = "empty_description"
             said = say("empty_description", text=written) if whole else say("no_description")
             record.detail = said
@@ -301,6 +302,11 @@ class SheetReader:
             if number.isascii() and number.isdigit() and len(number) < 16:
                 return file, sheet, int(number)
         return self.label, self.sheet, record.number
+
+
+def _says_something(text: str) -> bool:
+    """Whether a text holds letters and is no pointer to a picture and no error of Excel."""
+    return any(map(str.isalpha, text)) and not _NOTHING.fullmatch(text)
 
 
 def picture_name(picture: Picture) -> str:
