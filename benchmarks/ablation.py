@@ -199,9 +199,11 @@ def step_flops(pairs: Any, recipe: Any, folder: Path) -> tuple[float, float, flo
     batch = next(iter(trainer.get_train_dataloader()))["batch"]
 
     def count(caption: bool, alignment: bool) -> float:
-        with FlopCounterMode(
-            display=False, custom_mapping={torch.ops.aten.convolution_backward: grouped_backward}
-        ) as counter:
+        counted = {
+            torch.ops.aten.convolution_backward: grouped_backward,
+            torch.ops.mkldnn._linear_pointwise: linear_product,
+        }
+        with FlopCounterMode(display=False, custom_mapping=counted) as counter:
             losses = session.module(batch, caption=caption, alignment=alignment)
             sum(losses.values()).backward()
         session.module.zero_grad(set_to_none=True)
@@ -226,6 +228,11 @@ def grouped_backward(
     """
     of_photo, of_weight, _of_bias = rest[-1]
     return 2 * math.prod(grad) * math.prod(weight[1:]) * (of_photo + of_weight)
+
+
+def linear_product(x: Sequence[int], weight: Sequence[int], *_: Any, **__: Any) -> int:
+    """Operations of `x` `(..., K)` times `weight` `(N, K)`, uncounted by torch."""
+    return 2 * math.prod(x) * weight[0]
 
 
 def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

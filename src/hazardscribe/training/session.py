@@ -32,6 +32,7 @@ from hazardscribe.model.resize import set_image_size
 from hazardscribe.pairs.pixel_cache import PixelCache
 from hazardscribe.pairs.targets import detect_language, target_texts
 from hazardscribe.training.callbacks import Progress, StopOnSignal
+from hazardscribe.training.products import use_onednn
 from hazardscribe.training.recipe import Recipe
 from hazardscribe.training.tuning import apply_tuning, lay_out_convolutions, merged_state
 
@@ -72,6 +73,7 @@ class Session(ABC):
         self.prompter = Prompter(self.processor, self.vlm, self.card.prompt)
         apply_tuning(self.vlm, recipe)
         lay_out_convolutions(self.vlm)
+        use_onednn(self.vlm)
 
     @abstractmethod
     def trainer(self, stop: StopOnSignal) -> Any:
