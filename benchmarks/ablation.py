@@ -128,16 +128,17 @@ def run(
 
     from hazardscribe import Recipe, verbs
     from hazardscribe.pairs.read import read_pairs
+    from hazardscribe.training.likelihood import with_first_share
 
     start = work / "start"
     values = merged(plan["recipe"], row.get("recipe", {}))
     if not start.exists():
         target = values.get("target", "{description}")
         verbs.init(start, data=data, target=target, seed=0, **plan.get("init", {}))
-    recipe = replace(Recipe.from_dict(values), start=str(start), seed=seed)
+    recipe = with_first_share(replace(Recipe.from_dict(values), start=str(start), seed=seed))
     pairs = thinned(read_pairs(data), row.get("train_share", 1))
     first, joint, both = step_flops(pairs, recipe, work / "probe")
-    share = recipe.alignment.first_share
+    share = recipe.alignment.first_share or 0
     cost = share * first + (1 - share) * joint
     steps = round(row.get("budget", 1) * plan["budget"] * both / cost)
     recipe = replace(

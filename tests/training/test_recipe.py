@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 from dataclasses import fields
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from ruamel.yaml import YAML
 
 from hazardscribe.cli import build_parser
 from hazardscribe.errors import InputError
+from hazardscribe.training.likelihood import with_first_share
 from hazardscribe.training.recipe import Alignment, Augmentation, Lora, Part, Recipe, Reward
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
@@ -102,7 +104,7 @@ def test_the_shipped_recipes_load(path):
         ({"tower": {"learning_rate": 5}}, "tower.learning_rate"),
         ({"projector": {"tune": "lora"}}, "projector.tune"),
         ({"alignment": {"weight": 0.0, "first_share": 0.5}}, "alignment.first_share"),
-        ({"alignment": {"later_weight": 0.5}}, "alignment.later_weight"),
+        ({"alignment": {"first_share": 0.0, "later_weight": 0.5}}, "alignment.later_weight"),
         ({"safe_share": 2}, "safe_share"),
     ],
 )
@@ -173,3 +175,23 @@ def test_the_printed_recipe_is_commented_and_can_be_read_back(tmp_path):
     path = tmp_path / "recipe.yaml"
     path.write_text(text, encoding="utf-8")
     assert parse("--config", str(path)) == Recipe(start="my/vlm")
+
+
+@pytest.mark.parametrize(
+    ("card", "recipe", "first_share"),
+    [
+        ({"tower": "some/tower"}, {}, 0.4),
+        ({"tower": "some/tower"}, {"alignment": {"first_share": 0.1}}, 0.1),
+        ({"tower": "some/tower"}, {"alignment": {"weight": 0}}, 0),
+        ({"tower": "some/tower"}, {"tower": {"tune": "freeze"}}, 0),
+        ({"start": "a/start"}, {}, 0),  # it describes already
+        (None, {}, 0),  # from elsewhere
+    ],
+)
+def test_the_alignment_goes_first_where_the_encoder_has_learned_nothing_yet(
+    card, recipe, first_share, tmp_path
+):
+    if card is not None:
+        (tmp_path / "hazardscribe.json").write_text(json.dumps(card), encoding="utf-8")
+    resolved = with_first_share(Recipe.from_dict({"start": str(tmp_path), **recipe}))
+    assert resolved.alignment.first_share == first_share

@@ -54,7 +54,7 @@ def written(start, pairs, tmp_path_factory):
         batch_size=8,
         max_text_tokens=40,
         llm=Part(learning_rate=5e-3),
-        alignment=Alignment(queries=2),
+        alignment=Alignment(queries=2, first_share=0.0),
     )
     train(pairs, recipe, out)
     return out / "model"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from hazardscribe.model.checkpoint import load_card
 from hazardscribe.objectives.alignment import AlignmentHead
 from hazardscribe.training.bank import text_bank
 from hazardscribe.training.batches import Collator, PairDataset
@@ -20,6 +22,8 @@ from hazardscribe.training.tuning import find_unreached, freeze_unreached
 
 if TYPE_CHECKING:
     from hazardscribe.pairs.read import Pairs
+
+_FIRST = 0.4  # of the steps; `benchmarks/plans/site-ppe-tuning.yaml` compares it with 0.65
 
 
 class LikelihoodSession(Session):
@@ -84,3 +88,19 @@ class LikelihoodSession(Session):
     def plot(self, history: list[dict[str, Any]], path: Path) -> None:
         """The losses, and the dev score under them."""
         plot_losses(history, path, self.recipe.best_by)
+
+
+def with_first_share(recipe: Recipe) -> Recipe:
+    """The recipe with its `alignment.first_share`, where it names none.
+
+    The alignment goes first where the encoder has yet to learn what a photo shows: where `init`
+    composed the start, and its tower is trained. A model that describes already would only drift
+    apart from its language model (docs/method.md has what is gained).
+    """
+    options = recipe.alignment
+    if options.first_share is not None:
+        return recipe
+    card = load_card(Path(recipe.start))
+    composed = card.tower is not None and card.start is None
+    first = composed and recipe.tower.tune != "freeze" and options.weight > 0
+    return replace(recipe, alignment=replace(options, first_share=_FIRST if first else 0.0))

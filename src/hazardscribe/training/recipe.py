@@ -62,7 +62,8 @@ class Alignment:
         first_share: share of the steps at the start that train by the alignment alone, before the
             caption likelihood joins in; 1 trains no language model at all. Such a step leaves the
             language model out, so it costs a fraction of a whole one; a tower that already tells
-            hazards apart then meets the language model.
+            hazards apart then meets the language model (docs/method.md). Default: 0.4 where `init`
+            composed the start and its tower is trained, else 0.
         later_weight: the weight once the caption likelihood has joined in; default: `weight`. 0
             makes the alignment a first stage alone.
     """
@@ -75,7 +76,7 @@ class Alignment:
     share_above: float = 0.95
     queries: int = 4
     learning_rate: float = 1e-3
-    first_share: float = 0.0
+    first_share: float | None = None
     later_weight: float | None = None
 
     @property
@@ -260,16 +261,17 @@ class Recipe:
         _check(0 <= self.warmup < 1, "warmup", self.warmup, "a share of the steps, 0 to below 1")
         _check(self.keep >= 1, "keep", self.keep, "at least 1")
         _check(self.max_text_tokens >= 2, "max_text_tokens", self.max_text_tokens, "at least 2")
+        first = self.alignment.first_share
         _check(self.alignment.weight >= 0, "alignment.weight", self.alignment.weight, "0 or more")
         _check(
-            0 <= self.alignment.first_share <= (1 if self.alignment.weight > 0 else 0),
+            0 <= (first or 0) <= (1 if self.alignment.weight > 0 else 0),
             "alignment.first_share",
-            self.alignment.first_share,
+            first,
             "a share of the steps, 0 to 1, and 0 where alignment.weight is 0",
         )
         later = self.alignment.later_weight
         _check(
-            later is None or (later >= 0 and self.alignment.first_share > 0),
+            later is None or (later >= 0 and first != 0),
             "alignment.later_weight",
             later,
             "0 or more, and left out where alignment.first_share is 0",

@@ -32,6 +32,7 @@ from hazardscribe.training.callbacks import (
     WarnOfWildDraws,
 )
 from hazardscribe.training.module import TrainingModule
+from hazardscribe.training.products import use_onednn
 from hazardscribe.training.recipe import Recipe
 from hazardscribe.training.reward_loop import Reference, make_trainer
 from hazardscribe.training.rewards import reward_parts
@@ -106,6 +107,7 @@ class RewardSession(Session):
             return Reference(self.vlm, None)
         copy = load_checkpoint(self.recipe.start, device=self.vlm.device).vlm
         lay_out_convolutions(copy)
+        use_onednn(copy)
         return Reference(self.vlm, copy.requires_grad_(False))
 
     def trainer(self, stop: StopOnSignal) -> Any:

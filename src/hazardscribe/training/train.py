@@ -16,7 +16,7 @@ from hazardscribe.training.callbacks import StopOnSignal
 from hazardscribe.training.checkpoints import clean_up
 from hazardscribe.training.checks import check_run
 from hazardscribe.training.faults import fault
-from hazardscribe.training.likelihood import LikelihoodSession
+from hazardscribe.training.likelihood import LikelihoodSession, with_first_share
 from hazardscribe.training.lock import locked
 from hazardscribe.training.recipe import Recipe
 from hazardscribe.training.reward import RewardSession, with_words_of_start
@@ -73,8 +73,7 @@ def _train(pairs: Pairs, recipe: Recipe, out: Path, resume: bool, progress: bool
     for split in ("train", "dev"):
         if not len(pairs[split]):
             raise InputError(f"the pairs hold no {split} rows; training needs train and dev")
-    if recipe.stage == "reward":
-        recipe = with_words_of_start(recipe)
+    recipe = with_words_of_start(recipe) if recipe.stage == "reward" else with_first_share(recipe)
     if recipe.safe_share > 0:
         text = recipe.safe_text or SAFE_TEXT[language_of(recipe, pairs)]
         pairs = with_safe(pairs, recipe.safe_share, text, target=recipe.target)

@@ -154,7 +154,7 @@ class DescriptionTrainer(Loop, Trainer):
 
 def first_steps(recipe: Recipe, steps: int) -> int:
     """How many of `steps` train by the alignment alone."""
-    return round(recipe.alignment.first_share * steps)
+    return round((recipe.alignment.first_share or 0) * steps)
 
 
 def training_arguments(recipe: Recipe, folder: Path, steps: int) -> TrainingArguments:
@@ -162,7 +162,7 @@ def training_arguments(recipe: Recipe, folder: Path, steps: int) -> TrainingArgu
     return TrainingArguments(
         **trainer_settings(recipe, folder, steps),
         # The language model is left out of the first steps, so its gradients are missing then.
-        ddp_find_unused_parameters=recipe.alignment.first_share > 0,
+        ddp_find_unused_parameters=(recipe.alignment.first_share or 0) > 0,
     )
 
 
