@@ -190,17 +190,18 @@ def test_a_file_that_is_gone_from_a_checkpoint_is_named(run, recipe, pairs):
         train(pairs, recipe, run, resume=True)
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", HEAD_FILE])
+@pytest.mark.parametrize("name", ["model.safetensors", HEAD_FILE, "tokenizer.json"])
 def test_a_flipped_byte_in_a_model_is_named(name, run):
     data = bytearray((run / "model" / name).read_bytes())
-    data[-1] ^= 1
+    data[len(data) // 2] ^= 1
     (run / "model" / name).write_bytes(data)
     with pytest.raises(InputError, match="is damaged: its SHA-256") as caught:
         load_checkpoint(run / "model")
     assert str(run / "model" / name) in str(caught.value)
     # A checkpoint from elsewhere has no checksums, and whoever changed weights may delete ours.
     (run / "model" / checksums.CHECKSUMS).unlink()
-    load_checkpoint(run / "model")
+    if name.endswith(".safetensors"):
+        load_checkpoint(run / "model")
 
 
 def test_the_checksums_are_those_of_sha256sum(run):
