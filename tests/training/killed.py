@@ -33,13 +33,13 @@ def train_counted(pairs, recipe, out: Path) -> dict[str, list[tuple[int, int]]]:
         From which to which call it was at its steps, was saving, and, as `all`, ran at all.
     """
     reader, writer = multiprocessing.Pipe(duplex=False)
-    assert _forked(_counted, pairs, recipe, out, writer) == 0
+    assert forked(_counted, pairs, recipe, out, writer) == 0
     return reader.recv()
 
 
 def train_killed(pairs, recipe, out: Path, at: int) -> bool:
     """Train until call `at`, and die there by SIGKILL; whether it came so far."""
-    code = _forked(_killed, pairs, recipe, out, at)
+    code = forked(_killed, pairs, recipe, out, at)
     assert code in (0, -signal.SIGKILL), code
     return code != 0
 
@@ -49,7 +49,8 @@ def go_on(pairs, recipe, out: Path):
     return train(pairs, recipe, out, resume=(out / "run.json").is_file())
 
 
-def _forked(target, *arguments) -> int:
+def forked(target, *arguments) -> int:
+    """Exit code of a function in a process of its own."""
     # Forked, so that torch and transformers need not be loaded for every kill.
     process = multiprocessing.get_context("fork").Process(target=target, args=arguments)
     process.start()

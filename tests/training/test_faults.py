@@ -27,7 +27,7 @@ from hazardscribe.training.checkpoints import last_checkpoint, seal
 from hazardscribe.training.lock import locked
 from hazardscribe.training.recipe import Recipe
 from hazardscribe.training.train import train
-from training.killed import assert_same_end
+from training.killed import assert_same_end, forked
 
 
 @pytest.fixture(scope="module")
@@ -320,10 +320,14 @@ def test_a_worker_that_dies_is_told_and_the_run_goes_on_without(
                 os.kill(os.getpid(), signal.SIGKILL)
         return former(self, index)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(batches.PairDataset, "__getitem__", get)
+    # In a process of its own: torch would tell of the dead worker at any later moment again.
+    def job() -> None:
         with pytest.raises(InputError, match="worker process that prepares batches died"):
             train(pairs, replace(recipe, workers=1), tmp_path / "run")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(batches.PairDataset, "__getitem__", get)
+        assert forked(job) == 0
     assert seen.stat().st_size > 12
     train(pairs, recipe, tmp_path / "run", resume=True)  # the number of workers changes nothing
     assert_same_end(tmp_path / "run", whole)
