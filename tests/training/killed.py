@@ -19,21 +19,27 @@ import torch
 from hazardscribe.training.checkpoints import last_checkpoint
 from hazardscribe.training.train import train
 
+# What a kill should hit, by the functions that do it.
+_PARTS = {
+    "steps": ("_inner_training_loop",),
+    "saving": ("_save_checkpoint", "save_checkpoint"),
+}
 
-def train_counted(pairs, recipe, out: Path) -> tuple[int, list[tuple[int, int]]]:
+
+def train_counted(pairs, recipe, out: Path) -> dict[str, list[tuple[int, int]]]:
     """Train to the end in a process of its own.
 
     Returns:
-        The number of calls that it took, and from which to which it wrote checkpoints and model.
+        From which to which call it was at its steps, was saving, and, as `all`, ran at all.
     """
     reader, writer = multiprocessing.Pipe(duplex=False)
-    assert _forked(_counted, pairs, recipe, out, writer) == 0
+    assert forked(_counted, pairs, recipe, out, writer) == 0
     return reader.recv()
 
 
 def train_killed(pairs, recipe, out: Path, at: int) -> bool:
     """Train until call `at`, and die there by SIGKILL; whether it came so far."""
-    code = _forked(_killed, pairs, recipe, out, at)
+    code = forked(_killed, pairs, recipe, out, at)
     assert code in (0, -signal.SIGKILL), code
     return code != 0
 
@@ -43,7 +49,8 @@ def go_on(pairs, recipe, out: Path):
     return train(pairs, recipe, out, resume=(out / "run.json").is_file())
 
 
-def _forked(target, *arguments) -> int:
+def forked(target, *arguments) -> int:
+    """Exit code of a function in a process of its own."""
     # Forked, so that torch and transformers need not be loaded for every kill.
     process = multiprocessing.get_context("fork").Process(target=target, args=arguments)
     process.start()
@@ -53,23 +60,28 @@ def _forked(target, *arguments) -> int:
 
 
 def _counted(pairs, recipe, out, writer) -> None:
-    calls, began, spans = 0, 0, []
+    calls = 0
+    began: dict[str, list[int]] = {part: [] for part in _PARTS}
+    spans: dict[str, list[tuple[int, int]]] = {part: [] for part in _PARTS}
 
     def count(frame, event, argument):
-        nonlocal calls, began
+        nonlocal calls
         calls += event == "call"
-        if frame.f_code.co_name in ("_save_checkpoint", "save_checkpoint"):
-            if event == "call" and not began:
-                began = calls
-            elif event == "return" and began:
-                spans.append((began, calls))
-                began = 0
+        for part, names in _PARTS.items():
+            if frame.f_code.co_name not in names:
+                continue
+            if event == "call":
+                began[part].append(calls)
+            elif event == "return":
+                span = (began[part].pop(), calls)
+                if not began[part]:  # the outermost
+                    spans[part].append(span)
 
     sys.setprofile(count)
     run = train(pairs, recipe, out)
     sys.setprofile(None)
     assert run.status == "finished"
-    writer.send((calls, spans))
+    writer.send(spans | {"all": [(1, calls)]})
 
 
 def _killed(pairs, recipe, out, at) -> None:

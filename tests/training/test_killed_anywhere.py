@@ -50,7 +50,7 @@ def test_a_run_killed_anywhere_ends_where_it_would_have_ended(stage, start, pair
     if stage == "reward":
         pytest.importorskip("trl")
     recipe = recipes(start)[stage]
-    calls, savings = train_counted(pairs, recipe, tmp_path / "whole")
+    spans = train_counted(pairs, recipe, tmp_path / "whole")
     assert_trained(tmp_path / "whole")
     chance = random.Random(f"{SEED} {stage}")
     kills = (KILLS + (stage == "likelihood")) // 2
@@ -58,8 +58,8 @@ def test_a_run_killed_anywhere_ends_where_it_would_have_ended(stage, start, pair
         run = tmp_path / f"{number}"
         # Every other run is killed a second time while it goes on.
         for _ in range(1 + number % 2):
-            # Every third one dies while it writes a checkpoint or the model.
-            span = chance.choice(savings) if number % 3 == 1 else (1, calls)
+            # Among its steps, while it writes a checkpoint or the model, or anywhere at all.
+            span = chance.choice(spans[("steps", "saving", "all")[number % 3]])
             train_killed(pairs, recipe, run, chance.randrange(*span))
         assert go_on(pairs, recipe, run).status == "finished"
         assert_same_end(run, tmp_path / "whole")

@@ -85,7 +85,7 @@ def save_checkpoint(
     alignment_of: Path | None = None,
     state_dict: dict[str, torch.Tensor] | None = None,
 ) -> None:
-    """Write a model folder, whole or not at all, with checksums of weights and head.
+    """Write a model folder, whole or not at all, with checksums of weights, head and tokenizer.
 
     Args:
         state_dict: tensors to save in place of the model's own (merged adapters).
@@ -111,8 +111,8 @@ def save_checkpoint(
                 if (alignment_of / name).is_file():
                     shutil.copyfile(alignment_of / name, partial / name)
         # Not what may be fitted anew or edited by hand: the bank, calibration, settings.
-        weights = {*partial.glob("*.safetensors")} - {partial / BANK_FILE}
-        write_checksums(partial, weights)
+        checked = {*partial.glob("*.safetensors"), *partial.glob("tokenizer.json")}
+        write_checksums(partial, checked - {partial / BANK_FILE})
 
 
 def load_checkpoint(
