@@ -59,14 +59,15 @@ class AlignmentHead(nn.Module):
         else:
             self.queries = nn.Parameter(torch.randn(queries, sequence_dim) * sequence_dim**-0.5)
             self.project = nn.Linear(queries * sequence_dim, text_dim)
-        self.log_scale = nn.Parameter(torch.tensor(math.log(INITIAL_SCALE)))
+        # One number each, but not without a dimension: FSDP2 shards no scalar.
+        self.log_scale = nn.Parameter(torch.tensor([math.log(INITIAL_SCALE)]))
         if form == "sigmoid":
             # SigLIP's starting bias: almost every pair is a negative one.
-            self.bias = nn.Parameter(torch.tensor(-10.0))
+            self.bias = nn.Parameter(torch.tensor([-10.0]))
 
     def scale(self) -> torch.Tensor:
-        """The inverse temperature, bounded by `MAX_SCALE`."""
-        return self.log_scale.exp().clamp(max=MAX_SCALE)
+        """The inverse temperature, `()`, bounded by `MAX_SCALE`."""
+        return self.log_scale.exp().clamp(max=MAX_SCALE).squeeze()
 
     def forward(self, sequence: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Pool `(B, N, D_llm)` under a boolean mask `(B, N)` to unit vectors `(B, D_text)`."""

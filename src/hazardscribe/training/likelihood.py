@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from hazardscribe.objectives.alignment import AlignmentHead
+from hazardscribe.processes import processes
 from hazardscribe.training.bank import text_bank
 from hazardscribe.training.batches import Collator, PairDataset
 from hazardscribe.training.callbacks import EvaluateMissed, EvaluateWhenDue, StopOnSignal
 from hazardscribe.training.module import TrainingModule
 from hazardscribe.training.recipe import Recipe
-from hazardscribe.training.run import plot_losses, processes
+from hazardscribe.training.run import plot_losses
 from hazardscribe.training.session import Session
+from hazardscribe.training.sharding import is_sharded, whole
 from hazardscribe.training.trainer import DescriptionTrainer, first_steps, training_arguments
 from hazardscribe.training.tuning import find_unreached, freeze_unreached
 
@@ -37,10 +39,16 @@ class LikelihoodSession(Session):
         head = bank = None
         if options.weight > 0:
             bank = text_bank(recipe, texts, device)
-            width = self.vlm.get_input_embeddings().weight.shape[1]
-            head = AlignmentHead(width, len(bank.mean), options.form, options.queries)
         self.bank = bank
+        if bank is not None:
+            head = self._head()
         return TrainingModule(self.vlm, head, bank, recipe).to(device)
+
+    def _head(self) -> AlignmentHead:
+        assert self.bank is not None
+        options = self.recipe.alignment
+        width = self.vlm.get_input_embeddings().weight.shape[1]
+        return AlignmentHead(width, len(self.bank.mean), options.form, options.queries)
 
     def trainer(self, stop: StopOnSignal) -> DescriptionTrainer:
         """The training loop, ready to run."""
@@ -79,7 +87,12 @@ class LikelihoodSession(Session):
         return trainer
 
     def _alignment(self) -> dict[str, Any]:
-        return {"head": self.module.head, "bank": self.bank}
+        head = self.module.head
+        if head is not None and is_sharded(head):
+            state = whole(head.state_dict())
+            head = self._head()
+            head.load_state_dict(state)
+        return {"head": head, "bank": self.bank}
 
     def plot(self, history: list[dict[str, Any]], path: Path) -> None:
         """The losses, and the dev score under them."""

@@ -10,7 +10,6 @@ RUN/rejected.csv    the rows that gave no pair, with reasons, where there are an
 from __future__ import annotations
 
 import json
-import os
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from typing import Any
 from hazardscribe import __version__
 from hazardscribe.errors import InputError
 from hazardscribe.files import write_json
+from hazardscribe.processes import is_first, processes
 from hazardscribe.training.recipe import Recipe
 
 RUN_FILE = "run.json"
@@ -100,6 +100,16 @@ def prepare_folder(folder: Path, recipe: Recipe, data_hash: str, resume: bool) -
     recorded = {**Recipe().to_dict(), **former.get("recipe", {})}
     wanted = json.loads(json.dumps(recipe.to_dict()))
     changed = sorted(key for key in wanted if recorded.get(key) != wanted[key])
+    before = recorded["batch_size"] * recorded["accumulation"] * former.get("processes", 1)
+    now = recipe.batch_size * recipe.accumulation * processes()[1]
+    if before == now:  # however a step's photos are shared out, the losses are the same
+        changed = [key for key in changed if key not in ("batch_size", "accumulation")]
+    elif not changed:
+        raise InputError(
+            f"{folder}: a step held {before} photos ({former.get('processes', 1)} processes); with "
+            f"{processes()[1]} it would hold {now}, and the run would be another. Change "
+            f"--batch_size or --accumulation so that their product with the processes is {before}."
+        )
     if changed:
         raise InputError(
             f"{folder}: was trained with another recipe; these keys differ: {', '.join(changed)}. "
@@ -119,14 +129,9 @@ def former_warnings(folder: Path) -> list[str]:
     return [str(warning) for warning in record.get("warnings", [])]
 
 
-def processes() -> tuple[int, int]:
-    """Rank of this process and number of all, as `torchrun` and `accelerate launch` state them."""
-    return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
-
-
 def write_run(folder: Path, record: dict[str, Any]) -> None:
     """Write `run.json`, whole or not at all; of several processes the first does."""
-    if processes()[0] != 0:
+    if not is_first():
         return
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -140,7 +145,7 @@ def write_run(folder: Path, record: dict[str, Any]) -> None:
 
 def plot_losses(history: list[dict[str, Any]], path: Path, score: str) -> None:
     """Draw the losses over the steps, and the dev score under them, as a PNG."""
-    if processes()[0] != 0:
+    if not is_first():
         return
     import matplotlib
     from matplotlib.figure import Figure
@@ -171,7 +176,7 @@ def plot_rewards(
     Args:
         parts: names of the reward's parts. score: the dev score that decides.
     """
-    if processes()[0] != 0:
+    if not is_first():
         return
     import matplotlib
     from matplotlib.figure import Figure

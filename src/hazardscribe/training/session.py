@@ -31,8 +31,11 @@ from hazardscribe.model.prompting import Prompter, crops
 from hazardscribe.model.resize import set_image_size
 from hazardscribe.pairs.pixel_cache import PixelCache
 from hazardscribe.pairs.targets import detect_language, target_texts
+from hazardscribe.processes import is_first, processes
 from hazardscribe.training.callbacks import Progress, StopOnSignal
 from hazardscribe.training.recipe import Recipe
+from hazardscribe.training.sharding import is_sharded, tie, whole
+from hazardscribe.training.together import gathered
 from hazardscribe.training.tuning import apply_tuning, lay_out_convolutions, merged_state
 
 if TYPE_CHECKING:
@@ -151,18 +154,13 @@ class Session(ABC):
         """Describe photos of `dev` with the present weights and score the descriptions."""
         recipe = self.recipe
         rows = self.rows["dev"][: recipe.evaluate_photos]
-        texts: list[str] = []
-        for i in range(0, len(rows), recipe.batch_size):
-            photos = [self.cache.pixels(row["photo"]) for row in rows[i : i + recipe.batch_size]]
-            decoding = Decoding(max_new_tokens=recipe.max_text_tokens)
-            made = generate(
-                self.vlm,
-                self.prompter,
-                photos,
-                decoding,
-                compute=getattr(torch, recipe.llm.compute),
-            )
-            texts += [description.texts[0] for description in made]
+        if is_sharded(self.vlm):  # writing one text takes all processes, word by word
+            texts = self._texts(rows)
+        else:
+            rank, world = processes()
+            texts = [""] * len(rows)
+            for first, part in enumerate(gathered(self._texts(rows[rank::world]))):
+                texts[first::world] = part
         described = dict(zip([row["photo"] for row in rows], texts, strict=True))
         cases = cases_from_rows(rows, [row["target"] for row in rows], described)
         evaluation = evaluate_texts(
@@ -186,17 +184,37 @@ class Session(ABC):
             "distinct_share": float(evaluation.metrics["distinct_share"])
         }
 
+    def _texts(self, rows: Sequence[dict[str, Any]]) -> list[str]:
+        """Greedy descriptions by the present weights."""
+        recipe, texts = self.recipe, []
+        for i in range(0, len(rows), recipe.batch_size):
+            photos = [self.cache.pixels(row["photo"]) for row in rows[i : i + recipe.batch_size]]
+            made = generate(
+                self.vlm,
+                self.prompter,
+                photos,
+                Decoding(max_new_tokens=recipe.max_text_tokens),
+                compute=getattr(torch, recipe.llm.compute),
+            )
+            texts += [description.texts[0] for description in made]
+        return texts
+
     def keep_best(self, metrics: dict[str, float]) -> None:
-        """Write the present weights as the model folder."""
+        """Write the present weights as the model folder; all processes call this, one writes."""
         self._kept_warnings = self._dev_warnings
-        save_checkpoint(
-            self.out / "model",
-            self.vlm,
-            self.processor,
-            card=self.card,
-            state_dict=merged_state(self.vlm),
-            **self._alignment(),
-        )
+        state, alignment = merged_state(self.vlm), self._alignment()
+        if is_sharded(self.vlm):
+            state = whole(self.vlm.state_dict() if state is None else state, keep=is_first())
+            tie(self.vlm, state)
+        if is_first():
+            save_checkpoint(
+                self.out / "model",
+                self.vlm,
+                self.processor,
+                card=self.card,
+                state_dict=state,
+                **alignment,
+            )
 
     def _alignment(self) -> dict[str, Any]:
         """What of the alignment goes with the model, as `save_checkpoint` takes it."""

@@ -6,11 +6,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from transformers import set_seed
 
 from hazardscribe.errors import InputError, TrainingDivergedError
 from hazardscribe.pairs.safe import SAFE_TEXT, with_safe
 from hazardscribe.pairs.write import write_rejected
+from hazardscribe.processes import is_first, processes
+from hazardscribe.training import together
 from hazardscribe.training.callbacks import StopOnSignal
 from hazardscribe.training.checks import check_run
 from hazardscribe.training.likelihood import LikelihoodSession
@@ -20,7 +23,6 @@ from hazardscribe.training.run import (
     Run,
     former_warnings,
     prepare_folder,
-    processes,
     versions,
     write_run,
 )
@@ -48,6 +50,9 @@ def train(
             an uninterrupted run.
         progress: show a progress bar.
 
+    Several processes, as `torchrun` and `accelerate launch` start them, share one run: all call
+    this alike, the first writes and speaks.
+
     Raises:
         InputError: for unusable pairs, recipe, start checkpoint or folder.
         TrainingDivergedError: when the loss is no longer a number.
@@ -55,6 +60,7 @@ def train(
     started = time.time()
     out = Path(out)
     check_run(recipe, out, resume)
+    together.join()
     for split in ("train", "dev"):
         if not len(pairs[split]):
             raise InputError(f"the pairs hold no {split} rows; training needs train and dev")
@@ -66,20 +72,24 @@ def train(
     digest = pairs.digest()
     checkpoint = prepare_folder(out, recipe, digest, resume)
     set_seed(recipe.seed)
-    session = _STAGES[recipe.stage](pairs, recipe, out, progress)
+    session = _STAGES[recipe.stage](pairs, recipe, out, progress and is_first())
     if checkpoint is not None:
         session.recall(former_warnings(out))
     record: dict[str, Any] = {
         "status": "running",
         "recipe": recipe.to_dict(),
         "versions": versions(),
+        "processes": processes()[1],
         "data": {"digest": digest, **session.counts()},
     }
+    together.wait()  # until every process has seen the folder as it was
     write_run(out, record)
-    if pairs.rejected and processes()[0] == 0:
+    if pairs.rejected and is_first():
         write_rejected(out, pairs.rejected)
     with StopOnSignal() as stop:
         trainer = session.trainer(stop)
+        if not is_first():  # else all would hide the same words and drop the same units
+            torch.manual_seed(recipe.seed + processes()[0])
         try:
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         except TrainingDivergedError as error:
@@ -102,7 +112,7 @@ def train(
     if session.reason is not None:
         record["reason"] = session.reason
     write_run(out, record)
-    if recipe.calibrate and status != "interrupted" and processes()[0] == 0:
+    if recipe.calibrate and status != "interrupted" and is_first():
         write_run(out, record | {"calibration": session.calibrate()})
     session.plot(history, out / "loss.png")
     warnings = record["warnings"]
