@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,7 @@ class LikelihoodSession(Session):
     def _module(self) -> TrainingModule:
         recipe, options = self.recipe, self.recipe.alignment
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        texts = [row["target"] for row in self.rows["train"]]
+        texts = self.rows["train"].texts()
         head = bank = None
         if options.weight > 0:
             bank = text_bank(recipe, texts, device)
@@ -56,8 +57,8 @@ class LikelihoodSession(Session):
         train_rows = self.rows["train"]
         index = self.bank.index if self.bank is not None else (lambda text: 0)
         dataset = PairDataset(
-            [row["photo"] for row in train_rows],
-            [row["target"] for row in train_rows],
+            train_rows.photos(),
+            train_rows.texts(),
             self.cache,
             recipe.augmentation,
             recipe.seed,
@@ -77,7 +78,7 @@ class LikelihoodSession(Session):
             eval_dataset=self.rows["dev"],
             data_collator=collator,
             recipe=recipe,
-            lengths=[self.prompter.text_length(row["target"]) for row in train_rows],
+            lengths=self._lengths(),
             dev_scores=self.dev_scores,
             keep_best=self.keep_best,
             callbacks=[stop, EvaluateWhenDue(first_steps(recipe, steps))],
@@ -85,6 +86,13 @@ class LikelihoodSession(Session):
         trainer.add_callback(EvaluateMissed(trainer.first_steps, trainer.evaluate_and_keep))
         self._add_callbacks(trainer)
         return trainer
+
+    def _lengths(self) -> Sequence[int]:
+        """Of the texts in tokens; where nothing is sorted by them, they need not be counted."""
+        texts = self.rows["train"].texts()
+        if self.recipe.bucket == 1:
+            return range(len(texts))
+        return [self.prompter.text_length(text) for text in texts]
 
     def _alignment(self) -> dict[str, Any]:
         head = self.module.head

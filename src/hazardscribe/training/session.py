@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from transformers import EarlyStoppingCallback, ProgressCallback
 from transformers.trainer_callback import PrinterCallback
@@ -34,6 +35,7 @@ from hazardscribe.pairs.targets import detect_language, target_texts
 from hazardscribe.processes import is_first, processes
 from hazardscribe.training.callbacks import Progress, StopOnSignal
 from hazardscribe.training.recipe import Recipe
+from hazardscribe.training.rows import Rows, shared
 from hazardscribe.training.sharding import is_sharded, tie, whole
 from hazardscribe.training.together import gathered
 from hazardscribe.training.tuning import apply_tuning, lay_out_convolutions, merged_state
@@ -69,7 +71,7 @@ class Session(ABC):
         self.vlm, self.processor = start.vlm, start.processor
         rows = {split: pairs[split] for split in ("train", "dev")}
         self.card = self._make_card(start, pairs)
-        texts = {split: target_texts(rows[split], self.card.target) for split in rows}
+        texts = {split: shared(target_texts(rows[split], self.card.target)) for split in rows}
         self.cache = self._cache([photo for split in rows for photo in rows[split]["photo"]])
         self._keep_decodable(rows, texts)
         self.prompter = Prompter(self.processor, self.vlm, self.card.prompt)
@@ -89,7 +91,7 @@ class Session(ABC):
         return {
             "train": len(self.rows["train"]),
             "dev": len(self.rows["dev"]),
-            "distinct_texts": len({row["target"] for row in self.rows["train"]}),
+            "distinct_texts": len(set(self.rows["train"].texts())),
             "undecodable": len(self.cache.failed),
         }
 
@@ -127,13 +129,10 @@ class Session(ABC):
         if bad:
             first = next(iter(self.cache.failed.values()))
             self._warn(f"{bad} photos could not be decoded and are left out; first: {first}")
-        self.rows: dict[str, list[dict[str, Any]]] = {}
+        self.rows: dict[str, Rows] = {}
         for split, dataset in rows.items():
-            self.rows[split] = [
-                row | {"target": text}
-                for row, text in zip(dataset, texts[split], strict=True)
-                if row["photo"] in self.cache
-            ]
+            kept = (i for i, photo in enumerate(dataset["photo"]) if photo in self.cache)
+            self.rows[split] = Rows(dataset, np.fromiter(kept, dtype=np.int64), texts[split])
             if not self.rows[split]:
                 raise InputError(f"no photo of {split} could be decoded; run `hazardscribe check`")
 
@@ -161,11 +160,11 @@ class Session(ABC):
             texts = [""] * len(rows)
             for first, part in enumerate(gathered(self._texts(rows[rank::world]))):
                 texts[first::world] = part
-        described = dict(zip([row["photo"] for row in rows], texts, strict=True))
-        cases = cases_from_rows(rows, [row["target"] for row in rows], described)
+        described = dict(zip(rows.photos(), texts, strict=True))
+        cases = cases_from_rows(rows, rows.texts(), described)
         evaluation = evaluate_texts(
             cases,
-            train_texts=[row["target"] for row in self.rows["train"]],
+            train_texts=self.rows["train"].texts(),
             train_hazards=None,
             nearest=None,
             language=self.card.language,
