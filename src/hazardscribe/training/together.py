@@ -7,13 +7,16 @@ when the run folder is first written, whether to stop, and what the model wrote 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
 from hazardscribe.errors import InputError
-from hazardscribe.processes import processes
+from hazardscribe.processes import is_first, processes
+
+_Made = TypeVar("_Made")
 
 # A rank may wait for another that decodes photos, or for the first that calibrates.
 WAIT_S = 4 * 3600
@@ -37,6 +40,15 @@ def join() -> None:
     from accelerate import PartialState
 
     PartialState(cpu=not on_gpu, timeout=timedelta(seconds=WAIT_S))
+
+
+def from_first(make: Callable[[], _Made]) -> _Made:
+    """What the first process makes, in every process."""
+    if processes()[1] == 1:
+        return make()
+    made: list[Any] = [make() if is_first() else None]
+    torch.distributed.broadcast_object_list(made)
+    return made[0]  # type: ignore[no-any-return]
 
 
 def wait() -> None:
