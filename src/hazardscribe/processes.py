@@ -6,8 +6,9 @@ import os
 
 
 def processes() -> tuple[int, int]:
-    """Rank of this process and number of all."""
-    return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    """Rank of this process and number of all; a process alone is the first."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    return (int(os.environ.get("RANK", "0")), world) if world > 1 else (0, 1)
 
 
 def is_first() -> bool:

@@ -1,6 +1,6 @@
-"""What several processes do together for `test_distributed.py`; torchrun starts it.
+"""What several processes do together for `test_distributed.py`.
 
-torchrun ... distributed_job.py shard FOLDER [LORA]: a step of the training module, parts of it each
+RANK=0 WORLD_SIZE=2 distributed_job.py shard FOLDER [lora]: steps of the training module, part each
 torchrun ... distributed_job.py train ARGUMENTS: the command line, sharded by Accelerate
 torchrun ... distributed_job.py stop RANK STEP ARGUMENTS: the same, one rank gets SIGTERM
 """
@@ -26,8 +26,9 @@ def shard(folder: Path, adapters: bool) -> None:
 
     from hazardscribe.training import sharding
 
-    torch.distributed.init_process_group("gloo")
-    rank = torch.distributed.get_rank()
+    rank, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    meeting = f"file://{folder / 'meeting'}"
+    torch.distributed.init_process_group("gloo", meeting, rank=rank, world_size=world)
     module, batch = training_module(folder, adapters)
     wanted = set(module._no_split_modules)
     for child in [*module.modules()][:0:-1]:  # the innermost first

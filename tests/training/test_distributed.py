@@ -41,11 +41,15 @@ def launch(*arguments: object) -> subprocess.CompletedProcess[str]:
     job = ["--module", "--", *arguments[1:]] if module else ["--", JOB, *arguments]
     return subprocess.run(
         [*LAUNCH, *map(str, job)],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(HERE.parent), *sys.path])},
+        env=environment(),
         capture_output=True,
         encoding="utf-8",
         check=False,
     )
+
+
+def environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": os.pathsep.join([str(HERE.parent), *sys.path])}
 
 
 def options(pairs_folder: Path, start: Path, out: Path, **more: object) -> list[str]:
@@ -78,8 +82,19 @@ def assert_close_weights(ours: Path, theirs: Path) -> None:
 )
 def test_two_processes_with_a_part_of_the_model_each_step_like_one(adapters, start, tmp_path):
     shutil.copytree(start, tmp_path / "start")
-    launched = launch("shard", tmp_path, *(["lora"] if adapters else []))
-    assert launched.returncode == 0, launched.stderr[-3000:]
+    command = [sys.executable, JOB, "shard", tmp_path, *(["lora"] if adapters else [])]
+    both = [
+        subprocess.Popen(
+            command,
+            env=environment() | {"RANK": str(rank), "WORLD_SIZE": "2"},
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+        )
+        for rank in range(2)  # without a launcher, which takes as long again to start
+    ]
+    for process in both:
+        _, errors = process.communicate()
+        assert process.returncode == 0, errors[-3000:]
     two = torch.load(tmp_path / "two.pt")
 
     module, batch = training_module(tmp_path, adapters)

@@ -14,10 +14,10 @@ Four forms, all of them sums over the photos of a batch, in nats:
 * `token_nll`: in-batch softmax over late interaction of the two sequences, the mean over text
   tokens of the best matching photo token (FILIP, Yao et al. 2022; ColBERT, Khattab & Zaharia 2020).
 
-Of several devices, `corpus_nll` is what one device would compute, without a gather: each has the
-whole corpus. The other three see the batch of their own device and forward pass alone: more devices,
-or more accumulation, give them no more negatives, and what they compute depends on how the photos of
-a step are shared out.
+On several devices `corpus_nll` is what one device would compute, without a gather: each has the
+whole corpus. The other three see the batch of their own device and forward pass alone: more
+devices, or more accumulation, give them no more negatives, and what they compute depends on how the
+photos of a step are shared out.
 """
 
 from __future__ import annotations
