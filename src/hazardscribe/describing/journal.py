@@ -79,11 +79,6 @@ class Journal:
                 f"--out {self._out}: could not be written: {error.strerror}"
             ) from error
 
-    def missing(self) -> int:
-        """Photos that no line is there for, of any process."""
-        done = self._done()
-        return sum(photo not in done for photo in self._photos)
-
     def _part(self, rank: int | str) -> Path:
         return self._out.with_name(f".{self._out.name}.part-{rank}")
 
