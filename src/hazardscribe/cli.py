@@ -15,6 +15,7 @@ from typing import Any
 
 from hazardscribe import __version__
 from hazardscribe.errors import InputError, TrainingDivergedError
+from hazardscribe.processes import is_first, processes
 
 OK, FINDINGS, UNUSABLE, REJECTED, DIVERGED = 0, 1, 2, 3, 4
 
@@ -94,7 +95,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = vars(parser.instantiate(parsed)[parsed.verb])
     options.pop("config", None)
     logging.basicConfig(format="%(levelname)s %(message)s", level=logging.WARNING)
-    logging.getLogger("hazardscribe").setLevel(logging.INFO)
+    # Of several processes the first speaks; what goes wrong in another must still be seen.
+    logging.getLogger("hazardscribe").setLevel(logging.INFO if is_first() else logging.ERROR)
     _quiet_libraries()
     try:
         return _VERBS[parsed.verb](options)
@@ -167,10 +169,14 @@ def _train(options: dict[str, Any]) -> int:
     data, out, resume = (options.pop(name) for name in ("data", "out", "resume"))
     where = {name: options.pop(name) for name in ("photos", "columns")}
     where = {name: value for name, value in where.items() if value is not None}
-    run = verbs.train(data, Recipe(**options), out, resume=resume, progress=True, **where)
+    progress = is_first()
+    run = verbs.train(data, Recipe(**options), out, resume=resume, progress=progress, **where)
     if run.signal is not None:
-        print("stopped; the same command with --resume added goes on", file=sys.stderr)
+        if is_first():
+            print("stopped; the same command with --resume added goes on", file=sys.stderr)
         return 128 + int(run.signal)
+    if not is_first():
+        return OK
     for name, value in run.metrics.items():
         print(f"dev {name}: {value:.4g}")
     print(f"model: {run.model}")
@@ -189,11 +195,13 @@ def _evaluate(options: dict[str, Any]) -> int:
 def _describe(options: dict[str, Any]) -> int:
     from hazardscribe import verbs
 
+    rank, world = processes()
     described = failed = 0
     for record in verbs.describe(**options):
         if record["error"] is None:
             described += 1
-            print(f"{record['photo']}\t{record['ai_description']}", flush=True)
+            if world == 1:
+                print(f"{record['photo']}\t{record['ai_description']}", flush=True)
         else:
             failed += 1
             print(f"{record['photo']}: {record['error']}", file=sys.stderr, flush=True)
@@ -201,7 +209,10 @@ def _describe(options: dict[str, Any]) -> int:
         photos = f"{described + failed} photo{'s' if described + failed > 1 else ''}"
         where = "their rows" if options["out"] else "the lines above"
         print(f"{failed} of {photos} could not be read; {where} say why", file=sys.stderr)
-    return OK if described else UNUSABLE
+    if world > 1:
+        print(f"process {rank} of {world}: {described + failed} photos", file=sys.stderr)
+    # Of several processes, and of a run that goes on, one may have had nothing left to do.
+    return OK if described or not failed else UNUSABLE
 
 
 def _calibrate(options: dict[str, Any]) -> int:

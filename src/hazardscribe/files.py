@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import os
 import re
 import shutil
@@ -11,10 +12,11 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from hazardscribe.errors import InputError
 
+log = logging.getLogger(__name__)
 _OS_ERROR = re.compile(r"\(os error (\d+)\)")
 
 
@@ -158,3 +160,45 @@ def flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold an advisory lock that the system lets go of when the process ends.
+
+    A folder that may only be read has no writers to keep apart, and some network file systems
+    know no locks: there, let one process work at a time.
+    """
+    try:
+        stream = path.open("a+b")
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        yield
+        return
+    with stream:
+        try:
+            _wait_for_lock(stream)
+        except OSError as error:
+            if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
+                raise
+            log.warning("%s: this file system knows no locks; work from one process", path.parent)
+        yield
+
+
+def _wait_for_lock(stream: IO[bytes]) -> None:
+    if os.name == "posix":
+        import fcntl
+
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        return
+    import msvcrt  # pragma: no cover
+
+    while True:  # pragma: no cover
+        try:
+            stream.seek(0)
+            msvcrt.locking(stream.fileno(), msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined]
+            return
+        except OSError as error:  # it gives up after ten seconds
+            if error.errno != errno.EDEADLK:
+                raise

@@ -177,35 +177,3 @@ def test_other_pairs_are_refused(uninterrupted, recipe, pairs_folder, tmp_path):
 def test_there_must_be_something_to_resume(recipe, pairs, tmp_path):
     with pytest.raises(InputError, match="no training run to resume"):
         train(pairs, recipe, tmp_path / "nothing", resume=True)
-
-
-@pytest.mark.extended
-def test_two_processes_train_like_one_with_twice_the_batch(start, pairs_folder, pairs, tmp_path):
-    options = {"steps": 2, "max_text_tokens": 12, "augmentation": {"mirror": 0.5}}
-    whole = train(
-        pairs, Recipe.from_dict({"start": str(start), "batch_size": 4, **options}), tmp_path / "one"
-    )
-    arguments = ["--data", pairs_folder, "--out", tmp_path / "two", "--start", start]
-    arguments += [
-        "--batch_size=2",
-        "--steps=2",
-        "--max_text_tokens=12",
-        "--augmentation.mirror=0.5",
-    ]
-    launched = subprocess.run(
-        [
-            *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"),
-            # Without the dashes the launcher would take our --start for its own --start-method.
-            *("--module", "--", "hazardscribe.cli", "train", *map(str, arguments)),
-        ],
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
-    assert launched.returncode == 0, launched.stderr[-3000:]
-    one, two = (
-        safetensors.torch.load_file(run / "model" / "model.safetensors")
-        for run in (whole.folder, tmp_path / "two")
-    )
-    for name, tensor in one.items():
-        torch.testing.assert_close(two[name], tensor, rtol=1e-3, atol=1e-5, msg=name)

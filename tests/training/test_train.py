@@ -326,3 +326,19 @@ def test_a_frozen_language_model_stays_as_it_was(start, pairs, recipe, tmp_path)
     for name, tensor in before.state_dict().items():
         if "language_model" in name or "lm_head" in name:
             assert torch.equal(after.state_dict()[name], tensor), name
+
+
+def test_shards_train_as_one_table_does(pairs, recipe, tmp_path):
+    shards = tmp_path / "shards"
+    shards.mkdir()
+    for i in range(2):
+        part = pairs.frame.iloc[6 * i : 6 * i + 6][["photo", "description", "split"]]
+        part.to_parquet(shards / f"{i}.parquet")
+    whole = train(pairs, recipe, tmp_path / "whole")
+    run = train(read_pairs(shards), recipe, tmp_path / "run")
+    ours, theirs = (
+        safetensors.torch.load_file(one.model / "model.safetensors") for one in (run, whole)
+    )
+    assert ours.keys() == theirs.keys()
+    for name, tensor in ours.items():
+        assert torch.equal(tensor, theirs[name]), name

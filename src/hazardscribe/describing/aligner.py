@@ -85,6 +85,8 @@ def load_head(folder: Path) -> AlignmentHead | None:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         width, queries = len(tensors["norm.weight"]), len(tensors.get("queries", ()))
         head = AlignmentHead(width, len(tensors["project.weight"]), form, queries)
+        # Folders of before have temperature and bias without a dimension.
+        tensors = {name: value.reshape(value.shape or 1) for name, value in tensors.items()}
         head.load_state_dict(tensors)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise InputError(

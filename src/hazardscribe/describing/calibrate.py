@@ -74,8 +74,8 @@ def calibrate(
     Raises:
         InputError: if there are no dev or training photos, or the model cannot be loaded.
     """
-    train_rows, dev_rows = list(train_rows), list(dev_rows)
-    if not train_rows or not dev_rows:
+    dev_rows = list(dev_rows)
+    if not len(train_rows) or not dev_rows:
         raise InputError("calibrate: needs train and dev rows; check the pairs' split column")
     describer = Describer(
         model, device=device, batch_size=batch_size, precision=precision, calibrated=False

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".mpo"}
 _COLUMNS = ("photo", AI_KEY, "confidence", "doubt", "draft", "alternatives", "error")
+_BEGINNING = b'{"photo": '  # of a JSONL line
 # Read still, written no more.
 _FORMER = ("photo", "description", "confidence", "alternatives", "error")
 # A spreadsheet would run a cell that starts with one of these as a formula.
@@ -105,6 +106,9 @@ def _is_ours(out: Path) -> bool:
     try:
         with out.open("rb") as file:
             raw = file.readline(1 << 20)
+        cut_off = out.suffix.lower() == ".jsonl" and not raw.endswith(b"\n")
+        if cut_off and raw[: len(_BEGINNING)] == _BEGINNING[: len(raw)]:
+            return True  # the process was killed in the middle of its first line
         first = raw.decode("utf-8-sig").strip()
     except (OSError, UnicodeDecodeError):
         return False

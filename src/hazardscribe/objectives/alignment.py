@@ -13,6 +13,11 @@ Four forms, all of them sums over the photos of a batch, in nats:
 * `sigmoid_nll`: one binary decision a pair, SigLIP (Zhai et al. 2023, eq. 1).
 * `token_nll`: in-batch softmax over late interaction of the two sequences, the mean over text
   tokens of the best matching photo token (FILIP, Yao et al. 2022; ColBERT, Khattab & Zaharia 2020).
+
+On several devices `corpus_nll` is what one device would compute, without a gather: each has the
+whole corpus. The other three see the batch of their own device and forward pass alone: more
+devices, or more accumulation, give them no more negatives, and what they compute depends on how the
+photos of a step are shared out.
 """
 
 from __future__ import annotations
@@ -59,14 +64,15 @@ class AlignmentHead(nn.Module):
         else:
             self.queries = nn.Parameter(torch.randn(queries, sequence_dim) * sequence_dim**-0.5)
             self.project = nn.Linear(queries * sequence_dim, text_dim)
-        self.log_scale = nn.Parameter(torch.tensor(math.log(INITIAL_SCALE)))
+        # One number each, but not without a dimension: FSDP2 shards no scalar.
+        self.log_scale = nn.Parameter(torch.tensor([math.log(INITIAL_SCALE)]))
         if form == "sigmoid":
             # SigLIP's starting bias: almost every pair is a negative one.
-            self.bias = nn.Parameter(torch.tensor(-10.0))
+            self.bias = nn.Parameter(torch.tensor([-10.0]))
 
     def scale(self) -> torch.Tensor:
-        """The inverse temperature, bounded by `MAX_SCALE`."""
-        return self.log_scale.exp().clamp(max=MAX_SCALE)
+        """The inverse temperature, `()`, bounded by `MAX_SCALE`."""
+        return self.log_scale.exp().clamp(max=MAX_SCALE).squeeze()
 
     def forward(self, sequence: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Pool `(B, N, D_llm)` under a boolean mask `(B, N)` to unit vectors `(B, D_text)`."""

@@ -22,13 +22,13 @@ import shutil
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from io import FileIO
 from itertools import islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from hazardscribe.errors import InputError, PhotoError
+from hazardscribe.files import locked
 from hazardscribe.pairs.photo import LOADER_VERSION, load_photo
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class PixelCache:
         wanted = list(dict.fromkeys(_key(photo) for photo in photos))
         try:
             cache.folder.mkdir(parents=True, exist_ok=True)
-            with _lock(cache.folder / f"{cache._stem}.lock"):
+            with locked(cache.folder / f"{cache._stem}.lock"):
                 cache._fill(wanted, workers or os.cpu_count() or 1, progress)
         except OSError as error:
             raise InputError(
@@ -335,45 +335,3 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
-
-
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Hold an advisory lock that the system lets go of when the process ends.
-
-    A folder that may only be read has no builders to keep apart, and some network file systems
-    know no locks: there, let one rank build before the others.
-    """
-    try:
-        stream = path.open("a+b")
-    except OSError as error:
-        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise
-        yield
-        return
-    with stream:
-        try:
-            _wait_for_lock(stream)
-        except OSError as error:
-            if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
-                raise
-            log.warning("%s: this file system knows no locks; build from one process", path.parent)
-        yield
-
-
-def _wait_for_lock(stream: IO[bytes]) -> None:
-    if os.name == "posix":
-        import fcntl
-
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        return
-    import msvcrt  # pragma: no cover
-
-    while True:  # pragma: no cover
-        try:
-            stream.seek(0)
-            msvcrt.locking(stream.fileno(), msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined]
-            return
-        except OSError as error:  # it gives up after ten seconds
-            if error.errno != errno.EDEADLK:
-                raise

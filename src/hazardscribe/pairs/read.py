@@ -27,6 +27,7 @@ from hazardscribe.pairs.columns import check_roles, unique_names
 from hazardscribe.pairs.finder import PhotoFinder
 from hazardscribe.pairs.left_out import counts_by_reason, in_words
 from hazardscribe.pairs.records import FIRST_COLUMNS, Pairs, Rejected, short_name
+from hazardscribe.pairs.shards import find_shards, read_shards
 from hazardscribe.pairs.splits import (
     DEV,
     TRAIN,
@@ -92,11 +93,16 @@ def read_pairs(
     root = None if photos is None else Path(photos).expanduser()
     if root is not None and not root.is_dir():
         raise InputError(f"photos: {root} is not a folder; name the folder that holds the photos")
+    if shards := find_shards(Path(source).expanduser()):
+        base = Path(os.path.abspath(Path(source).expanduser()))  # noqa: PTH100
+        shards = [base / shard.relative_to(Path(source).expanduser()) for shard in shards]
+        return read_shards(base, shards, chosen, root, progress)
     folder, tables = read_tables(Path(source).expanduser(), chosen)
     folder = Path(os.path.abspath(folder))  # noqa: PTH100 (links stay as the user named them)
 
     rejected: list[Rejected] = []
-    drafts = _collect(tables, root, rejected)
+    finders = {table.base: PhotoFinder(table.base, root) for table in tables}
+    drafts = collect(tables, rejected, finders)
     tokens: dict[str, Look | str] = {}
     if check_photos:
         distinct = list(dict.fromkeys(photo for draft in drafts for photo, _ in draft.photos))
@@ -112,11 +118,11 @@ def read_pairs(
     rows_read = sum(len(table.rows) for table in tables)
     _sort(rejected, tables)
     if not imported:
-        raise _nothing_left(Path(source), rows_read, rejected)
+        raise nothing_left(Path(source), rows_read, rejected)
 
     splits = _splits(imported, tables, folder, tokens, dev_share, seed)
     pairs = Pairs(
-        _frame(imported, splits, tables),
+        frame_of(imported, splits, tables),
         folder=folder,
         rejected=rejected,
         columns={role: tables[0].names[at] for role, at in tables[0].roles.items()},
@@ -141,9 +147,15 @@ class _Draft:
         return Rejected(self.table.label, self.number, photo, reason, detail)
 
 
-def _collect(tables: list[Table], root: Path | None, rejected: list[Rejected]) -> list[_Draft]:
-    """The rows that have a description, a split and at least one photo file."""
-    finders = {table.base: PhotoFinder(table.base, root) for table in tables}
+def collect(
+    tables: list[Table], rejected: list[Rejected], finders: Mapping[Path, PhotoFinder]
+) -> list[_Draft]:
+    """The rows that have a description, a split and at least one photo file.
+
+    Args:
+        tables: whole, or a block of one. rejected: the others are added here.
+        finders: of photos, by the tables' folders.
+    """
     splits_given = any(
         table.split
         or ("split" in table.roles and any(row[table.roles["split"]].strip() for row in table.rows))
@@ -153,7 +165,7 @@ def _collect(tables: list[Table], root: Path | None, rejected: list[Rejected]) -
     for table in tables:
         photo_at, text_at = table.roles["photo"], table.roles["description"]
         split_at = table.roles.get("split")
-        for number, row in enumerate(table.rows, start=1):
+        for number, row in enumerate(table.rows, start=table.first + 1):
             draft = _Draft(table, number, clean_text(row[text_at]), "", [])
             if number in table.bad:
                 rejected.append(draft.reject(*table.bad[number]))
@@ -287,7 +299,7 @@ def _group(drafts: list[_Draft], tokens: Mapping[str, Look | str]) -> list[int]:
     return linked.numbers(alike[draft.photos[0][0]] for draft in drafts)
 
 
-def _frame(drafts: list[_Draft], splits: list[str], tables: list[Table]) -> pd.DataFrame:
+def frame_of(drafts: list[_Draft], splits: list[str], tables: list[Table]) -> pd.DataFrame:
     """One line per pair. Source columns whose name is taken get the prefix `source_`."""
     import pandas as pd
 
@@ -295,7 +307,7 @@ def _frame(drafts: list[_Draft], splits: list[str], tables: list[Table]) -> pd.D
     others = list(dict.fromkeys(name for names in places.values() for name in names))
     lines: list[tuple[str | int, ...]] = []
     for draft, split in zip(drafts, splits, strict=True):
-        row = draft.table.rows[draft.number - 1]
+        row = draft.table.rows[draft.number - 1 - draft.table.first]
         at = places[id(draft.table)]
         rest = [row[at[name]] if name in at else "" for name in others]
         source = _provenance(draft, row)
@@ -336,7 +348,7 @@ def _sort(rejected: list[Rejected], tables: list[Table]) -> None:
     rejected.sort(key=lambda one: (order[one.file], one.row or 0))
 
 
-def _nothing_left(source: Path, rows_read: int, rejected: list[Rejected]) -> InputError:
+def nothing_left(source: Path, rows_read: int, rejected: list[Rejected]) -> InputError:
     if not rows_read:
         return InputError(f"{source}: has a header but no rows; nothing to learn from")
     first = "; ".join(in_words(one) for one in rejected[:3])

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hazardscribe.errors import InputError
 from hazardscribe.pairs.columns import FIRST_COLUMNS
@@ -140,20 +140,25 @@ class Pairs:
         not cover the bytes of the photos, which would mean reading them all, nor other columns.
         """
         state = hashlib.sha256()
-        sizes: dict[str, int] = {}
-        rows = self.frame[["photo", "description", "split"]].itertuples(index=False, name=None)
-        for photo, description, split in rows:
-            if photo not in sizes:
-                path = Path(photo)
-                sizes[photo] = path.stat().st_size if path.is_file() else -1
-            name = short_name(photo, self.folder)
-            text = f"{name}\0{sizes[photo]}\0{description}\0{split}\n"
-            state.update(text.encode("utf-8", "surrogatepass"))
+        add_to_digest(state, self.frame, self.folder)
         return state.hexdigest()
 
     def _present(self) -> list[str]:
         present = set(self.frame["split"].unique())
         return [split for split in SPLITS if split in present]
+
+
+def add_to_digest(state: Any, frame: pd.DataFrame, folder: Path) -> None:
+    """Take a frame's pairs into a hash, in order; see `Pairs.digest`."""
+    sizes: dict[str, int] = {}
+    rows = frame[["photo", "description", "split"]].itertuples(index=False, name=None)
+    for photo, description, split in rows:
+        if photo not in sizes:
+            path = Path(photo)
+            sizes[photo] = path.stat().st_size if path.is_file() else -1
+        name = short_name(photo, folder)
+        text = f"{name}\0{sizes[photo]}\0{description}\0{split}\n"
+        state.update(text.encode("utf-8", "surrogatepass"))
 
 
 def short_name(photo: str, folder: Path) -> str:

@@ -58,6 +58,7 @@ class Table:
             cells are empty.
         split: the split that the container (sub-folder, dataset dictionary) gives all rows.
         settled: the rows' splits are final, nothing is cut from train.
+        first: rows of the file before these, where it is read in blocks.
     """
 
     label: str
@@ -68,6 +69,7 @@ class Table:
     bad: dict[int, tuple[str, str]] = field(default_factory=dict)
     split: str = ""
     settled: bool = False
+    first: int = 0
 
 
 def read_tables(source: Path, chosen: Mapping[str, str]) -> tuple[Path, list[Table]]:
@@ -128,7 +130,7 @@ def _excel(path: Path) -> InputError:
 
 
 def _read_folder(folder: Path, chosen: Mapping[str, str]) -> list[Table]:
-    if (folder / "dataset_dict.json").is_file() or (folder / "state.json").is_file():
+    if is_dataset_folder(folder):
         return _read_dataset(folder, chosen)
     found = _folder_table(folder)
     if found is not None:
@@ -162,6 +164,11 @@ def _read_folder(folder: Path, chosen: Mapping[str, str]) -> list[Table]:
             raise _excel(path)
     seen = ", ".join(path.name for path in inside[:8]) or "nothing"
     raise InputError(f"{folder}: holds no table of pairs (seen: {seen}); give {SUPPORTED}")
+
+
+def is_dataset_folder(folder: Path) -> bool:
+    """Whether `datasets` wrote the folder with `save_to_disk`."""
+    return (folder / "dataset_dict.json").is_file() or (folder / "state.json").is_file()
 
 
 def _folder_table(folder: Path) -> Path | None:
@@ -299,7 +306,7 @@ def _read_parquet(path: Path, label: str, chosen: Mapping[str, str]) -> Table:
             names = list(file.schema_arrow.names)
             table = Table(label, path.parent, names, find_columns(names, chosen, where=str(path)))
             table.settled = PAIRS_KEY in (file.schema_arrow.metadata or {})
-            _add_batches(table, file.iter_batches(batch_size=256))
+            table.rows = table_rows(table, file.iter_batches(batch_size=256))
     except pa.ArrowException as error:
         cause = (str(error) or type(error).__name__).splitlines()[0]
         raise InputError(
@@ -328,19 +335,22 @@ def _read_dataset(folder: Path, chosen: Mapping[str, str]) -> list[Table]:
         table.split = "" if len(parts) == 1 and read_split(part) in (None, "train") else part
         # The arrow format hands out images as stored (bytes or path), undecoded.
         batches = rows.with_format("arrow").iter(batch_size=256)
-        _add_batches(table, batches)
+        table.rows = table_rows(table, batches)
         tables.append(table)
     return tables
 
 
-def _add_batches(table: Table, batches: Iterable[pa.RecordBatch | pa.Table]) -> None:
+def table_rows(table: Table, batches: Iterable[pa.RecordBatch | pa.Table]) -> list[list[str]]:
+    """The cells of batches with the table's columns; photos in bytes are put into the cache."""
     photo = table.roles["photo"]
+    rows: list[list[str]] = []
     for batch in batches:
         columns = [
             [photo_cell(value) if position == photo else cell_text(value) for value in values]
             for position, values in enumerate(column.to_pylist() for column in batch.columns)
         ]
-        table.rows.extend([list(cells) for cells in zip(*columns, strict=True)])
+        rows.extend([list(cells) for cells in zip(*columns, strict=True)])
+    return rows
 
 
 # --- cells ------------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ class PairDataset(Dataset[Sample]):
         augmentation: Augmentation,
         seed: int,
     ) -> None:
-        self.photos, self.texts = list(photos), list(texts)
+        self.photos, self.texts = photos, texts
         self._cache, self._augmentation, self._seed = cache, augmentation, seed
 
     def __len__(self) -> int:
@@ -72,7 +72,7 @@ class BucketSampler(Sampler[tuple[int, int]]):
     """
 
     def __init__(self, lengths: Sequence[int], batch: int, seed: int, pool: int = 1) -> None:
-        self._lengths, self._batch, self._seed, self._pool = list(lengths), batch, seed, pool
+        self._lengths, self._batch, self._seed, self._pool = lengths, batch, seed, pool
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 from tqdm import tqdm
 from transformers import TrainerCallback
 
+from hazardscribe.training.together import any_of
+
 logger = logging.getLogger(__name__)
 
 
@@ -50,7 +52,8 @@ class StopOnSignal(TrainerCallback):
         )
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
-        """Ask the loop to save and stop."""
+        """Ask the loop to save and stop, in all processes after the same step."""
+        self.received = any_of(self.received)
         if self.received is not None:
             control.should_save = True
             control.should_evaluate = False

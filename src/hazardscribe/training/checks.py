@@ -8,8 +8,9 @@ from pathlib import Path
 from hazardscribe.errors import InputError
 from hazardscribe.files import check_writable, recover_folder
 from hazardscribe.model.folders import refuse_unusable
+from hazardscribe.processes import is_first, processes
 from hazardscribe.training.recipe import Recipe
-from hazardscribe.training.run import check_folder, processes
+from hazardscribe.training.run import check_folder
 
 # Loggers that people use, with the modules of which one is needed and what to install.
 _LOGGERS = {
@@ -49,7 +50,7 @@ def check_run(recipe: Recipe, out: Path, resume: bool = False) -> None:
     for name in recipe.report_to:
         _check_logger(name)
     check_folder(out, resume)
-    if processes()[0] == 0:
+    if is_first():
         check_writable(out)
 
 

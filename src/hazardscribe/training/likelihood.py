@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,13 +11,15 @@ import torch
 
 from hazardscribe.model.checkpoint import load_card
 from hazardscribe.objectives.alignment import AlignmentHead
+from hazardscribe.processes import processes
 from hazardscribe.training.bank import text_bank
 from hazardscribe.training.batches import Collator, PairDataset
 from hazardscribe.training.callbacks import EvaluateMissed, EvaluateWhenDue, StopOnSignal
 from hazardscribe.training.module import TrainingModule
 from hazardscribe.training.recipe import Recipe
-from hazardscribe.training.run import plot_losses, processes
+from hazardscribe.training.run import plot_losses
 from hazardscribe.training.session import Session
+from hazardscribe.training.sharding import is_sharded, whole
 from hazardscribe.training.trainer import DescriptionTrainer, first_steps, training_arguments
 from hazardscribe.training.tuning import find_unreached, freeze_unreached
 
@@ -37,14 +40,20 @@ class LikelihoodSession(Session):
     def _module(self) -> TrainingModule:
         recipe, options = self.recipe, self.recipe.alignment
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        texts = [row["target"] for row in self.rows["train"]]
+        texts = self.rows["train"].texts()
         head = bank = None
         if options.weight > 0:
             bank = text_bank(recipe, texts, device)
-            width = self.vlm.get_input_embeddings().weight.shape[1]
-            head = AlignmentHead(width, len(bank.mean), options.form, options.queries)
         self.bank = bank
+        if bank is not None:
+            head = self._head()
         return TrainingModule(self.vlm, head, bank, recipe).to(device)
+
+    def _head(self) -> AlignmentHead:
+        assert self.bank is not None
+        options = self.recipe.alignment
+        width = self.vlm.get_input_embeddings().weight.shape[1]
+        return AlignmentHead(width, len(self.bank.mean), options.form, options.queries)
 
     def trainer(self, stop: StopOnSignal) -> DescriptionTrainer:
         """The training loop, ready to run."""
@@ -52,8 +61,8 @@ class LikelihoodSession(Session):
         train_rows = self.rows["train"]
         index = self.bank.index if self.bank is not None else (lambda text: 0)
         dataset = PairDataset(
-            [row["photo"] for row in train_rows],
-            [row["target"] for row in train_rows],
+            train_rows.photos(),
+            train_rows.texts(),
             self.cache,
             recipe.augmentation,
             recipe.seed,
@@ -73,7 +82,7 @@ class LikelihoodSession(Session):
             eval_dataset=self.rows["dev"],
             data_collator=collator,
             recipe=recipe,
-            lengths=[self.prompter.text_length(row["target"]) for row in train_rows],
+            lengths=self._lengths(),
             dev_scores=self.dev_scores,
             keep_best=self.keep_best,
             callbacks=[stop, EvaluateWhenDue(first_steps(recipe, steps))],
@@ -82,8 +91,20 @@ class LikelihoodSession(Session):
         self._add_callbacks(trainer)
         return trainer
 
+    def _lengths(self) -> Sequence[int]:
+        """Of the texts in tokens; where nothing is sorted by them, they need not be counted."""
+        texts = self.rows["train"].texts()
+        if self.recipe.bucket == 1:
+            return range(len(texts))
+        return [self.prompter.text_length(text) for text in texts]
+
     def _alignment(self) -> dict[str, Any]:
-        return {"head": self.module.head, "bank": self.bank}
+        head = self.module.head
+        if head is not None and is_sharded(head):
+            state = whole(head.state_dict())
+            head = self._head()
+            head.load_state_dict(state)
+        return {"head": head, "bank": self.bank}
 
     def plot(self, history: list[dict[str, Any]], path: Path) -> None:
         """The losses, and the dev score under them."""

@@ -20,8 +20,9 @@ from transformers.trainer_utils import rotate_checkpoints
 from hazardscribe.errors import InputError, TrainingDivergedError
 from hazardscribe.files import new_folder
 from hazardscribe.training.checkpoints import PARTIAL, seal
+from hazardscribe.training.sharding import distribute_optimizer, put, whole
 
-WEIGHTS = "model.safetensors"
+WEIGHTS, OPTIMIZER, SCHEDULER = "model.safetensors", "optimizer.pt", "scheduler.pt"
 
 if TYPE_CHECKING:  # a mix-in for any subclass of Trainer; to the type checker it is one
     _Base = Trainer
@@ -101,7 +102,7 @@ class Loop(_Base):
 
     def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
         is_best: bool = super()._determine_best_metric(metrics, trial)
-        if is_best and self.args.should_save:
+        if is_best:
             self._keep_best(metrics)
         return is_best
 
@@ -142,13 +143,17 @@ class Loop(_Base):
             if self.args.should_save:
                 shutil.rmtree(folder, ignore_errors=True)
 
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """One file however many processes hold the weights; all of them must call this."""
+        self._save(output_dir)
+
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         """Only what training changes: the rest comes from the start checkpoint on resuming."""
+        trained = whole(trained_tensors(self.model), keep=self.args.should_save)
         if not self.args.should_save:
             return
         folder = Path(output_dir) if output_dir else self._folder
         folder.mkdir(parents=True, exist_ok=True)
-        trained = trained_tensors(self.model)
         contiguous = {name: tensor.contiguous() for name, tensor in trained.items()}
         safetensors.torch.save_file(contiguous, folder / WEIGHTS)
 
@@ -163,7 +168,28 @@ class Loop(_Base):
             )
         with torch.no_grad():
             for name, tensor in own.items():
-                tensor.copy_(stored[name])
+                put(tensor, stored[name])
+
+    def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
+        """As torch writes them in one process, whoever holds the optimizer's state."""
+        assert self.optimizer is not None
+        assert self.lr_scheduler is not None
+        state = whole(self.optimizer.state_dict(), keep=self.args.should_save)
+        if self.args.should_save:
+            torch.save(state, Path(output_dir) / OPTIMIZER)
+            torch.save(self.lr_scheduler.state_dict(), Path(output_dir) / SCHEDULER)
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        if checkpoint is None:
+            return
+        assert self.optimizer is not None
+        assert self.lr_scheduler is not None
+        state, schedule = (
+            torch.load(Path(checkpoint) / name, map_location="cpu", weights_only=True)
+            for name in (OPTIMIZER, SCHEDULER)
+        )
+        self.optimizer.load_state_dict(distribute_optimizer(state, self.optimizer))
+        self.lr_scheduler.load_state_dict(schedule)
 
 
 @contextlib.contextmanager

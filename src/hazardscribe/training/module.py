@@ -20,6 +20,7 @@ from hazardscribe.objectives.alignment import (
 )
 from hazardscribe.objectives.caption import caption_nll
 from hazardscribe.training.recipe import Recipe
+from hazardscribe.training.sharding import units
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -52,6 +53,11 @@ class TrainingModule(nn.Module):
         blanks = (text_config.pad_token_id, text_config.eos_token_id)
         # what stands for a hidden token: any id that means nothing of its own
         self._blank_id = next((i for i in blanks if isinstance(i, int)), 0)
+        self._no_split_modules = units(vlm)  # asked for by Accelerate's FSDP2
+        # The same everywhere and as large as the corpus: DDP need not send it each step.
+        self._ddp_params_and_buffers_to_ignore = [
+            name for name, _ in self.named_buffers() if name.startswith("bank.")
+        ]
         self._fixed_norm = recipe.tower_norm == "fixed" or self._fixed_tower
 
     def train(self, mode: bool = True) -> TrainingModule:

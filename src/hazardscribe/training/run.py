@@ -10,7 +10,6 @@ RUN/rejected.csv    the rows that gave no pair, with reasons, where there are an
 from __future__ import annotations
 
 import json
-import os
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from typing import Any
 from hazardscribe import __version__
 from hazardscribe.errors import InputError
 from hazardscribe.files import write_json
+from hazardscribe.processes import is_first, processes
 from hazardscribe.training.checkpoints import check_checkpoint, last_checkpoint
 from hazardscribe.training.recipe import Recipe
 
@@ -88,7 +88,7 @@ def prepare_folder(folder: Path, recipe: Recipe, data_hash: str, resume: bool) -
     if not resume:
         return None
     former = _read_run(folder)
-    changed = _changed(former.get("recipe", {}), json.loads(json.dumps(recipe.to_dict())))
+    changed = _changed(folder, former, json.loads(json.dumps(recipe.to_dict())))
     if changed:
         raise InputError(
             f"{folder}: was trained with another recipe; these keys differ: {', '.join(changed)}. "
@@ -106,19 +106,35 @@ def prepare_folder(folder: Path, recipe: Recipe, data_hash: str, resume: bool) -
     return checkpoint
 
 
-def _changed(recorded: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
-    """Keys in which two recipes differ so that they would not train the same."""
+def _changed(folder: Path, former: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
+    """Keys in which a recipe differs from a run's so that it would not train the same.
+
+    Raises:
+        InputError: where only the number of processes differs, and with it the photos a step.
+    """
     # A key that is newer than the run stood at its default; one that is gone is told of.
     defaults = json.loads(json.dumps(Recipe().to_dict()))
     recorded = defaults | {
         key: defaults[key] | value if isinstance(value, dict) and key in defaults else value
-        for key, value in recorded.items()
+        for key, value in former.get("recipe", {}).items()
     }
     differing = {key for key in recorded.keys() | wanted if recorded.get(key) != wanted.get(key)}
     differing -= _OF_THE_MACHINE
-    photos = [of["batch_size"] * of["accumulation"] for of in (recorded, wanted)]
-    if photos[0] == photos[1] and wanted["stage"] == "likelihood":  # the same step, up to rounding
-        differing -= {"batch_size", "accumulation"}
+    before, now = former.get("processes", 1), processes()[1]
+    photos = [
+        of["batch_size"] * of["accumulation"] * number
+        for of, number in ((recorded, before), (wanted, now))
+    ]
+    if photos[0] == photos[1]:
+        # However a step's photos are shared out, the losses are the same, up to rounding.
+        if wanted["stage"] == "likelihood":
+            differing -= {"batch_size", "accumulation"}
+    elif not differing:
+        raise InputError(
+            f"{folder}: a step held {photos[0]} photos ({before} processes); with {now} it would "
+            f"hold {photos[1]}, and the run would be another. Change --batch_size or --accumulation so "
+            f"that their product with the processes is {photos[0]}."
+        )
     return sorted(differing)
 
 
@@ -158,14 +174,9 @@ def former_warnings(folder: Path) -> list[str]:
     return [str(warning) for warning in _read_run(folder).get("warnings", [])]
 
 
-def processes() -> tuple[int, int]:
-    """Rank of this process and number of all, as `torchrun` and `accelerate launch` state them."""
-    return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
-
-
 def write_run(folder: Path, record: dict[str, Any]) -> None:
     """Write `run.json`, whole or not at all; of several processes the first does."""
-    if processes()[0] != 0:
+    if not is_first():
         return
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -179,7 +190,7 @@ def write_run(folder: Path, record: dict[str, Any]) -> None:
 
 def plot_losses(history: list[dict[str, Any]], path: Path, score: str) -> None:
     """Draw the losses over the steps, and the dev score under them, as a PNG."""
-    if processes()[0] != 0:
+    if not is_first():
         return
     import matplotlib
     from matplotlib.figure import Figure
@@ -210,7 +221,7 @@ def plot_rewards(
     Args:
         parts: names of the reward's parts. score: the dev score that decides.
     """
-    if processes()[0] != 0:
+    if not is_first():
         return
     import matplotlib
     from matplotlib.figure import Figure

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from transformers import EarlyStoppingCallback, ProgressCallback
 from transformers.trainer_callback import PrinterCallback
@@ -31,9 +32,13 @@ from hazardscribe.model.prompting import Prompter, crops
 from hazardscribe.model.resize import set_image_size
 from hazardscribe.pairs.pixel_cache import PixelCache
 from hazardscribe.pairs.targets import detect_language, target_texts
+from hazardscribe.processes import is_first, processes
 from hazardscribe.training.callbacks import Progress, StopOnSignal
 from hazardscribe.training.products import use_onednn
 from hazardscribe.training.recipe import Recipe
+from hazardscribe.training.rows import Rows, shared
+from hazardscribe.training.sharding import is_sharded, tie, whole
+from hazardscribe.training.together import gathered
 from hazardscribe.training.tuning import apply_tuning, lay_out_convolutions, merged_state
 
 if TYPE_CHECKING:
@@ -67,7 +72,7 @@ class Session(ABC):
         self.vlm, self.processor = start.vlm, start.processor
         rows = {split: pairs[split] for split in ("train", "dev")}
         self.card = self._make_card(start, pairs)
-        texts = {split: target_texts(rows[split], self.card.target) for split in rows}
+        texts = {split: shared(target_texts(rows[split], self.card.target)) for split in rows}
         self.cache = self._cache([photo for split in rows for photo in rows[split]["photo"]])
         self._keep_decodable(rows, texts)
         self.prompter = Prompter(self.processor, self.vlm, self.card.prompt)
@@ -88,7 +93,7 @@ class Session(ABC):
         return {
             "train": len(self.rows["train"]),
             "dev": len(self.rows["dev"]),
-            "distinct_texts": len({row["target"] for row in self.rows["train"]}),
+            "distinct_texts": len(set(self.rows["train"].texts())),
             "undecodable": len(self.cache.failed),
         }
 
@@ -126,13 +131,10 @@ class Session(ABC):
         if bad:
             first = next(iter(self.cache.failed.values()))
             self._warn(f"{bad} photos could not be decoded and are left out; first: {first}")
-        self.rows: dict[str, list[dict[str, Any]]] = {}
+        self.rows: dict[str, Rows] = {}
         for split, dataset in rows.items():
-            self.rows[split] = [
-                row | {"target": text}
-                for row, text in zip(dataset, texts[split], strict=True)
-                if row["photo"] in self.cache
-            ]
+            kept = (i for i, photo in enumerate(dataset["photo"]) if photo in self.cache)
+            self.rows[split] = Rows(dataset, np.fromiter(kept, dtype=np.int64), texts[split])
             if not self.rows[split]:
                 raise InputError(f"no photo of {split} could be decoded; run `hazardscribe check`")
 
@@ -153,23 +155,18 @@ class Session(ABC):
         """Describe photos of `dev` with the present weights and score the descriptions."""
         recipe = self.recipe
         rows = self.rows["dev"][: recipe.evaluate_photos]
-        texts: list[str] = []
-        for i in range(0, len(rows), recipe.batch_size):
-            photos = [self.cache.pixels(row["photo"]) for row in rows[i : i + recipe.batch_size]]
-            decoding = Decoding(max_new_tokens=recipe.max_text_tokens)
-            made = generate(
-                self.vlm,
-                self.prompter,
-                photos,
-                decoding,
-                compute=getattr(torch, recipe.llm.compute),
-            )
-            texts += [description.texts[0] for description in made]
-        described = dict(zip([row["photo"] for row in rows], texts, strict=True))
-        cases = cases_from_rows(rows, [row["target"] for row in rows], described)
+        if is_sharded(self.vlm):  # writing one text takes all processes, word by word
+            texts = self._texts(rows)
+        else:
+            rank, world = processes()
+            texts = [""] * len(rows)
+            for first, part in enumerate(gathered(self._texts(rows[rank::world]))):
+                texts[first::world] = part
+        described = dict(zip(rows.photos(), texts, strict=True))
+        cases = cases_from_rows(rows, rows.texts(), described)
         evaluation = evaluate_texts(
             cases,
-            train_texts=[row["target"] for row in self.rows["train"]],
+            train_texts=self.rows["train"].texts(),
             train_hazards=None,
             nearest=None,
             language=self.card.language,
@@ -188,17 +185,37 @@ class Session(ABC):
             "distinct_share": float(evaluation.metrics["distinct_share"])
         }
 
+    def _texts(self, rows: Sequence[dict[str, Any]]) -> list[str]:
+        """Greedy descriptions by the present weights."""
+        recipe, texts = self.recipe, []
+        for i in range(0, len(rows), recipe.batch_size):
+            photos = [self.cache.pixels(row["photo"]) for row in rows[i : i + recipe.batch_size]]
+            made = generate(
+                self.vlm,
+                self.prompter,
+                photos,
+                Decoding(max_new_tokens=recipe.max_text_tokens),
+                compute=getattr(torch, recipe.llm.compute),
+            )
+            texts += [description.texts[0] for description in made]
+        return texts
+
     def keep_best(self, metrics: dict[str, float]) -> None:
-        """Write the present weights as the model folder."""
+        """Write the present weights as the model folder; all processes call this, one writes."""
         self._kept_warnings = self._dev_warnings
-        save_checkpoint(
-            self.out / "model",
-            self.vlm,
-            self.processor,
-            card=self.card,
-            state_dict=merged_state(self.vlm),
-            **self._alignment(),
-        )
+        state, alignment = merged_state(self.vlm), self._alignment()
+        if is_sharded(self.vlm):
+            state = whole(self.vlm.state_dict() if state is None else state, keep=is_first())
+            tie(self.vlm, state)
+        if is_first():
+            save_checkpoint(
+                self.out / "model",
+                self.vlm,
+                self.processor,
+                card=self.card,
+                state_dict=state,
+                **alignment,
+            )
 
     def _alignment(self) -> dict[str, Any]:
         """What of the alignment goes with the model, as `save_checkpoint` takes it."""

@@ -7,11 +7,14 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from transformers import set_seed
 
 from hazardscribe.errors import InputError, TrainingDivergedError
 from hazardscribe.pairs.safe import SAFE_TEXT, with_safe
 from hazardscribe.pairs.write import write_rejected
+from hazardscribe.processes import is_first, processes
+from hazardscribe.training import together
 from hazardscribe.training.callbacks import StopOnSignal
 from hazardscribe.training.checkpoints import clean_up
 from hazardscribe.training.checks import check_run
@@ -26,7 +29,6 @@ from hazardscribe.training.run import (
     check_folder,
     former_warnings,
     prepare_folder,
-    processes,
     versions,
     write_run,
 )
@@ -54,6 +56,9 @@ def train(
             an uninterrupted run.
         progress: show a progress bar.
 
+    Several processes, as `torchrun` and `accelerate launch` start them, share one run: all call
+    this alike, the first writes and speaks.
+
     Raises:
         InputError: for unusable pairs, recipe, start checkpoint or folder, a folder in which
             another training is at work, a damaged checkpoint, a full disk, too little memory, or a
@@ -62,8 +67,9 @@ def train(
     """
     out = Path(out)
     check_run(recipe, out, resume)
+    together.join()
     # Of several processes the first holds the folder for all.
-    with locked(out) if processes()[0] == 0 else nullcontext():
+    with locked(out) if is_first() else nullcontext():
         return _train(pairs, recipe, out, resume, progress)
 
 
@@ -80,8 +86,8 @@ def _train(pairs: Pairs, recipe: Recipe, out: Path, resume: bool, progress: bool
     digest = pairs.digest()
     checkpoint = prepare_folder(out, recipe, digest, resume)
     set_seed(recipe.seed)
-    session = _STAGES[recipe.stage](pairs, recipe, out, progress)
-    if resume and processes()[0] == 0:
+    session = _STAGES[recipe.stage](pairs, recipe, out, progress and is_first())
+    if resume and is_first():
         clean_up(out)
     if checkpoint is not None:
         session.recall(former_warnings(out))
@@ -90,14 +96,18 @@ def _train(pairs: Pairs, recipe: Recipe, out: Path, resume: bool, progress: bool
         "status": "running",
         "recipe": recipe.to_dict(),
         "versions": versions(),
+        "processes": processes()[1],
         "data": {"digest": digest, **session.counts()},
     }
+    together.wait()  # until every process has seen the folder as it was
     write_run(out, record)
-    if pairs.rejected and processes()[0] == 0:
+    if pairs.rejected and is_first():
         write_rejected(out, pairs.rejected)
     with StopOnSignal() as stop:
         try:
             trainer = session.trainer(stop)
+            if not is_first():  # else all would hide the same words and drop the same units
+                torch.manual_seed(recipe.seed + processes()[0])
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         except TrainingDivergedError as error:
             write_run(out, record | {"status": "diverged", "warnings": [str(error)]})
@@ -124,7 +134,7 @@ def _train(pairs: Pairs, recipe: Recipe, out: Path, resume: bool, progress: bool
     if session.reason is not None:
         record["reason"] = session.reason
     write_run(out, record)
-    if recipe.calibrate and status != "interrupted" and processes()[0] == 0:
+    if recipe.calibrate and status != "interrupted" and is_first():
         write_run(out, record | {"calibration": session.calibrate()})
     session.plot(history, out / "loss.png")
     warnings = record["warnings"]

@@ -15,6 +15,7 @@ from hazardscribe.training.faults import NoMemoryError, out_of_memory
 from hazardscribe.training.loop import Loop
 from hazardscribe.training.module import TrainingModule
 from hazardscribe.training.recipe import Recipe
+from hazardscribe.training.sharding import open_methods
 
 logger = logging.getLogger(__name__)
 
@@ -121,10 +122,13 @@ class DescriptionTrainer(Loop, Trainer):
         weights = {"caption": 1.0, "alignment": weight}
         losses = {name: value / counts[name] for name, value in sums.items()}
         total = torch.stack([weights[name] * value for name, value in losses.items()]).sum()
-        if not torch.isfinite(total):
+        world = self.args.world_size
+        # Of several processes all must stop at once: there the gradient tells, which they share.
+        if world == 1 and not torch.isfinite(total):
             raise self.diverged("loss")
         # Distributed training averages gradients over devices; ours are already a global mean.
-        world = self.args.world_size
+        if not self._parts:  # a resumed run begins to count where it goes on
+            self._parts_since = self.state.global_step
         for name, value in losses.items():
             self._parts[name] = self._parts.get(name, 0) + value.detach() * world
         return (total * world, sums) if return_outputs else total * world
@@ -137,6 +141,11 @@ class DescriptionTrainer(Loop, Trainer):
             self.optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.95), eps=1e-8, fused=True)
         return self.optimizer
 
+    def _prepare_for_training(self, *args: Any, **kwargs: Any) -> Any:
+        prepared = super()._prepare_for_training(*args, **kwargs)
+        open_methods(self._module.vlm)  # where Accelerate has just sharded it
+        return prepared
+
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add the means of the single losses since the last line."""
         steps = self.state.global_step - self._parts_since
@@ -144,7 +153,7 @@ class DescriptionTrainer(Loop, Trainer):
             for name, value in self._parts.items():
                 mean = self.accelerator.gather(value.reshape(1)).mean().item() / steps
                 logs[f"{name}_loss"] = mean
-            self._parts, self._parts_since = {}, self.state.global_step
+            self._parts = {}
         super().log(logs, start_time)
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:

@@ -114,6 +114,8 @@ def train(
     """
     from hazardscribe.pairs.left_out import tell_left_out
     from hazardscribe.pairs.read import Pairs, read_pairs
+    from hazardscribe.pairs.shards import find_shards
+    from hazardscribe.training import together
     from hazardscribe.training.checks import check_run
     from hazardscribe.training.train import train as run_training
 
@@ -121,7 +123,13 @@ def train(
         pairs = data
     else:
         check_run(recipe, Path(out), resume)  # before the photos are read
-        pairs = read_pairs(data, photos=photos, columns=columns, progress=progress)
+        together.join()
+
+        def read() -> Pairs:
+            return read_pairs(data, photos=photos, columns=columns, progress=progress)
+
+        # Every photo is decoded once for all processes; shards each machine maps for itself.
+        pairs = read() if find_shards(Path(data)) else together.from_first(read)
         tell_left_out(pairs)
     return run_training(pairs, recipe, out, resume=resume, progress=progress)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,8 +11,11 @@ from hazardscribe.errors import InputError
 
 def describe(
     photos: Sequence[str],
-    model: Path,
+    model: Path | None = None,
     out: Path | None = None,
+    resume: bool = False,
+    engine: str | None = None,
+    engine_model: str | None = None,
     beams: int = 1,
     alternatives: int = 0,
     batch_size: int = 16,
@@ -25,11 +28,19 @@ def describe(
 ) -> Any:
     """Describe photos, one record each, as they come; a bad photo's record says why.
 
+    Started as several processes (`torchrun`, `accelerate launch`), each takes its share of the
+    photos and the records come together in `out`.
+
     Args:
         photos: photos, folders or patterns.
-        model: model folder.
+        model: model folder. With `engine`, only its prompt and language are used.
         out: `.jsonl`, `.csv` or `.xlsx` (with the photos) file to write as well; only an earlier
             one of `describe` is written over.
+        resume: describe only photos that have no line in `out` (a `.jsonl`) yet, and add theirs.
+        engine: base URL of an OpenAI-compatible endpoint that describes in place of a model in this
+            process, or of several, separated by commas; its key is taken from
+            HAZARDSCRIBE_ENGINE_KEY in the environment.
+        engine_model: the model's name there; default: the only one that it lists.
         beams: breadth of the search for the most likely text; 1 is greedy.
         alternatives: further descriptions a photo.
         batch_size: photos at a time.
@@ -44,12 +55,45 @@ def describe(
         An iterator of records: photo, ai_description, confidence, doubt, draft, alternatives,
         error. The text is not called `description`, so that nobody trains on it unconfirmed.
     """
-    from hazardscribe.describing.describer import Describer
-    from hazardscribe.describing.sources import check_out, find_photos, record, write_records
+    from hazardscribe.describing.journal import Journal
+    from hazardscribe.describing.sources import check_out, find_photos, record
+    from hazardscribe.processes import processes
 
+    rank, world = processes()
+    if out is None and (resume or world > 1):
+        raise InputError("--out: name a .jsonl file; --resume and several processes need one")
     if out is not None:
         check_out(Path(out))
     found = find_photos([photos] if isinstance(photos, str | Path) else photos)
+    journal = None
+    if out is not None and (resume or world > 1):
+        journal = Journal(Path(out), found, rank, world, resume)
+        if not journal.todo:
+            return journal.write(())
+        found = list(journal.todo)
+    if engine is not None:
+        from hazardscribe.serving.bulk import Endpoints, plain
+
+        if alternatives or rerank is not None or risk is not None or not doubt or beams > 1:
+            raise InputError(
+                "--engine: beams, alternatives, rerank, doubt and risk are up to the endpoint; "
+                "leave them out"
+            )
+        endpoints = Endpoints(
+            _engines(engine, engine_model, model, batch_size, max_new_tokens), batch_size
+        )
+        answers = endpoints.stream(found)
+        records = (
+            record(photo, plain(one)) | ({"confidence": None} if one.confidence is None else {})
+            for photo, one in zip(found, answers, strict=True)
+        )
+        return _written(records, journal, out, endpoints.language, alternatives=False)
+    if model is None:
+        raise InputError("describe: name a model folder (--model) or an endpoint (--engine)")
+    from hazardscribe.describing.describer import Describer
+
+    if device is None and world > 1:
+        device = _own_device()
     describer = Describer(
         model,
         device=device,
@@ -66,10 +110,67 @@ def describe(
         record(photo, description)
         for photo, description in zip(found, describer.stream(found), strict=True)
     )
-    if out is None:
-        return records
-    language = describer.card.language
-    return write_records(records, Path(out), language=language, alternatives=alternatives > 0)
+    return _written(records, journal, out, describer.card.language, alternatives > 0)
+
+
+def _written(
+    records: Any, journal: Any, out: Path | None, language: str, alternatives: bool
+) -> Iterator[dict[str, Any]]:
+    """The records, written on their way to where they are wanted."""
+    from hazardscribe.describing.sources import write_records
+
+    if journal is not None:
+        return journal.write(records)  # type: ignore[no-any-return]
+    if out is not None:
+        return write_records(records, Path(out), language=language, alternatives=alternatives)
+    return iter(records)
+
+
+def _engines(
+    addresses: str, name: str | None, model: Path | None, batch_size: int, max_new_tokens: int
+) -> list[Any]:
+    """The endpoints named, asked for their model's name where none is given."""
+    from importlib.util import find_spec
+
+    from hazardscribe.serving.settings import ServeSettings, secrets_of_environment
+
+    if find_spec("httpx") is None:
+        raise InputError(
+            '--engine: needs httpx, which is not installed: pip install ".[serve]" in a clone of '
+            "hazardscribe"
+        )
+    from hazardscribe.serving.remote_engine import RemoteEngine
+
+    given = [address.strip() for address in addresses.split(",") if address.strip()]
+    if not given:
+        raise InputError("--engine: is empty; name a base URL such as http://127.0.0.1:9000/v1")
+    return [
+        RemoteEngine(
+            ServeSettings(
+                model=model,
+                engine=address,
+                engine_model=name,
+                engine_key=secrets_of_environment()["engine_key"],
+                max_batch=batch_size,
+                max_photos=1,
+                queue_size=4 * batch_size * len(given),
+                deadline_s=300,
+                max_new_tokens=max_new_tokens,
+            )
+        )
+        for address in given
+    ]
+
+
+def _own_device() -> str:
+    """Of several processes on a machine each has its own GPU, if there are any."""
+    import os
+
+    import torch
+
+    if not torch.cuda.is_available():
+        return "cpu"
+    return f"cuda:{int(os.environ.get('LOCAL_RANK', '0')) % torch.cuda.device_count()}"
 
 
 def similar(

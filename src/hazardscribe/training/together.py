@@ -1,0 +1,77 @@
+"""What the processes of one training run settle among themselves, beside the gradients.
+
+Accelerate starts the process group; here are the few things that must not differ between ranks:
+when the run folder is first written, whether to stop, and what the model wrote of dev.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import torch
+
+from hazardscribe.errors import InputError
+from hazardscribe.processes import is_first, processes
+
+_Made = TypeVar("_Made")
+
+# A rank may wait for another that decodes photos, or for the first that calibrates.
+WAIT_S = 4 * 3600
+
+
+def join() -> None:
+    """Start the process group where a launcher started several processes.
+
+    Raises:
+        InputError: if sharding is asked for where Accelerate would replicate in silence, on a CPU.
+    """
+    if processes()[1] == 1:
+        return
+    on_gpu = torch.cuda.is_available()
+    if not on_gpu and os.environ.get("ACCELERATE_USE_FSDP", "").lower() in ("1", "true"):
+        raise InputError(
+            "FSDP is asked for (ACCELERATE_USE_FSDP), but there is no GPU: on CPUs Accelerate "
+            "gives every process the whole model (DDP) and says nothing. Launch without FSDP: "
+            "torchrun, or accelerate launch without --use_fsdp."
+        )
+    from accelerate import PartialState
+
+    PartialState(cpu=not on_gpu, timeout=timedelta(seconds=WAIT_S))
+
+
+def from_first(make: Callable[[], _Made]) -> _Made:
+    """What the first process makes, in every process."""
+    if processes()[1] == 1:
+        return make()
+    made: list[Any] = [make() if is_first() else None]
+    torch.distributed.broadcast_object_list(made)
+    return made[0]  # type: ignore[no-any-return]
+
+
+def wait() -> None:
+    """Wait until every process has come here."""
+    if processes()[1] > 1:
+        torch.distributed.barrier()
+
+
+def any_of(number: int | None) -> int | None:
+    """The number that any process has, else None; the same answer everywhere."""
+    if processes()[1] == 1:
+        return number
+    device = "cuda" if torch.distributed.get_backend() == "nccl" else "cpu"
+    largest = torch.tensor(number or 0, device=device)
+    torch.distributed.all_reduce(largest, torch.distributed.ReduceOp.MAX)
+    return int(largest) or None
+
+
+def gathered(own: list[Any]) -> list[list[Any]]:
+    """Each process's list, in order of rank, in every process."""
+    world = processes()[1]
+    if world == 1:
+        return [own]
+    parts: list[list[Any]] = [[]] * world
+    torch.distributed.all_gather_object(parts, own)
+    return parts

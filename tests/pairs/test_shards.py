@@ -1,0 +1,165 @@
+"""Pairs in several Parquet files: the same pairs, but the rows stay on the disk."""
+
+from __future__ import annotations
+
+import io
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from hazardscribe.errors import InputError
+from hazardscribe.pairs import shards as reading
+from hazardscribe.pairs.read import read_pairs
+from hazardscribe.pairs.shards import ShardedPairs, find_shards
+
+SPLITS = ("train", "train", "train", "dev", "validation")
+
+
+def picture(seed: int) -> bytes:
+    draw = np.random.default_rng(seed)
+    buffer = io.BytesIO()
+    Image.fromarray(draw.integers(0, 256, (24, 32, 3), dtype=np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def rows(n: int, first: int = 0) -> pd.DataFrame:
+    numbers = range(first, first + n)
+    return pd.DataFrame(
+        {
+            "图片": [picture(i) for i in numbers],
+            "description": [f"隐患{i}" if i % 7 else "/" for i in numbers],
+            "split": [SPLITS[i % 5] for i in numbers],
+            "level": [None if i % 2 else "一般" for i in numbers],
+        }
+    )
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """Three shards of 20 rows, each photo as bytes."""
+    made = tmp_path / "pairs"
+    made.mkdir()
+    for i in range(3):
+        rows(20, 20 * i).to_parquet(made / f"part-{i}.parquet")
+    return made
+
+
+def same(sharded, whole) -> None:
+    for split in ("train", "dev", "validation"):
+        ours, theirs = (list(pairs[split]) for pairs in (sharded, whole))
+        kept = ("photo", "description", "level")
+        assert [[row[name] for name in kept] for row in ours] == [
+            [row[name] for name in kept] for row in theirs
+        ]
+
+
+def test_shards_give_the_pairs_that_one_table_gives(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(reading, "BLOCK", 7)
+    sharded = read_pairs(folder)
+    assert isinstance(sharded, ShardedPairs)
+    one = tmp_path / "one.parquet"
+    pd.concat([pd.read_parquet(path) for path in sorted(folder.iterdir())]).to_parquet(one)
+    whole = read_pairs(one)
+    same(sharded, whole)
+    assert (sharded.rows_read, sharded.rows_imported) == (whole.rows_read, whole.rows_imported)
+    assert len(sharded) == len(whole) == len(sharded.frame)
+    assert repr(sharded) == repr(whole)
+    assert [(one.file, one.row, one.reason) for one in sharded.rejected] == [
+        (f"part-{(row - 1) // 20}.parquet", (row - 1) % 20 + 1, "empty_description")
+        for row in (one.row for one in whole.rejected)
+    ]
+    first = sharded["train"][0]
+    assert (first["row_file"], first["row_number"]) == ("part-0.parquet", 2)
+
+
+def test_a_second_start_reads_no_shard(folder, monkeypatch):
+    first = read_pairs(folder)
+    monkeypatch.setattr(reading._Reading, "write", lambda *_: pytest.fail("read again"))
+    again = read_pairs(folder)
+    assert again.digest() == first.digest()
+    same(again, first)
+    assert again.rejected == first.rejected
+
+
+def test_a_changed_shard_is_read_again(folder):
+    before = read_pairs(folder)
+    rows(20, 100).to_parquet(folder / "part-1.parquet")
+    after = read_pairs(folder)
+    assert after.digest() != before.digest()
+    assert "隐患101" in after.frame["description"].tolist()
+
+
+def test_names_and_folders_may_give_the_split(tmp_path):
+    plain = rows(10).drop(columns="split")
+    for name in ("train-00000-of-00002", "train-00001-of-00002", "validation/0", "test/0"):
+        path = tmp_path / "pairs" / f"{name}.parquet"
+        path.parent.mkdir(exist_ok=True, parents=True)
+        plain.to_parquet(path)
+    pairs = read_pairs(tmp_path / "pairs")
+    # As anywhere: beside a test set, validation is what choices are made on.
+    assert {split: len(pairs[split]) for split in pairs.splits} == {
+        "train": 16,
+        "dev": 8,
+        "validation": 8,
+    }
+
+
+def test_what_cannot_be_read_as_shards_is_refused(folder, tmp_path):
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    for i in range(2):
+        rows(3).drop(columns="split").to_parquet(bare / f"{i}.parquet")
+    with pytest.raises(InputError, match="rows have no split"):
+        read_pairs(bare)
+    rows(3).rename(columns={"level": "等级"}).to_parquet(folder / "part-9.parquet")
+    with pytest.raises(InputError, match=r"part-9\.parquet: has other columns .*level.*等级"):
+        read_pairs(folder)
+    (folder / "part-9.parquet").write_bytes(b"PAR1")
+    with pytest.raises(InputError, match=r"part-9\.parquet: is not a readable Parquet file"):
+        read_pairs(folder)
+
+
+def test_one_file_and_other_folders_are_what_they_were(folder, pairs_folder):
+    assert find_shards(pairs_folder) == []
+    assert find_shards(folder / "part-0.parquet") == []
+    for i in (1, 2):
+        (folder / f"part-{i}.parquet").unlink()
+    assert find_shards(folder) == []
+
+
+def test_memory_does_not_grow_with_the_rows(tmp_path, monkeypatch):
+    """The peak of Python's and numpy's memory, for one block's rows and for sixteen times as many.
+
+    Photos as paths to one file, so that the rows are all there is.
+    """
+    monkeypatch.setattr(reading, "BLOCK", 256)
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(picture(0))
+
+    def peak(shards: int) -> int:
+        folder = tmp_path / str(shards)
+        folder.mkdir()
+        for i in range(shards):
+            frame = pd.DataFrame(
+                {
+                    "photo": [str(photo)] * reading.BLOCK,
+                    "description": [f"第{i}处第{j}个隐患" * 4 for j in range(reading.BLOCK)],
+                    "split": [SPLITS[j % 5] for j in range(reading.BLOCK)],
+                }
+            )
+            frame.to_parquet(folder / f"{i:03}.parquet")
+        tracemalloc.start()
+        pairs = read_pairs(folder)
+        rows_seen = sum(1 for split in pairs.splits for _ in pairs[split])
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert rows_seen == shards * reading.BLOCK
+        return most
+
+    peak(2)  # what is imported and cached once
+    few, many = peak(3), peak(24)
+    assert many < 1.3 * few

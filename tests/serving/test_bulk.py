@@ -1,0 +1,114 @@
+"""Many photos, several endpoints: in order, each busy, a failing one made good for."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from running_server import picture
+
+from hazardscribe import verbs
+from hazardscribe.errors import InputError
+from hazardscribe.serving.bulk import Endpoints
+from hazardscribe.serving.engine import Described
+from hazardscribe.serving.errors import ApiError
+
+
+class Engine:
+    """Answers with its name and the photo's length, slower for early photos; may fail at first."""
+
+    language = "en"
+
+    def __init__(self, name: str, failures: int = 0, status: int = 502) -> None:
+        self.name, self.failures, self.status = name, failures, status
+        self.waiting = self.most = self.answered = 0
+        self.closed = False
+
+    async def describe(self, photos, ask):
+        self.waiting += 1
+        self.most = max(self.most, self.waiting)
+        try:
+            await asyncio.sleep(0.02 / (1 + self.answered))
+            if self.failures:
+                self.failures -= 1
+                raise ApiError(self.status, "x", "不行", "it does not work")
+            self.answered += 1
+            return [Described(text=f"{len(photos[0])}", draft=self.name)]
+        finally:
+            self.waiting -= 1
+
+    async def close(self):
+        self.closed = True
+
+
+@pytest.fixture
+def files(tmp_path):
+    made = []
+    for i in range(12):
+        path = tmp_path / f"{i:02}.png"
+        path.write_bytes(picture(40 + i, 40, "PNG"))
+        made.append(str(path))
+    return made
+
+
+def test_in_order_and_all_engines_busy(files):
+    engines = [Engine("a"), Engine("b")]
+    told = list(Endpoints(engines, each=2).stream(files))
+    from pathlib import Path
+
+    assert [one.text for one in told] == [str(len(Path(name).read_bytes())) for name in files]
+    for engine in engines:
+        assert engine.answered > 2
+        assert 2 <= engine.most <= 8
+        assert engine.closed
+
+
+def test_a_failing_engine_is_made_good_for(files):
+    engines = [Engine("a", failures=5), Engine("b", failures=2, status=429)]
+    told = list(Endpoints(engines, each=2, wait=0.001).stream(files))
+    assert len(told) == 12
+    assert all(one.text for one in told)
+
+
+@pytest.mark.parametrize("status", [502, 400])
+def test_engines_that_only_fail_end_the_run(status, files):
+    engine = Engine("a", failures=1000, status=status)
+    with pytest.raises(InputError, match=r"00\.png: it does not work .*--resume"):
+        list(Endpoints([engine], each=2, wait=0.001).stream(files))
+    assert engine.closed
+
+
+def test_a_bad_photo_carries_its_problem(files, tmp_path):
+    told = list(Endpoints([Engine("a")]).stream([files[0], str(tmp_path / "no.png"), files[1]]))
+    assert told[1].problem.reason == "missing"
+    assert [bool(one.text) for one in told] == [True, False, True]
+
+
+def test_stopping_early_stops_the_asking(files):
+    engine = Engine("a")
+    told = Endpoints([engine], each=1).stream(files)
+    next(told)
+    told.close()
+    assert engine.closed
+    assert engine.answered < 12
+
+
+def test_describe_asks_endpoints_and_goes_on(server, files, tmp_path):
+    out = tmp_path / "described.jsonl"
+    files = [*files[:3], str(tmp_path / "missing.png")]
+    told = list(verbs.describe(files, engine=f"{server},{server}/v1", out=out, resume=True))
+    assert [row["photo"] for row in told] == files
+    assert told[3]["error"].startswith("missing:")
+    assert all(row["ai_description"] and row["error"] is None for row in told[:3])
+    assert [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()] == told
+    assert list(verbs.describe(files, engine="http://127.0.0.1:9", out=out, resume=True)) == []
+
+
+def test_what_an_endpoint_cannot_do_is_refused(files):
+    with pytest.raises(InputError, match="up to the endpoint"):
+        verbs.describe(files, engine="http://127.0.0.1:9", alternatives=2)
+    with pytest.raises(InputError, match="does not list its models"):
+        verbs.describe(files, engine="http://127.0.0.1:9")
+    with pytest.raises(InputError, match=r"a model folder \(--model\) or an endpoint"):
+        verbs.describe(files)
