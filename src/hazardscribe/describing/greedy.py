@@ -123,7 +123,7 @@ def _read_prompt(
 
     backbone = vlm.model.language_model
     cache = DynamicCache(config=backbone.config)
-    shared = int((ids[0] == image_token).nonzero()[0]) if len(ids) > 1 else 0
+    shared = shared_length(ids, image_token)
     if shared:
         backbone(input_ids=ids[:1, :shared], past_key_values=cache, use_cache=True)
         cache.batch_repeat_interleave(len(ids))
@@ -136,3 +136,8 @@ def _read_prompt(
         inputs_embeds=embedded, past_key_values=cache, position_ids=positions, use_cache=True
     )
     return output.last_hidden_state, cache
+
+
+def shared_length(ids: torch.Tensor, image_token: int) -> int:
+    """Tokens before the photo, which a batch of several need not read for each."""
+    return int((ids[0] == image_token).nonzero()[0]) if len(ids) > 1 else 0

@@ -36,14 +36,16 @@ class PackedLinear(nn.Module):
         self._bias = None if linear.bias is None else linear.bias.detach().to(dtype)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """`(..., in_features)` to `(..., out_features)`, in the layer's own type."""
+        """`(..., in_features)` to `(..., out_features)`, in the type of `x`."""
+        given = x.dtype
+        x = x.to(self.dtype)
         if x.requires_grad and torch.is_grad_enabled():
             # What a text rests on is found by its gradient, which oneDNN's operator does not have.
-            return F.linear(x.to(self.dtype), self._weight.to_dense(), self._bias)
+            return F.linear(x, self._weight.to_dense(), self._bias).to(given)
         y: torch.Tensor = torch.ops.mkldnn._linear_pointwise(
-            x.to(self.dtype), self._weight, self._bias, "none", [], ""
+            x, self._weight, self._bias, "none", [], ""
         )
-        return y
+        return y.to(given)
 
     def extra_repr(self) -> str:
         """As `nn.Linear`'s."""
@@ -83,15 +85,14 @@ def pack(module: nn.Module, dtype: torch.dtype) -> None:
 def prepare(vlm: Any, dtype: torch.dtype) -> None:
     """Make the language model of a composed model ready for fast products on a processor.
 
-    Its other weights and its keys and values are of the same type then. The visual encoder stays
-    as it is: it is a small share of the work, and the sums of a batch-normalised one need float32.
+    The products alone are of the given type: norms, sums, keys and values stay in float32. Beside
+    being exact that is faster, as PyTorch's attention over few queries is slow in bfloat16 on a
+    processor. The visual encoder stays as it is: it is a small share of the work, and a
+    batch-normalised one needs float32.
 
     Args:
         vlm: loaded in float32, not to be trained or saved any more.
         dtype: `float32` or `bfloat16`.
     """
-    # A tied output layer shares the embedding's weight: packed first, so that the cast of the
-    # language model does not reach what is packed from it.
     vlm.lm_head = PackedLinear(vlm.lm_head, dtype)
     pack(vlm.model.language_model, dtype)
-    vlm.model.language_model.to(dtype)
