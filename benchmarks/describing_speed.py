@@ -9,7 +9,8 @@ ratio is taken within a turn. Loading and a first small batch are not timed. `--
 written for every photo by every peer, with the end token suppressed for all alike, so that speeds
 can be compared also on a model that was not trained; `--new-tokens 0` lets texts end by themselves.
 Printed: photos a second, ratios to the pipeline one by one and in batches, and the share of texts
-that equal those of plain `generate`, one by one. Writes results/describing_speed-<name>.json.
+that equal those of plain `generate`, one by one where it takes part. With one thread, a second of
+the process's own time is a fair clock also on a machine that others use. Writes results/describing_speed-<name>.json.
 
     pipeline, pipeline-batched    transformers' `image-text-to-text` pipeline, float32
     generate, generate-batched    processor and `generate`, float32
@@ -113,20 +114,23 @@ def equal_lengths(args: argparse.Namespace, folder: Path) -> Path:
 
 def summary(args: argparse.Namespace, turns: list[dict[str, Any]]) -> dict[str, Any]:
     """Speeds, ratios within a turn, and how many texts are those of plain `generate`."""
-    reference = "generate" if "generate" in args.peers else args.peers[0]
+    known = ("generate", "generate-batched", args.peers[0])
+    reference = next(peer for peer in known if peer in args.peers)
     peers: dict[str, Any] = {}
     for peer in args.peers:
         texts, others = turns[0][peer]["texts"], turns[0][reference]["texts"]
         equal = [text == other for text, other in zip(texts, others, strict=False)]
         peers[peer] = {
             "photos_a_second": spread([turn[peer]["speed"] for turn in turns]),
+            "photos_a_cpu_second": spread([turn[peer]["a_cpu_second"] for turn in turns]),
             "equal_texts": round(statistics.mean(equal), 4),
             "compared_texts": len(equal),
         }
         for base in ("pipeline", "pipeline-batched"):
             if base in args.peers:
-                ratios = [turn[peer]["speed"] / turn[base]["speed"] for turn in turns]
-                peers[peer][f"times_{base}"] = spread(ratios)
+                for name, key in (("times", "speed"), ("cpu_times", "a_cpu_second")):
+                    ratios = [turn[peer][key] / turn[base][key] for turn in turns]
+                    peers[peer][f"{name}_{base}"] = spread(ratios)
     return about(args) | {"texts_beside": reference, "peers": peers}
 
 
@@ -165,15 +169,16 @@ def write(name: str, result: dict[str, Any]) -> None:
 
 
 def print_table(result: dict[str, Any]) -> None:
-    names = ("photos_a_second", "times_pipeline", "times_pipeline-batched")
-    print(f"{'':18}" + "".join(f"{name.replace('_', ' '):>24}" for name in names) + "  equal texts")
+    names = ("photos_a_second", "photos_a_cpu_second")
+    names += ("cpu_times_pipeline", "cpu_times_pipeline-batched")
+    print(f"{'':18}" + "".join(f"{name.replace('_', ' '):>28}" for name in names) + "  equal texts")
     for peer, found in result["peers"].items():
         cells = [
             f"{one['median']:.3g} [{one['low']:.3g}, {one['high']:.3g}]" if one else "-"
             for one in map(found.get, names)
         ]
         equal = f"{found['equal_texts']:.0%} of {found['compared_texts']}"
-        print(f"{peer:18}" + "".join(f"{cell:>24}" for cell in cells) + f"  {equal}")
+        print(f"{peer:18}" + "".join(f"{cell:>28}" for cell in cells) + f"  {equal}")
 
 
 # ---- one peer ------------------------------------------------------------------------------------
@@ -191,10 +196,10 @@ def work(args: argparse.Namespace) -> dict[str, Any]:
     count = args.singly if args.worker in ONE_BY_ONE else args.photos
     photos = photos_of(args)[: args.photos]
     describe(photos[: 2 if args.worker in ONE_BY_ONE else 4])
-    start = time.perf_counter()
+    start, busy = time.perf_counter(), time.process_time()
     texts = describe(photos[:count])
-    seconds = time.perf_counter() - start
-    return {"speed": count / seconds, "texts": texts}
+    seconds, busy = time.perf_counter() - start, time.process_time() - busy
+    return {"speed": count / seconds, "a_cpu_second": count / busy, "texts": texts}
 
 
 def photos_of(args: argparse.Namespace) -> list[str]:
@@ -321,9 +326,9 @@ def quality(args: argparse.Namespace) -> None:
     import torch
 
     from hazardscribe import read_pairs
-    from hazardscribe.evaluation.cases import cases_from_rows
     from hazardscribe.evaluation.paired import paired_differences
     from hazardscribe.evaluation.photo_scores import Truth
+    from hazardscribe.evaluation.rows import cases_from_rows
     from hazardscribe.evaluation.rules import Rules
     from hazardscribe.model.checkpoint import load_card
     from hazardscribe.pairs.targets import target_texts
@@ -345,6 +350,7 @@ def quality(args: argparse.Namespace) -> None:
             "cider_d": round(found.value, 4),
             "low": round(found.low, 4),
             "high": round(found.high, 4),
+            "photos_a_cpu_second": spread([turn[peer]["a_cpu_second"] for turn in turns]),
             "equal_texts": round(equal, 4),
         }
         print(how, result["differences"][how])

@@ -22,8 +22,8 @@ from hazardscribe.objectives.caption import caption_nll
 from hazardscribe.objectives.sampled import draw_texts, sampled_corpus_nll
 from hazardscribe.training.recipe import Recipe
 
-# Above so many distinct texts, the corpus likelihood is estimated from a sample each step: the share
-# of the step that the exact one takes grows with them. benchmarks/sampled_bank.py measures both.
+# Above so many distinct texts, the corpus likelihood is estimated from a sample each step: what the
+# exact one takes of a step grows with them. benchmarks/sampled_bank.py measures both.
 SAMPLED_ABOVE = 100_000
 SAMPLED_TEXTS = 16_384
 
