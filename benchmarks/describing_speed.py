@@ -10,7 +10,8 @@ written for every photo by every peer, with the end token suppressed for all ali
 can be compared also on a model that was not trained; `--new-tokens 0` lets texts end by themselves.
 Printed: photos a second, ratios to the pipeline one by one and in batches, and the share of texts
 that equal those of plain `generate`, one by one where it takes part. With one thread, a second of
-the process's own time is a fair clock also on a machine that others use. Writes results/describing_speed-<name>.json.
+the process's own time is a fair clock also on a machine that others use. Writes
+benchmarks/results/describing_speed-<name>.json.
 
     pipeline, pipeline-batched    transformers' `image-text-to-text` pipeline, float32
     generate, generate-batched    processor and `generate`, float32
@@ -350,7 +351,6 @@ def quality(args: argparse.Namespace) -> None:
             "cider_d": round(found.value, 4),
             "low": round(found.low, 4),
             "high": round(found.high, 4),
-            "photos_a_cpu_second": spread([turn[peer]["a_cpu_second"] for turn in turns]),
             "equal_texts": round(equal, 4),
         }
         print(how, result["differences"][how])
