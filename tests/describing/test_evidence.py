@@ -8,8 +8,11 @@ import torch
 
 from hazardscribe.describing.describer import Describer
 from hazardscribe.describing.evidence import Evidence, evidence, phrases_of
+from hazardscribe.model.checkpoint import load_checkpoint
 from hazardscribe.model.parts import image_token_id
+from hazardscribe.model.prompting import Prompter
 from hazardscribe.model.sequences import TEXT_INPUTS, first_sequence
+from hazardscribe.pairs.photo import load_photo
 
 TEXT = "一名工人未佩戴安全帽，气瓶未固定。"
 
@@ -29,9 +32,10 @@ def test_phrases_stand_between_marks(text, phrases):
 
 @pytest.mark.parametrize("family", ["llava", "fast_vlm", "gemma3", "internvl"])
 def test_a_share_is_the_slope_of_the_likelihood_towards_the_token(family, family_folder, photos):
-    describer = Describer(family_folder(family))
-    vlm, prompter = describer.vlm.double(), describer.prompter
-    photo = describer.pixels(photos[0])
+    # Not a describer's own model: that one may be packed, and a slope is measured in float64.
+    loaded = load_checkpoint(family_folder(family))
+    vlm, prompter = loaded.vlm.double(), Prompter(loaded.processor, loaded.vlm, loaded.card.prompt)
+    photo = np.asarray(load_photo(photos[0]))
     found = evidence(vlm, prompter, photo, TEXT, phrases_of(TEXT))
     assert [one.phrase for one in found] == ["一名工人未佩戴安全帽", "气瓶未固定"]
 
@@ -62,6 +66,18 @@ def test_a_share_is_the_slope_of_the_likelihood_towards_the_token(family, family
         slope = (likelihood(token, step) - likelihood(token, -step)) / (2 * step)
         assert len(shares) * shares[token] == pytest.approx(slope, rel=0.02, abs=1e-4)
     assert all(parameter.grad is None for parameter in vlm.parameters())
+
+
+@pytest.mark.parametrize("family", ["llava", "fast_vlm"])
+def test_the_map_of_a_describer_is_that_of_the_plain_model(family, family_folder, photos):
+    describer = Describer(family_folder(family))
+    loaded = load_checkpoint(family_folder(family))
+    plain = Prompter(loaded.processor, loaded.vlm, loaded.card.prompt)
+    photo = describer.pixels(photos[0])
+    ours = evidence(describer.vlm, describer.prompter, photo, TEXT, phrases_of(TEXT))
+    theirs = evidence(loaded.vlm, plain, photo, TEXT, phrases_of(TEXT))
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(one.shares, other.shares, rtol=1e-3, atol=1e-6)
 
 
 @pytest.mark.parametrize("family", ["smolvlm", "qwen3_vl"])

@@ -76,6 +76,22 @@ def test_the_alignment_loss_reaches_the_encoder_and_its_head_alone(family, form,
     assert all(sums[part] > 0 for part in ("tower", "projector", "head"))
 
 
+def test_above_a_number_of_texts_the_likelihood_is_estimated_from_a_sample(
+    family_folder, monkeypatch
+):
+    module, batch = module_and_batch(family_folder("llava"))
+    exact = float(module(batch)["alignment"].detach())
+    monkeypatch.setattr("hazardscribe.training.module.SAMPLED_ABOVE", len(module.bank) - 1)
+    torch.manual_seed(0)
+    estimate = module(batch)["alignment"]
+    assert float(estimate.detach()) != exact
+    assert float(estimate.detach()) == pytest.approx(exact, rel=0.02)
+    estimate.backward()
+    sums = reached(module)
+    assert sums["llm"] == 0
+    assert all(sums[part] > 0 for part in ("tower", "projector", "head"))
+
+
 @pytest.mark.parametrize("frozen", ["tower", "projector", "llm"])
 def test_a_frozen_part_gets_no_gradient(frozen, family_folder):
     recipe = replace(RECIPE, **{frozen: Part(tune="freeze")})

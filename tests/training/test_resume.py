@@ -12,8 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import safetensors.torch
-import torch
 
 from hazardscribe.errors import InputError
 from hazardscribe.pairs.read import read_pairs

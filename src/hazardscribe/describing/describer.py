@@ -13,6 +13,7 @@ from typing import Any, overload
 import numpy as np
 import torch
 
+from hazardscribe.describing import packed
 from hazardscribe.describing.aligner import Aligner
 from hazardscribe.describing.calibration import load_calibration
 from hazardscribe.describing.doubt import Reason, answer
@@ -72,7 +73,8 @@ class Describer:
         model: a model folder. device: `cpu`, `cuda` ...; default: a GPU where there is one.
         beams: 1 is greedy. alternatives: further descriptions a photo.
         batch_size: photos at a time. max_new_tokens: longest description, in tokens.
-        precision: `float32`, or `bfloat16` products.
+        precision: `float32`, or `bfloat16` products; on a processor, the encoder of a composed
+            model stays in float32.
         rerank: whether several candidates are compared by both likelihoods; default: where it
             gained on dev.
         doubt: whether a draft that is not sure enough is held back; see `describing.doubt`.
@@ -116,6 +118,8 @@ class Describer:
         self.prompter = Prompter(self.processor, self.vlm, self.card.prompt)
         self._batch_size = batch_size
         self.compute = torch.bfloat16 if precision == "bfloat16" else torch.float32
+        if device == "cpu" and packed.can_pack(self.vlm):
+            packed.prepare(self.vlm, self.compute)
         self._beams, self._alternatives, self.max_new_tokens = beams, alternatives, max_new_tokens
         self._doubt = doubt
         self.calibration = load_calibration(self.folder) if calibrated else None
@@ -212,7 +216,8 @@ class Describer:
     @torch.inference_mode()
     def _sequence(self, inputs: dict[str, torch.Tensor]) -> FirstSequence:
         inputs = {name: value.to(self.vlm.device) for name, value in inputs.items()}
-        kind, reduced = torch.device(self.device).type, self.compute == torch.bfloat16
+        kind = torch.device(self.device).type
+        reduced = self.compute == torch.bfloat16 and not packed.is_packed(self.vlm)
         with torch.autocast(kind, torch.bfloat16, enabled=reduced):
             return first_sequence(self.vlm, inputs, image_token_id(self.vlm.config))
 

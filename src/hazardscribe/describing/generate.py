@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from hazardscribe.describing import greedy, packed
 from hazardscribe.model.parts import image_token_id
 from hazardscribe.model.prompting import Prompter
-from hazardscribe.model.sequences import FirstSequence
+from hazardscribe.model.sequences import FirstSequence, first_sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,22 +99,36 @@ def generate(
     device = next(vlm.parameters()).device
     # Frozen parts of a model in training may lie in bfloat16 beside float32 ones.
     mixed = len({parameter.dtype for parameter in vlm.parameters()}) > 1
+    reduced = (mixed or compute == torch.bfloat16) and not packed.is_packed(vlm)
     inputs = prompter.inputs(photos) if inputs is None else inputs
     inputs = {name: value.to(device) for name, value in inputs.items()}
-    encoded: dict[str, Any] = {}
-    if sequence is not None:
-        inputs = {name: one for name, one in inputs.items() if not name.startswith("pixel_")}
-        encoded = {"mm_encoder_outputs": {"image": sequence.encoder_output}}
     placeholder = image_token_id(vlm.config)
     # A checkpoint from elsewhere may not suppress its own placeholder.
-    suppressed = {placeholder, *(vlm.generation_config.suppress_tokens or [])}
+    suppressed = sorted({placeholder, *(vlm.generation_config.suppress_tokens or [])})
+    streamer = None if listener is None else TextStream(prompter, listener)
     n = decoding.alternatives
-    more: dict[str, Any] = {}
-    if listener is not None:
-        more["streamer"] = TextStream(prompter, listener)
-    if unwanted is not None:
-        more["stopping_criteria"] = [StopWhen(unwanted)]
-    with torch.autocast(device.type, torch.bfloat16, enabled=mixed or compute == torch.bfloat16):
+    with torch.autocast(device.type, torch.bfloat16, enabled=reduced):
+        if max(decoding.beams, n) == 1 and greedy.fits(vlm, inputs):
+            new, scores = greedy.write(
+                vlm,
+                inputs,
+                first_sequence(vlm, inputs, placeholder) if sequence is None else sequence,
+                placeholder,
+                max_new_tokens=decoding.max_new_tokens,
+                suppressed=suppressed,
+                stops=prompter.stops,
+                pad=prompter.pad_id,
+                streamer=streamer,
+                unwanted=unwanted,
+            )
+            return [_distinct([one]) for one in _candidates(new, scores, prompter)]
+        encoded: dict[str, Any] = {}
+        if sequence is not None:
+            inputs = {name: one for name, one in inputs.items() if not name.startswith("pixel_")}
+            encoded = {"mm_encoder_outputs": {"image": sequence.encoder_output}}
+        more: dict[str, Any] = {} if streamer is None else {"streamer": streamer}
+        if unwanted is not None:
+            more["stopping_criteria"] = [StopWhen(unwanted)]
         output = vlm.generate(
             **inputs,
             **encoded,
@@ -121,7 +136,7 @@ def generate(
             num_beams=max(decoding.beams, n),
             num_return_sequences=n,
             max_new_tokens=decoding.max_new_tokens,
-            suppress_tokens=sorted(suppressed),
+            suppress_tokens=suppressed,
             eos_token_id=prompter.stops,
             pad_token_id=prompter.pad_id,
             return_dict_in_generate=True,
@@ -129,18 +144,21 @@ def generate(
             **more,
         )
     new = output.sequences[:, inputs["input_ids"].shape[1] :]
-    made = _candidates(vlm, output, new, prompter)
+    made = _candidates(new, _token_scores(vlm, output), prompter)
     return [_distinct(made[i : i + n]) for i in range(0, len(made), n)]
 
 
-def _candidates(vlm: Any, output: Any, new: torch.Tensor, prompter: Prompter) -> list[Candidate]:
+def _token_scores(vlm: Any, output: Any) -> torch.Tensor:
+    """`(B, T)` log probabilities of the tokens that `generate` chose."""
+    beams = getattr(output, "beam_indices", None)
+    scores: torch.Tensor = vlm.compute_transition_scores(
+        output.sequences, output.scores, beams, normalize_logits=beams is None
+    )
+    return scores.float()
+
+
+def _candidates(new: torch.Tensor, scores: torch.Tensor, prompter: Prompter) -> list[Candidate]:
     """Texts with the log probabilities of their tokens, the end token included."""
-    scores = vlm.compute_transition_scores(
-        output.sequences,
-        output.scores,
-        getattr(output, "beam_indices", None),
-        normalize_logits=getattr(output, "beam_indices", None) is None,
-    ).float()
     stops = torch.tensor(prompter.stops, device=new.device)
     # Padding may be the end token itself: a position counts up to and with the first end token.
     ended_before = torch.isin(new, stops).cumsum(-1).roll(1, -1)

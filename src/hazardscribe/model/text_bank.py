@@ -59,6 +59,7 @@ class TextBank(nn.Module):
         self._index = {text: i for i, text in enumerate(self.texts)}
         self.encoder: LsaEncoder | HubEncoder | None = encoder
         self.pooling = pooling
+        self._cumulative: torch.Tensor | None = None
         raw = _pooled(self.texts, encoder, pooling, cache)
         self.register_buffer("mean", raw.mean(0), persistent=False)
         self.register_buffer("vectors", self.centred(raw), persistent=False)
@@ -82,10 +83,18 @@ class TextBank(nn.Module):
         bank = cls.__new__(cls)
         nn.Module.__init__(bank)
         bank.texts, bank.encoder, bank.pooling = list(texts), encoder, pooling
+        bank._cumulative = None
         bank._index = {text: i for i, text in enumerate(bank.texts)}
         for name in KEPT:
             bank.register_buffer(name, tensors[name], persistent=False)
         return bank
+
+    @property
+    def cumulative_counts(self) -> torch.Tensor:
+        """`(C,)` int64, how many training photos have one of the texts up to and with each."""
+        if self._cumulative is None or self._cumulative.device != self.log_counts.device:
+            self._cumulative = self.log_counts.double().exp().round().long().cumsum(0)
+        return self._cumulative
 
     def index(self, text: str) -> int:
         """Row of a training description."""

@@ -19,8 +19,14 @@ from hazardscribe.objectives.alignment import (
     token_nll,
 )
 from hazardscribe.objectives.caption import caption_nll
+from hazardscribe.objectives.sampled import draw_texts, sampled_corpus_nll
 from hazardscribe.training.recipe import Recipe
 from hazardscribe.training.sharding import units
+
+# Above so many distinct texts, the corpus likelihood is estimated from a sample each step: what the
+# exact one takes of a step grows with them. benchmarks/sampled_bank.py measures both.
+SAMPLED_ABOVE = 100_000
+SAMPLED_TEXTS = 16_384
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -140,6 +146,17 @@ class TrainingModule(nn.Module):
                 scale,
             )
         photos = head(sequence.values, sequence.mask)
+        if head.form == "corpus" and len(bank) > SAMPLED_ABOVE:
+            return sampled_corpus_nll(
+                photos,
+                bank.vectors,
+                bank.log_counts,
+                bank_indices,
+                scale,
+                draw_texts(bank.cumulative_counts, SAMPLED_TEXTS),
+                float(bank.cumulative_counts[-1]),
+                self.share_above,
+            )
         if head.form == "corpus":
             return corpus_nll(
                 photos, bank.vectors, bank.log_counts, bank_indices, scale, self.share_above

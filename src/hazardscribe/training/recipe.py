@@ -50,9 +50,10 @@ class Alignment:
 
     Attributes:
         weight: its weight beside the caption likelihood, which has weight 1; 0 leaves it out.
-        form: `corpus` against all distinct training texts (exact), `in_batch` softmax, `sigmoid`,
-            or `token` (late interaction of the two sequences, in batch). All but `corpus` see only
-            the photos of one device and forward pass.
+        form: `corpus` against all distinct training texts (exact up to 100,000 of them, above by
+            sampling), `in_batch` softmax, `sigmoid`, or `token` (late interaction of the two
+            sequences, in batch). All but `corpus` see only the photos of one device and forward
+            pass.
         text_encoder: `lsa` (embedded, fitted on the training texts) or a model folder.
         prefix: put in front of each text for the encoder (`query: ` for E5).
         pooling: `mean` or `cls`; default: what the folder states, else `mean`.

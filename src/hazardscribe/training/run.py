@@ -132,8 +132,8 @@ def _changed(folder: Path, former: dict[str, Any], wanted: dict[str, Any]) -> li
     elif not differing:
         raise InputError(
             f"{folder}: a step held {photos[0]} photos ({before} processes); with {now} it would "
-            f"hold {photos[1]}, and the run would be another. Change --batch_size or --accumulation so "
-            f"that their product with the processes is {photos[0]}."
+            f"hold {photos[1]}, and the run would be another. Change --batch_size or "
+            f"--accumulation so that their product with the processes is {photos[0]}."
         )
     return sorted(differing)
 
