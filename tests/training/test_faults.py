@@ -25,7 +25,7 @@ from hazardscribe.model.checkpoint import HEAD_FILE, load_checkpoint
 from hazardscribe.training import batches, trainer
 from hazardscribe.training.checkpoints import last_checkpoint, seal
 from hazardscribe.training.lock import locked
-from hazardscribe.training.recipe import Recipe
+from hazardscribe.training.recipe import Alignment, Recipe
 from hazardscribe.training.train import train
 from training.killed import assert_same_end, forked
 
@@ -41,6 +41,7 @@ def recipe(start) -> Recipe:
         keep=2,
         max_text_tokens=8,
         calibrate=False,
+        alignment=Alignment(first_share=0.0),  # dev is scored from the second step on
     )
 
 
