@@ -14,8 +14,11 @@ second epoch on. Writes benchmarks/results/training_speed-<name>.json.
     ours-both         with the alignment likelihood
     ours-contiguous   without channels-last kernels, whose batch norms are rounded otherwise: its
                       losses must agree with plain's, since all else is the same
-    trl               SFTTrainer, prompt and completion apart, no checkpointing, `--workers` workers
-    trl-defaults      SFTTrainer as it comes
+    ours-mkl          with the products that PyTorch takes by itself
+    ours-mkl-contiguous   without either
+    trl               SFTTrainer, prompt and completion apart, no checkpointing, `--workers` workers (on
+                      two cores none is best)
+    trl-defaults      SFTTrainer as it comes: with checkpointing, in bfloat16
     plain             transformers' Trainer with the model's own loss
 """
 
@@ -38,7 +41,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-PEERS = ("ours", "ours-both", "ours-contiguous", "trl", "trl-defaults", "plain")
+PEERS = (
+    *("ours", "ours-both", "ours-contiguous", "ours-mkl", "ours-mkl-contiguous"),
+    *("trl", "trl-defaults", "plain"),
+)
 WARM = 3  # steps left out of the timing
 
 
@@ -52,7 +58,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--workers", type=int, default=1, help="that decode photos for TRL")
+    parser.add_argument("--workers", type=int, default=0, help="that decode for the tuned peers")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--megapixels", type=float, help="blow the photos up to JPEGs of this size")
     parser.add_argument("--data-path", action="store_true", help="no steps, only batches")
@@ -189,10 +195,15 @@ def ours(args: argparse.Namespace) -> tuple[Any, list[float], list[float]]:
 
     from hazardscribe.training.callbacks import StopOnSignal
     from hazardscribe.training.likelihood import LikelihoodSession
+    from hazardscribe.training.products import OneDnnLinear
 
     session = LikelihoodSession(pairs_of(args), recipe_of(args), Path(tempfile.mkdtemp()), False)
-    if args.worker == "ours-contiguous":
+    if "contiguous" in args.worker:
         session.module.to(memory_format=torch.contiguous_format)
+    if "mkl" in args.worker:
+        for layer in session.module.modules():
+            if type(layer) is OneDnnLinear:
+                layer.__class__ = torch.nn.Linear
     trainer = session.trainer(StopOnSignal())
     only_steps(trainer)
     losses, ticks = watch(trainer, "caption_loss")
