@@ -16,8 +16,9 @@ second epoch on. Writes benchmarks/results/training_speed-<name>.json.
                       losses must agree with plain's, since all else is the same
     ours-mkl          with the products that PyTorch takes by itself
     ours-mkl-contiguous   without either
-    trl               SFTTrainer, prompt and completion apart, no checkpointing, `--workers` workers (on
-                      two cores none is best)
+    ours-giving-back      with memory given back to the system as soon as it is free
+    trl               SFTTrainer, prompt and completion apart, no checkpointing, `--workers` workers
+                      (on two cores none is best)
     trl-defaults      SFTTrainer as it comes: with checkpointing, in bfloat16
     plain             transformers' Trainer with the model's own loss
 """
@@ -42,7 +43,14 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = (
-    *("ours", "ours-both", "ours-contiguous", "ours-mkl", "ours-mkl-contiguous"),
+    *(
+        "ours",
+        "ours-both",
+        "ours-contiguous",
+        "ours-mkl",
+        "ours-mkl-contiguous",
+        "ours-giving-back",
+    ),
     *("trl", "trl-defaults", "plain"),
 )
 WARM = 3  # steps left out of the timing
@@ -193,10 +201,13 @@ def batches_only(trainer: Any, args: argparse.Namespace) -> float:
 def ours(args: argparse.Namespace) -> tuple[Any, list[float], list[float]]:
     import torch
 
+    from hazardscribe.training import session as session_module
     from hazardscribe.training.callbacks import StopOnSignal
     from hazardscribe.training.likelihood import LikelihoodSession
     from hazardscribe.training.products import OneDnnLinear
 
+    if args.worker == "ours-giving-back":
+        session_module.keep_freed_memory = lambda: False
     session = LikelihoodSession(pairs_of(args), recipe_of(args), Path(tempfile.mkdtemp()), False)
     if "contiguous" in args.worker:
         session.module.to(memory_format=torch.contiguous_format)

@@ -34,6 +34,7 @@ from hazardscribe.pairs.pixel_cache import PixelCache
 from hazardscribe.pairs.targets import detect_language, target_texts
 from hazardscribe.processes import is_first, processes
 from hazardscribe.training.callbacks import Progress, StopOnSignal
+from hazardscribe.training.memory import keep_freed_memory
 from hazardscribe.training.products import use_onednn
 from hazardscribe.training.recipe import Recipe
 from hazardscribe.training.rows import Rows, shared
@@ -62,6 +63,8 @@ class Session(ABC):
 
     def __init__(self, pairs: Pairs, recipe: Recipe, out: Path, progress: bool) -> None:
         self.recipe, self.out, self.progress = recipe, out, progress
+        if not torch.cuda.is_available():
+            keep_freed_memory()
         self.warnings: list[str] = []
         self.reason: str | None = None
         # Of the last evaluation and of the one whose weights were kept: an untrained model says the
