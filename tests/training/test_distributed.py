@@ -30,7 +30,13 @@ from hazardscribe.training.train import train
 
 HERE = Path(__file__).parent
 JOB = HERE / "distributed_job.py"
-OPTIONS = {"max_text_tokens": 12, "augmentation": {"mirror": 0.5}, "evaluate_every": 2}
+# Both objectives in every step.
+OPTIONS = {
+    "max_text_tokens": 12,
+    "augmentation": {"mirror": 0.5},
+    "evaluate_every": 2,
+    "alignment": {"first_share": 0.0},
+}
 LAUNCH = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
 
 
@@ -54,7 +60,8 @@ def environment() -> dict[str, str]:
 
 def options(pairs_folder: Path, start: Path, out: Path, **more: object) -> list[str]:
     given = {"data": pairs_folder, "start": start, "out": out, "max_text_tokens": 12}
-    given |= {"augmentation.mirror": 0.5, "evaluate_every": 2, "batch_size": 2} | more
+    given |= {"augmentation.mirror": 0.5, "evaluate_every": 2, "batch_size": 2}
+    given |= {"alignment.first_share": 0.0} | more
     return [f"--{name}={value}" for name, value in given.items()]
 
 

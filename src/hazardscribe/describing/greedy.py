@@ -46,6 +46,8 @@ def fits(vlm: Any, inputs: dict[str, torch.Tensor]) -> bool:
         and all(name in _HARMLESS or not value for name, value in settings.items())
         and bool(mask.all())
         and bool((ids == ids[0]).all())
+        # Weights that several processes share are whole only inside the model's own forward pass.
+        and all(type(weight) is torch.nn.Parameter for weight in vlm.parameters())
     )
 
 
