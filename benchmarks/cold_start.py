@@ -15,11 +15,12 @@ import json
 import os
 import platform
 import resource
-import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+from measuring import spread
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -54,12 +55,6 @@ def main() -> None:
     print(json.dumps(result["processes"], indent=1))
     out = ROOT / "benchmarks" / "results" / "cold_start.json"
     out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-
-
-def spread(values: list[float]) -> dict[str, float]:
-    """Median and extremes."""
-    found = {"median": statistics.median(values), "low": min(values), "high": max(values)}
-    return {name: round(value, 2) for name, value in found.items()} | {"repeats": len(values)}
 
 
 def first_line(job: list[str], threads: int) -> tuple[float, float]:

@@ -42,6 +42,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from measuring import processor, spread
+
 ROOT = Path(__file__).resolve().parent.parent
 ONE_BY_ONE = ("pipeline", "generate")
 PEERS = (
@@ -151,16 +153,6 @@ def about(args: argparse.Namespace) -> dict[str, Any]:
             "transformers": transformers.__version__,
             "python": platform.python_version(),
         },
-    }
-
-
-def spread(values: list[float]) -> dict[str, float]:
-    """Median and extremes."""
-    return {
-        "median": round(statistics.median(values), 3),
-        "low": round(min(values), 3),
-        "high": round(max(values), 3),
-        "repeats": len(values),
     }
 
 
@@ -355,16 +347,6 @@ def quality(args: argparse.Namespace) -> None:
         }
         print(how, result["differences"][how])
     write(f"describing_quality-{args.name}.json", result)
-
-
-def processor() -> str:
-    """The processor's name, where the system tells it."""
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor()
 
 
 if __name__ == "__main__":

@@ -12,10 +12,11 @@ from __future__ import annotations
 import argparse
 import copy
 import json
-import statistics
 import time
 from pathlib import Path
 from typing import Any
+
+from measuring import processor, spread
 
 ROOT = Path(__file__).resolve().parent.parent
 TOKENS = 840
@@ -32,7 +33,6 @@ def main() -> None:
     from torch import nn
 
     from hazardscribe.training.products import use_onednn
-    from training_speed import processor
 
     torch.set_num_threads(args.threads)
     result: dict[str, Any] = {
@@ -59,12 +59,7 @@ def main() -> None:
         result["layers"][name] = {
             "gflop_per_second_plain": round(flop / min(one for one, _ in pairs) / 1e9),
             "gflop_per_second_ours": round(flop / min(other for _, other in pairs) / 1e9),
-            "plain_over_ours": {
-                "median": round(statistics.median(ratios), 2),
-                "low": round(min(ratios), 2),
-                "high": round(max(ratios), 2),
-                "repeats": args.repeats,
-            },
+            "plain_over_ours": spread(ratios, 2),
         }
         print(f"{name}: {result['layers'][name]}")
     out = ROOT / "benchmarks" / "results" / "products.json"

@@ -41,6 +41,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from measuring import processor, spread
+
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = (
     *(
@@ -135,16 +137,6 @@ def summary(args: argparse.Namespace, turns: list[dict[str, Any]]) -> dict[str, 
             "python": platform.python_version(),
         },
         "peers": peers,
-    }
-
-
-def spread(values: list[float]) -> dict[str, float]:
-    """Median and extremes."""
-    return {
-        "median": round(statistics.median(values), 4),
-        "low": round(min(values), 4),
-        "high": round(max(values), 4),
-        "repeats": len(values),
     }
 
 
@@ -465,16 +457,6 @@ def version_of(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
-
-
-def processor() -> str:
-    """The processor's name, where the system tells it."""
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,22 @@
+"""What the benchmarks tell of a machine and of repeated figures; each of them imports it."""
+
+from __future__ import annotations
+
+import platform
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def processor() -> str:
+    """The processor's name, as Linux tells it, else what Python knows."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def spread(values: Sequence[float], digits: int = 4) -> dict[str, float]:
+    """Median and extremes."""
+    found = {"median": statistics.median(values), "low": min(values), "high": max(values)}
+    return {name: round(one, digits) for name, one in found.items()} | {"repeats": len(values)}
