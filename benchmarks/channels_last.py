@@ -4,7 +4,8 @@
 
 DIR is a model folder with a convolutional tower (`hazardscribe init --vision timm:...`). Forward
 and backward pass of tower and projector, both layouts by turns in one process; prints the ratio of
-the times, plain layout over channels-last, as median with the least and the largest repeat.
+the times, plain layout over channels-last, as median with the least and the largest repeat; and
+how far a batch norm's output lies from float64's in either layout, in standard deviations.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from __future__ import annotations
 import argparse
 import copy
 import json
-import statistics
 import time
 from pathlib import Path
 from typing import Any
+
+from measuring import spread
 
 
 def main() -> None:
@@ -43,16 +45,29 @@ def main() -> None:
         "batch": args.batch,
         "side": side,
         "threads": torch.get_num_threads(),
-        "plain_over_channels_last": {
-            "median": round(statistics.median(ratios), 2),
-            "low": round(min(ratios), 2),
-            "high": round(max(ratios), 2),
-            "repeats": args.repeats,
+        "plain_over_channels_last": spread(ratios, 2),
+        "batch_norm_error": {
+            name: float(f"{batch_norm_error(layout):.1e}")
+            for name, layout in (
+                ("plain", torch.contiguous_format),
+                ("channels_last", torch.channels_last),
+            )
         },
     }
     print(json.dumps(result, indent=1))
     if args.out:
         args.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+def batch_norm_error(layout: Any) -> float:
+    """Largest error of a normalised map, 8 photos, 96 channels, 56 x 56, against float64."""
+    import torch
+
+    torch.manual_seed(0)
+    x = torch.randn(8, 96, 56, 56) + 1
+    exact = torch.nn.BatchNorm2d(96).double()(x.double())
+    found = torch.nn.BatchNorm2d(96)(x.contiguous(memory_format=layout))
+    return float((found - exact).detach().abs().max())
 
 
 def step(vlm: Any, pixels: Any) -> float:

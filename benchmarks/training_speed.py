@@ -120,6 +120,7 @@ def summary(args: argparse.Namespace, turns: list[dict[str, Any]]) -> dict[str, 
         losses, others = turns[0][peer]["losses"], turns[0][reference]["losses"]
         if losses and others:
             apart = [abs(a - b) for a, b in zip(losses[:10], others[:10], strict=True)]
+            peers[peer]["first_losses"] = [round(loss, 6) for loss in losses[:10]]
             peers[peer]["first_losses_apart"] = max(apart)
             peers[peer]["last_losses"] = statistics.mean(losses[-20:])
     return {
