@@ -190,7 +190,7 @@ def plot(found: dict[str, dict[int, Any]], path: Path) -> None:
     matplotlib.rcParams["svg.hashsalt"] = "scaling"
     from matplotlib import pyplot
 
-    figure, (time_axis, memory_axis) = pyplot.subplots(1, 2, figsize=(8, 3.2), layout="tight")
+    figure, (time_axis, memory_axis) = pyplot.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
     for stage, sizes in found.items():
         pairs = list(sizes)
         seconds = [1000 * one["seconds"] / size for size, one in sizes.items()]
@@ -198,7 +198,7 @@ def plot(found: dict[str, dict[int, Any]], path: Path) -> None:
         memory_axis.loglog(pairs, [one["peak_mib"] for one in sizes.values()], marker="o")
     time_axis.set(xlabel="pairs", ylabel="seconds a thousand pairs")
     memory_axis.set(xlabel="pairs", ylabel="peak memory, MiB")
-    time_axis.legend(fontsize="small", frameon=False)
+    figure.legend(*time_axis.get_legend_handles_labels(), loc="outside right", frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Date": None})
 
