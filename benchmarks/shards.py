@@ -5,7 +5,8 @@
 Rows of nine columns, their photos paths to one file that is not decoded. Each read is a process of
 its own: growth of resident memory from before reading until each text of the training split was
 seen, pandas and datasets aside, with what else is loaded on the way and with mapped pages. The
-second read of the shards finds what the first put into the cache. Writes benchmarks/results/shards.json.
+second read of the shards finds what the first put into the cache. Writes
+benchmarks/results/shards.json.
 """
 
 from __future__ import annotations
