@@ -12,11 +12,14 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
+
+from filelock import FileLock
 
 from hazardscribe.errors import InputError
 
 log = logging.getLogger(__name__)
+_MAY_NOT_WRITE = (errno.EACCES, errno.EPERM, errno.EROFS)
 _OS_ERROR = re.compile(r"\(os error (\d+)\)")
 
 
@@ -163,42 +166,33 @@ def flush(path: Path) -> None:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold an advisory lock that the system lets go of when the process ends.
+def locked(path: Path, *, timeout: float = -1, unless_read_only: bool = False) -> Iterator[None]:
+    """Hold an advisory lock that the system lets go of when the process ends, however it ends.
 
-    A folder that may only be read has no writers to keep apart, and some network file systems
-    know no locks: there, let one process work at a time.
+    Some network file systems know no locks: a warning says so, and nobody is kept apart.
+
+    Args:
+        timeout: seconds to wait for who holds it; -1: as long as it takes.
+        unless_read_only: go without where the folder may only be read: it has no writers to keep
+            apart.
+
+    Raises:
+        TimeoutError: if it is held for longer.
+        OSError: if the file cannot be written.
     """
+    # Nothing in place of a lock that a file system lacks: a file would outlive a killed process.
+    lock = FileLock(path, timeout=timeout, fallback_to_soft=False)
     try:
-        stream = path.open("a+b")
+        lock.acquire()
     except OSError as error:
-        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+        if error.errno in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
+            log.warning(
+                "%s: this file system knows no locks; see to it that no other process writes there",
+                path.parent,
+            )
+        elif not (unless_read_only and error.errno in _MAY_NOT_WRITE):
             raise
+    try:
         yield
-        return
-    with stream:
-        try:
-            _wait_for_lock(stream)
-        except OSError as error:
-            if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
-                raise
-            log.warning("%s: this file system knows no locks; work from one process", path.parent)
-        yield
-
-
-def _wait_for_lock(stream: IO[bytes]) -> None:
-    if os.name == "posix":
-        import fcntl
-
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        return
-    import msvcrt  # pragma: no cover
-
-    while True:  # pragma: no cover
-        try:
-            stream.seek(0)
-            msvcrt.locking(stream.fileno(), msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined]
-            return
-        except OSError as error:  # it gives up after ten seconds
-            if error.errno != errno.EDEADLK:
-                raise
+    finally:
+        lock.release()

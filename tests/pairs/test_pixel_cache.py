@@ -272,7 +272,11 @@ def test_complete_cache_may_be_read_only(
             raise PermissionError(errno.EACCES, "Permission denied")
         return open_path(path, mode, *args, **options)  # type: ignore[call-overload]
 
+    def acquire(lock: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
     monkeypatch.setattr(Path, "open", read_only)
+    monkeypatch.setattr("hazardscribe.files.FileLock.acquire", acquire)
     agrees(PixelCache.build(photos, tmp_path / "cache", bound=BOUND), photos)
 
 

@@ -24,7 +24,7 @@ from hazardscribe.errors import InputError
 from hazardscribe.model.checkpoint import HEAD_FILE, load_checkpoint
 from hazardscribe.training import batches, trainer
 from hazardscribe.training.checkpoints import last_checkpoint, seal
-from hazardscribe.training.lock import locked
+from hazardscribe.training.lock import one_training
 from hazardscribe.training.recipe import Alignment, Recipe
 from hazardscribe.training.train import train
 from training.killed import assert_same_end, forked
@@ -225,7 +225,7 @@ def test_a_list_of_checksums_that_is_none(line, run):
 
 
 def test_two_trainings_in_one_folder_are_refused(run, pairs_folder, recipe, tmp_path):
-    with locked(run):
+    with one_training(run):
         second = subprocess.run(
             [
                 *(sys.executable, "-m", "hazardscribe.cli", "train", "--resume"),
@@ -241,12 +241,12 @@ def test_two_trainings_in_one_folder_are_refused(run, pairs_folder, recipe, tmp_
 
 
 def test_a_file_system_without_locks_is_told_and_used(recipe, pairs, tmp_path, monkeypatch, caplog):
-    def acquire(self):
-        raise NotImplementedError("FileSystem does not appear to support flock")
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
 
-    monkeypatch.setattr("hazardscribe.training.lock.FileLock.acquire", acquire)
+    monkeypatch.setattr("fcntl.flock", flock)
     assert train(pairs, replace(recipe, steps=1), tmp_path / "run").status == "finished"
-    assert "see to it that no other training" in caplog.text
+    assert "see to it that no other process" in caplog.text
 
 
 def test_a_training_that_never_began_leaves_no_folder(recipe, pairs, tmp_path, monkeypatch):

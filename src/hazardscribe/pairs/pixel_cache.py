@@ -98,7 +98,7 @@ class PixelCache:
         wanted = list(dict.fromkeys(_key(photo) for photo in photos))
         try:
             cache.folder.mkdir(parents=True, exist_ok=True)
-            with locked(cache.folder / f"{cache._stem}.lock"):
+            with locked(cache.folder / f"{cache._stem}.lock", unless_read_only=True):
                 cache._fill(wanted, workers or os.cpu_count() or 1, progress)
         except OSError as error:
             raise InputError(

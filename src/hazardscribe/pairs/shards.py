@@ -134,7 +134,7 @@ def read_shards(
         key.update(f"\0{shard}\0{status.st_size}\0{status.st_mtime_ns}".encode())
     arrow = cache_folder("shards", key.hexdigest()[:32])
     arrow.parent.mkdir(parents=True, exist_ok=True)
-    with locked(arrow.with_name(f".{arrow.name}.lock")):
+    with locked(arrow.with_name(f".{arrow.name}.lock"), unless_read_only=True):
         if not (arrow / _ACCOUNT).is_file():
             with new_folder(arrow) as partial:
                 _Reading(source, shards, chosen, photos).write(partial, progress)

@@ -20,7 +20,7 @@ from hazardscribe.training.checkpoints import clean_up
 from hazardscribe.training.checks import check_run
 from hazardscribe.training.faults import fault
 from hazardscribe.training.likelihood import LikelihoodSession, with_first_share
-from hazardscribe.training.lock import locked
+from hazardscribe.training.lock import one_training
 from hazardscribe.training.recipe import Recipe
 from hazardscribe.training.reward import RewardSession, with_words_of_start
 from hazardscribe.training.run import (
@@ -69,7 +69,7 @@ def train(
     check_run(recipe, out, resume)
     together.join()
     # Of several processes the first holds the folder for all.
-    with locked(out) if is_first() else nullcontext():
+    with one_training(out) if is_first() else nullcontext():
         return _train(pairs, recipe, out, resume, progress)
 
 
