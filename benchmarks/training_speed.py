@@ -79,6 +79,8 @@ def main() -> None:
     if args.worker:
         print("RESULT " + json.dumps(work(args)))
         return
+    if "ours" not in args.peers:
+        parser.error("--peers: ratios are to `ours`, which is missing")
     turns = []
     for turn in range(args.repeats):
         order = args.peers[turn % len(args.peers) :] + args.peers[: turn % len(args.peers)]

@@ -20,7 +20,7 @@ RECIPE = Recipe(
     alignment=Alignment(weight=0.3, share_above=0.6, learning_rate=5e-4, first_share=0.4),
     augmentation=Augmentation(mirror=0.5, brightness=0.2, crop=0.1),
     word_dropout=0.15,
-    steps=1250,
+    steps=1500,
     batch_size=32,
     evaluate_photos=100,
     best_by="element_f1",
