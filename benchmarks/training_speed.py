@@ -12,10 +12,9 @@ second epoch on. Writes benchmarks/results/training_speed-<name>.json.
 
     ours              `DescriptionTrainer`, caption likelihood alone
     ours-both         with the alignment likelihood
-    ours-contiguous   without channels-last kernels, whose batch norms are rounded otherwise: its
-                      losses must agree with plain's, since all else is the same
+    ours-contiguous   without channels-last kernels, whose batch norms are rounded otherwise
     ours-mkl          with the products that PyTorch takes by itself
-    ours-mkl-contiguous   without either
+    ours-mkl-contiguous   without either: its losses begin as plain's do
     ours-giving-back      with memory given back to the system as soon as it is free
     trl               SFTTrainer, prompt and completion apart, no checkpointing, `--workers` workers
                       (on two cores none is best)
