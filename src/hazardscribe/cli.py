@@ -164,6 +164,7 @@ def _init(options: dict[str, Any]) -> int:
 
 def _train(options: dict[str, Any]) -> int:
     from hazardscribe import verbs
+    from hazardscribe.training import together
     from hazardscribe.training.recipe import Recipe
 
     data, out, resume = (options.pop(name) for name in ("data", "out", "resume"))
@@ -171,16 +172,19 @@ def _train(options: dict[str, Any]) -> int:
     where = {name: value for name, value in where.items() if value is not None}
     progress = is_first()
     run = verbs.train(data, Recipe(**options), out, resume=resume, progress=progress, **where)
+    if is_first():
+        _tell_run(run)
+    together.leave()
+    return OK if run.signal is None else 128 + int(run.signal)
+
+
+def _tell_run(run: Any) -> None:
     if run.signal is not None:
-        if is_first():
-            print("stopped; the same command with --resume added goes on", file=sys.stderr)
-        return 128 + int(run.signal)
-    if not is_first():
-        return OK
+        print("stopped; the same command with --resume added goes on", file=sys.stderr, flush=True)
+        return
     for name, value in run.metrics.items():
         print(f"dev {name}: {value:.4g}")
-    print(f"model: {run.model}")
-    return OK
+    print(f"model: {run.model}", flush=True)
 
 
 def _evaluate(options: dict[str, Any]) -> int:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import torch
 
+from hazardscribe.training import train as training
 from hazardscribe.training import trainer as training_loop
 
 
@@ -87,7 +89,16 @@ def shard_as_on_a_gpu() -> None:
 
 
 def stop_one(rank: int, step: int) -> None:
+    """SIGTERM for one rank before a step; the first rank takes its time to write the record."""
     former = training_loop.DescriptionTrainer.compute_loss
+    write = training.write_run
+
+    def write_run(folder, record):
+        if record["status"] == "interrupted" and os.environ["RANK"] == "0":
+            time.sleep(2)
+        write(folder, record)
+
+    training.write_run = write_run
 
     def compute_loss(self, *args, **kwargs):
         if int(os.environ["RANK"]) == rank and self.state.global_step == step - 1:

@@ -1,7 +1,7 @@
 """What the processes of one training run settle among themselves, beside the gradients.
 
 Accelerate starts the process group; here are the few things that must not differ between ranks:
-when the run folder is first written, whether to stop, and what the model wrote of dev.
+when the run folder is first written, whether to stop, what the model wrote of dev, and when to go.
 """
 
 from __future__ import annotations
@@ -55,6 +55,17 @@ def wait() -> None:
     """Wait until every process has come here."""
     if processes()[1] > 1:
         torch.distributed.barrier()
+
+
+def leave() -> None:
+    """End the process group after the last word of every process.
+
+    A launcher ends all others as soon as one process has ended by a signal's exit code: without
+    this, the first might not come to say how the run goes on.
+    """
+    if processes()[1] > 1 and torch.distributed.is_initialized():
+        wait()
+        torch.distributed.destroy_process_group()
 
 
 def any_of(number: int | None) -> int | None:

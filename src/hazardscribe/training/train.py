@@ -137,5 +137,6 @@ def _train(pairs: Pairs, recipe: Recipe, out: Path, resume: bool, progress: bool
     if recipe.calibrate and status != "interrupted" and is_first():
         write_run(out, record | {"calibration": session.calibrate()})
     session.plot(history, out / "loss.png")
+    together.wait()  # a launcher may end the first when another is done: its record comes before
     warnings = record["warnings"]
     return Run(out, out / "model", status, record["metrics"], stop.received, warnings)
