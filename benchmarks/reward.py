@@ -125,10 +125,11 @@ def trained(
 
 
 def described(model: Path, photos: list[str]) -> list[str]:
-    """What the model writes of each photo."""
+    """What the model writes of each photo, whether sure of it or not."""
     from hazardscribe import Describer
 
-    return [made.text for made in Describer(model)(photos)]
+    describer = Describer(model, calibrated=False)
+    return [made.text for made in describer(photos)]
 
 
 if __name__ == "__main__":
