@@ -79,31 +79,33 @@ def validation_table(
     hashes = {run["split_hash"] for of_row in runs.values() for run in of_row}
     if len(hashes) != 1:
         raise SystemExit(f"the runs were evaluated on different splits: {sorted(hashes)}")
-    texts = {
-        row: [[run["texts"][at] for at in run["predictions"]] for run in of_row]
-        for row, of_row in runs.items()
-    }
+    texts = {row: [predictions(run) for run in of_row] for row, of_row in runs.items()}
     if against:
         head = ["row", "seeds", *COMPARED]
         lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
-        for row, predictions in texts.items():
+        for row, systems in texts.items():
             if row != against:
-                differences = paired_differences(truth, predictions, texts[against])
-                cells = [title(plan, row), str(len(predictions))]
+                differences = paired_differences(truth, systems, texts[against])
+                cells = [title(plan, row), str(len(systems))]
                 cells += [cell(differences[name], "+") for name in COMPARED]
                 lines.append("| " + " | ".join(cells) + " |")
         return "\n".join(lines)
     head = ["row", "seeds", *SCORES, *(f"{name}, difference" for name in DIFFERENCES), "distinct"]
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
-    for row, predictions in texts.items():
-        scores = mean_scores(truth, predictions)
-        differences = paired_differences(truth, predictions, texts[reference])
-        cells = [title(plan, row), str(len(predictions)), *(cell(scores[name]) for name in SCORES)]
+    for row, systems in texts.items():
+        scores = mean_scores(truth, systems)
+        differences = paired_differences(truth, systems, texts[reference])
+        cells = [title(plan, row), str(len(systems)), *(cell(scores[name]) for name in SCORES)]
         cells += ["" if row == reference else cell(differences[name], "+") for name in DIFFERENCES]
         distinct = [run["metrics"]["distinct_share"]["value"] for run in runs[row]]
         cells.append(", ".join(f"{value:.2f}" for value in distinct))
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def predictions(run: dict[str, Any]) -> list[str]:
+    """What a kept run wrote of each validation photo, in the order of the truth."""
+    return [run["texts"][at] for at in run["predictions"]]
 
 
 def truth_of(plan: dict[str, Any], data: Path) -> Any:
