@@ -56,7 +56,7 @@ def describe(
         error. The text is not called `description`, so that nobody trains on it unconfirmed.
     """
     from hazardscribe.describing.journal import Journal
-    from hazardscribe.describing.sources import check_out, find_photos, record
+    from hazardscribe.describing.sources import check_out, find_photos, record, write_records
     from hazardscribe.processes import processes
 
     rank, world = processes()
@@ -72,58 +72,52 @@ def describe(
             return journal.write(())
         found = list(journal.todo)
     if engine is not None:
-        from hazardscribe.serving.bulk import Endpoints, plain
-
         if alternatives or rerank is not None or risk is not None or not doubt or beams > 1:
             raise InputError(
                 "--engine: beams, alternatives, rerank, doubt and risk are up to the endpoint; "
                 "leave them out"
             )
-        endpoints = Endpoints(
-            _engines(engine, engine_model, model, batch_size, max_new_tokens), batch_size
+        engines = _engines(engine, engine_model, model, batch_size, max_new_tokens)
+        records, language = _by_engines(engines, found, batch_size)
+    elif model is not None:
+        from hazardscribe.describing.describer import Describer
+
+        describer = Describer(
+            model,
+            device=_own_device() if device is None and world > 1 else device,
+            beams=beams,
+            alternatives=alternatives,
+            batch_size=batch_size,
+            max_new_tokens=max_new_tokens,
+            precision=precision,
+            rerank=rerank,
+            doubt=doubt,
+            risk=risk,
         )
-        answers = endpoints.stream(found)
-        records = (
-            record(photo, plain(one)) | ({"confidence": None} if one.confidence is None else {})
-            for photo, one in zip(found, answers, strict=True)
-        )
-        return _written(records, journal, out, endpoints.language, alternatives=False)
-    if model is None:
+        made = zip(found, describer.stream(found), strict=True)
+        records, language = (record(*one) for one in made), describer.card.language
+    else:
         raise InputError("describe: name a model folder (--model) or an endpoint (--engine)")
-    from hazardscribe.describing.describer import Describer
-
-    if device is None and world > 1:
-        device = _own_device()
-    describer = Describer(
-        model,
-        device=device,
-        beams=beams,
-        alternatives=alternatives,
-        batch_size=batch_size,
-        max_new_tokens=max_new_tokens,
-        precision=precision,
-        rerank=rerank,
-        doubt=doubt,
-        risk=risk,
-    )
-    records = (
-        record(photo, description)
-        for photo, description in zip(found, describer.stream(found), strict=True)
-    )
-    return _written(records, journal, out, describer.card.language, alternatives > 0)
-
-
-def _written(
-    records: Any, journal: Any, out: Path | None, language: str, alternatives: bool
-) -> Iterator[dict[str, Any]]:
-    """The records, written on their way to where they are wanted."""
-    from hazardscribe.describing.sources import write_records
-
     if journal is not None:
-        return journal.write(records)  # type: ignore[no-any-return]
+        return journal.write(records)
     if out is not None:
-        return write_records(records, Path(out), language=language, alternatives=alternatives)
-    return iter(records)
+        return write_records(records, Path(out), language=language, alternatives=alternatives > 0)
+    return records
+
+
+def _by_engines(
+    engines: Sequence[Any], photos: Sequence[str], batch_size: int
+) -> tuple[Iterator[dict[str, Any]], str]:
+    """Records of what endpoints say of photos, and their language."""
+    from hazardscribe.describing.sources import record
+    from hazardscribe.serving.bulk import Endpoints, plain
+
+    endpoints = Endpoints(engines, batch_size)
+    records = (
+        record(photo, plain(one)) | ({"confidence": None} if one.confidence is None else {})
+        for photo, one in zip(photos, endpoints.stream(photos), strict=True)
+    )
+    return records, endpoints.language
 
 
 def _engines(
