@@ -5,7 +5,7 @@
 #   make fuzz      random and damaged ledgers through import, ten minutes (MINUTES=60 SEED=7)
 #   make soak      trainings, imports and a server under kills, an hour (MINUTES=180 SEED=7)
 #   make coverage  the core tests, and which lines none of them reaches
-#   make audit     known vulnerabilities of the installed packages (asks pypi.org)
+#   make audit     known vulnerabilities of these versions (asks pypi.org; fails without an answer)
 #   make licences  writes docs/licenses.md; fails where a licence stands in the way
 #
 # PYTHON=python3.12 picks the interpreter; PIP_FLAGS are handed to pip install, for example
@@ -65,7 +65,7 @@ coverage: dev
 audit:
 	$(PYTHON) -m venv $(VENV)-audit
 	$(VENV)-audit/bin/python -m pip install --disable-pip-version-check -q $(PIP_FLAGS) pip-audit
-	$(VENV)-audit/bin/pip-audit -r constraints.txt --no-deps --disable-pip
+	$(VENV)-audit/bin/pip-audit --strict -r constraints.txt --no-deps --disable-pip
 
 licences: dev
 	$(BIN)/python docs/make_licenses.py
