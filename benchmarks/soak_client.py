@@ -68,7 +68,8 @@ class Client:
     """Sends sense and nonsense to a server, and remembers what was acknowledged.
 
     Attributes:
-        kept: id of a finding -> its text and number of photos, as the server acknowledged.
+        kept: id of a finding -> its text and number of photos, as the server acknowledged; the
+            texts that it may have, where an answer did not come.
         answers: status -> how many; failed: what a server may never answer.
     """
 
@@ -76,7 +77,7 @@ class Client:
     photos: Sequence[bytes]
     name: str
     rng: random.Random
-    kept: dict[str, tuple[str, int]] = field(default_factory=dict)
+    kept: dict[str, tuple[tuple[str, ...], int]] = field(default_factory=dict)
     answers: Counter[str] = field(default_factory=Counter)
     failed: list[str] = field(default_factory=list)
     sent: int = 0
@@ -117,7 +118,7 @@ class Client:
                 "POST", "/v1/findings", files=[finding, *files], headers={"Idempotency-Key": key}
             )
             if answer is not None and answer.status_code in (200, 201):
-                self.kept[answer.json()["id"]] = (text, count)
+                self.kept[answer.json()["id"]] = ((text,), count)
                 return
             if answer is not None and answer.status_code not in (429, 503):
                 self.failed.append(f"confirm: {answer.status_code} {answer.text[:200]}")
@@ -143,13 +144,13 @@ class Client:
             self.failed.append(f"{one} was acknowledged and is {found.status_code}")
             return
         before, count = self.kept[one]
-        text = f"{before.split('，')[0]}，改{self.rng.randrange(1000)}"
+        text = f"{before[0].split('，')[0]}，改{self.rng.randrange(1000)}"
         headers = {"If-Match": found.headers["etag"]}
         answer = self.ask("PATCH", f"/v1/findings/{one}", json={"text": text}, headers=headers)
         if answer is not None and answer.status_code == 200:
-            self.kept[one] = (text, count)
+            self.kept[one] = ((text,), count)
         elif answer is None:  # done or not: what is there counts
-            self.kept[one] = (f"{before}\0{text}", count)
+            self.kept[one] = ((*before, text), count)
 
     def nonsense(self) -> None:
         """What no client should send."""
@@ -181,7 +182,7 @@ class Client:
                 found.append(f"{one}: gone")
                 continue
             record = answer.json()
-            if record["text"] not in texts.split("\0") or len(record["photos"]) != count:
+            if record["text"] not in texts or len(record["photos"]) != count:
                 found.append(f"{one}: {record['text']!r} with {len(record['photos'])} photos")
             for photo in record["photos"]:
                 picture = self.ask("GET", f"/v1/photos/{photo}")
