@@ -131,6 +131,55 @@ def test_one_file_and_other_folders_are_what_they_were(folder, pairs_folder):
     assert find_shards(folder) == []
 
 
+def named_rows(folder: Path, n: int, first: int = 0) -> pd.DataFrame:
+    """Rows without a split whose photos lie in `photos/` of a folder."""
+    (folder / "photos").mkdir(parents=True, exist_ok=True)
+    names = [f"photos/{first + i}.png" for i in range(n)]
+    for i, name in enumerate(names, start=first):
+        (folder / name).write_bytes(picture(i))
+    return pd.DataFrame({"photo": names, "description": [f"隐患{first + i}" for i in range(n)]})
+
+
+def test_a_folders_own_table_is_read_alone(tmp_path):
+    table = named_rows(tmp_path, 6).assign(split="train")
+    table.to_parquet(tmp_path / "pairs.parquet")
+    table.assign(description="旧").to_parquet(tmp_path / "pairs_old.parquet")
+    pairs = read_pairs(tmp_path, dev_share=0)
+    assert pairs["train"]["description"] == [f"隐患{i}" for i in range(6)]
+
+
+def test_a_table_in_each_splits_folder_is_no_shard(tmp_path):
+    for at, split in enumerate(("train", "validation")):
+        rows_there = named_rows(tmp_path / split, 8, 10 * at)
+        rows_there.to_parquet(tmp_path / split / "pairs.parquet")
+    pairs = read_pairs(tmp_path)
+    assert len(pairs) == 16
+    assert len(pairs["dev"]) >= 1  # cut from train, as of any other table
+
+
+def test_photos_start_from_the_shards_own_folder_then_from_the_one_above(tmp_path):
+    own = named_rows(tmp_path / "train", 3)
+    above = named_rows(tmp_path, 3, 10)
+    twice = named_rows(tmp_path, 1)
+    own.to_parquet(tmp_path / "train" / "0.parquet")
+    above.to_parquet(tmp_path / "train" / "1.parquet")
+    found = read_pairs(tmp_path)["train"]["photo"]
+    assert found == [
+        *(str(tmp_path / "train" / name) for name in own["photo"]),
+        *(str(tmp_path / name) for name in above["photo"]),
+    ]
+    assert str(tmp_path / twice["photo"][0]) not in found
+
+
+def test_a_missing_dev_is_told_before_reading_and_when_it_is_asked_for(tmp_path, caplog):
+    named_rows(tmp_path, 3).to_parquet(tmp_path / "train-0.parquet")
+    named_rows(tmp_path, 2, 10).to_parquet(tmp_path / "validation-0.parquet")
+    pairs = read_pairs(tmp_path)
+    assert "no row has the split dev" in caplog.text
+    with pytest.raises(InputError, match=r"no split 'dev'.*not divided here: give some rows"):
+        pairs["dev"]
+
+
 def test_memory_does_not_grow_with_the_rows(tmp_path, monkeypatch):
     """The peak of Python's and numpy's memory, for one block's rows and for sixteen times as many.
 

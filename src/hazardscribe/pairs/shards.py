@@ -27,8 +27,8 @@ from hazardscribe.files import cache_folder, locked, new_folder, write_json
 from hazardscribe.pairs.columns import find_columns
 from hazardscribe.pairs.finder import PhotoFinder
 from hazardscribe.pairs.records import SPLITS, Pairs, Rejected, add_to_digest
-from hazardscribe.pairs.splits import read_split, settle_names
-from hazardscribe.pairs.tables import Table, table_rows
+from hazardscribe.pairs.splits import DEV, TRAIN, read_split, settle_names
+from hazardscribe.pairs.tables import Table, folder_table, is_dataset_folder, table_rows
 
 if TYPE_CHECKING:
     import datasets
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_FORMAT = 1
+_FORMAT = 2
 _ACCOUNT = "account.json"
 BLOCK = 4096
 """Rows that are in memory at a time."""
@@ -76,6 +76,16 @@ class ShardedPairs(Pairs):
         parts: list[pd.DataFrame] = [part.to_pandas() for part in self.splits.values()]
         return pd.concat(parts, ignore_index=True)
 
+    def __getitem__(self, split: str) -> datasets.Dataset:
+        """As `Pairs`; the message says besides that shards are not divided."""
+        try:
+            return super().__getitem__(split)
+        except InputError as error:
+            raise InputError(
+                f"{error}. Several Parquet files are read without holding all rows in memory, so "
+                f"they are not divided here: give some rows the split {split}."
+            ) from None
+
     def digest(self) -> str:
         """As `Pairs.digest`, taken when the shards were read."""
         return str(self._account["digest"])
@@ -95,19 +105,19 @@ class ShardedPairs(Pairs):
 def find_shards(source: Path) -> list[Path]:
     """The Parquet files of a folder and of its sub-folders `data`, `train` and so on, if several.
 
-    Empty where the folder is something else, which `read_tables` knows to read.
+    Empty where the folder is something else, which `read_tables` knows to read: one with a table
+    of a fixed name, such as `pairs.parquet`, or with one in each split's sub-folder.
     """
-    if not source.is_dir():
-        return []
-    from hazardscribe.pairs.tables import is_dataset_folder
-
-    if is_dataset_folder(source):
+    if not source.is_dir() or is_dataset_folder(source) or folder_table(source) is not None:
         return []
     inside = sorted(source.glob("*.parquet"))
     for sub in sorted(path for path in source.iterdir() if path.is_dir()):
         if read_split(sub.name) is not None or sub.name == "data":
             inside += sorted(sub.glob("*.parquet"))
     shards = [path for path in inside if path.name != "safe.parquet"]
+    folders = {shard.parent for shard in shards}
+    if source not in folders and all(read_split(f.name) and folder_table(f) for f in folders):
+        return []
     return shards if len(shards) > 1 else []
 
 
@@ -121,7 +131,8 @@ def read_shards(
     """Read shards, or find them read already.
 
     Args:
-        source: folder that relative photo paths start from, unless `photos` is given.
+        source: folder that relative photo paths start from, after a shard's own folder and
+            `photos`.
         shards: its Parquet files. chosen: role -> column, as named by the user.
 
     Raises:
@@ -157,8 +168,17 @@ class _Reading:
         self._source, self._shards = source, shards
         self._first = _names(shards[0])
         self._roles = find_columns(self._first, chosen, where=str(shards[0]))
-        self._finders = {source: PhotoFinder(source, photos)}
-        self._called = settle_names(self._splits_there())
+        folders = {shard.parent for shard in shards}
+        self._finders = {folder: PhotoFinder(folder, photos, source) for folder in folders}
+        there = self._splits_there()
+        self._called = settle_names(there)
+        called = {self._called[split] for split in there}
+        if TRAIN in called and DEV not in called:
+            log.warning(
+                "%s: no row has the split dev. It is not cut from several Parquet files, and "
+                "training and calibrating need it.",
+                source,
+            )
 
     def write(self, folder: Path, progress: bool) -> None:
         """Write an Arrow file a split and the account."""
@@ -210,7 +230,7 @@ class _Reading:
         for shard in tqdm(self._shards, desc="reading", unit="shard", disable=not progress):
             self._check(shard)
             label = shard.relative_to(self._source).as_posix()
-            whole = Table(label, self._source, list(self._first), dict(self._roles))
+            whole = Table(label, shard.parent, list(self._first), dict(self._roles))
             whole.split = _split_of(shard)
             with pq.ParquetFile(shard) as file:
                 first = 0

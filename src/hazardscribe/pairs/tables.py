@@ -132,7 +132,7 @@ def _excel(path: Path) -> InputError:
 def _read_folder(folder: Path, chosen: Mapping[str, str]) -> list[Table]:
     if is_dataset_folder(folder):
         return _read_dataset(folder, chosen)
-    found = _folder_table(folder)
+    found = folder_table(folder)
     if found is not None:
         return [_read_file(found, found.name, chosen)]
     tables: list[Table] = []
@@ -142,7 +142,7 @@ def _read_folder(folder: Path, chosen: Mapping[str, str]) -> list[Table]:
         raise InputError(f"{folder}: cannot be read ({error.strerror or error})") from error
     for sub in inside:
         split = read_split(sub.name) if sub.is_dir() else None
-        if split is None or (found := _folder_table(sub)) is None:
+        if split is None or (found := folder_table(sub)) is None:
             continue
         table = _read_file(found, f"{sub.name}/{found.name}", chosen)
         table.split = split
@@ -171,7 +171,8 @@ def is_dataset_folder(folder: Path) -> bool:
     return (folder / "dataset_dict.json").is_file() or (folder / "state.json").is_file()
 
 
-def _folder_table(folder: Path) -> Path | None:
+def folder_table(folder: Path) -> Path | None:
+    """The table of a fixed name, such as `pairs.parquet`, that is a folder's table; if any."""
     return next((folder / name for name in _FOLDER_TABLES if (folder / name).is_file()), None)
 
 
