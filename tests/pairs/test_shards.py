@@ -108,6 +108,19 @@ def test_names_and_folders_may_give_the_split(tmp_path):
     }
 
 
+def test_a_shards_own_name_comes_before_that_of_the_folder_of_all(tmp_path):
+    folder = tmp_path / "train"
+    for at, split in enumerate(("train", "dev", "validation")):
+        named_rows(folder, 3, 10 * at).to_parquet(folder / f"{split}-00000.parquet")
+    named_rows(folder, 2, 30).to_parquet(folder / "more.parquet")
+    pairs = read_pairs(folder)
+    assert {split: len(pairs[split]) for split in pairs.splits} == {
+        "train": 5,
+        "dev": 3,
+        "validation": 3,
+    }
+
+
 def test_what_cannot_be_read_as_shards_is_refused(folder, tmp_path):
     bare = tmp_path / "bare"
     bare.mkdir()

@@ -231,7 +231,7 @@ class _Reading:
             self._check(shard)
             label = shard.relative_to(self._source).as_posix()
             whole = Table(label, shard.parent, list(self._first), dict(self._roles))
-            whole.split = _split_of(shard)
+            whole.split = _split_of(shard, self._source)
             with pq.ParquetFile(shard) as file:
                 first = 0
                 for batch in file.iter_batches(batch_size=BLOCK):
@@ -247,7 +247,7 @@ class _Reading:
                 f"{shard}: has other columns than {self._shards[0].name} ({', '.join(differing)}). "
                 "Write all shards with the same columns."
             )
-        if "split" not in self._roles and not _split_of(shard):
+        if "split" not in self._roles and not _split_of(shard, self._source):
             raise InputError(
                 f"{shard}: its rows have no split. Several Parquet files are read without holding "
                 "all rows in memory, so they are not divided here: add a split column (train, dev, "
@@ -258,7 +258,7 @@ class _Reading:
         """All splits that occur: what `test` and `validation` mean depends on it."""
         import pyarrow.parquet as pq
 
-        found = {split for shard in self._shards if (split := _split_of(shard))}
+        found = {_split_of(shard, self._source) for shard in self._shards}
         if "split" in self._roles:
             name = self._first[self._roles["split"]]
             for shard in self._shards:
@@ -283,9 +283,14 @@ def _names(shard: Path) -> list[str]:
         ) from error
 
 
-def _split_of(shard: Path) -> str:
-    """The split that a shard's folder or name gives: `train/x.parquet`, `train-00000-of-00008`."""
-    for name in (shard.parent.name, shard.stem.split("-")[0], shard.stem.split("_")[0]):
+def _split_of(shard: Path, source: Path) -> str:
+    """The split that a shard's folder or name gives: `train/x.parquet`, `train-00000-of-00008`.
+
+    What the folder of all shards is called says least of one of them.
+    """
+    inside = [shard.parent.name] if shard.parent != source else []
+    own = (shard.stem.split("-")[0], shard.stem.split("_")[0])
+    for name in (*inside, *own, source.name):
         split = read_split(name)
         if split is not None:
             return split
