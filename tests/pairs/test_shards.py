@@ -85,6 +85,29 @@ def test_a_second_start_reads_no_shard(folder, monkeypatch):
     assert again.rejected == first.rejected
 
 
+def test_a_missing_photo_that_has_come_is_taken(tmp_path):
+    for at, split in enumerate(("train", "dev")):
+        named_rows(tmp_path / split, 3, 10 * at).to_parquet(tmp_path / split / "0.parquet")
+    late = tmp_path / "train" / "photos" / "1.png"
+    late.unlink()
+    before = read_pairs(tmp_path)
+    assert [one.reason for one in before.rejected] == ["photo_missing"]
+    assert read_pairs(tmp_path).digest() == before.digest()
+    late.write_bytes(picture(1))
+    after = read_pairs(tmp_path)
+    assert str(late) in after["train"]["photo"]
+    assert not after.rejected
+
+
+def test_photos_that_were_cleared_from_the_cache_are_written_again(folder):
+    before = read_pairs(folder)
+    gone = Path(before["train"][0]["photo"])
+    gone.unlink()
+    after = read_pairs(folder)
+    assert after.digest() == before.digest()
+    assert gone.is_file()
+
+
 def test_a_changed_shard_is_read_again(folder):
     before = read_pairs(folder)
     rows(20, 100).to_parquet(folder / "part-1.parquet")

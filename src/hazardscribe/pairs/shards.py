@@ -3,8 +3,9 @@
 A table of other kinds is read whole. Shards are read a block at a time by the same rules, and what
 comes out of them is written, split by split, as Arrow files that are mapped into memory: a row then
 costs the process no memory of its own, and a second start (a resumed run, another rank of the same
-machine) reads nothing but the shards' sizes and dates. Photos that lie in the shards as bytes go to
-the cache folder, as from any table.
+machine) reads nothing but the shards' sizes and dates, and looks whether photos that were missing
+have come. Photos that lie in the shards as bytes go to the cache folder, as from any table; a later
+start makes sure that they are there.
 
 What that costs: the splits must be given, since a division that keeps near-duplicates together has
 to see all photos at once; and photos are not decoded beforehand: those that cannot be are left out,
@@ -16,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
@@ -146,13 +148,35 @@ def read_shards(
     arrow = cache_folder("shards", key.hexdigest()[:32])
     arrow.parent.mkdir(parents=True, exist_ok=True)
     with locked(arrow.with_name(f".{arrow.name}.lock"), unless_read_only=True):
-        if not (arrow / _ACCOUNT).is_file():
+        if not _is_current(arrow, source, photos):
             with new_folder(arrow) as partial:
                 _Reading(source, shards, chosen, photos).write(partial, progress)
     account = json.loads((arrow / _ACCOUNT).read_text(encoding="utf-8"))
     pairs = ShardedPairs(arrow, account, source)
     log.info("%s: %r", source, pairs)
     return pairs
+
+
+def _is_current(arrow: Path, source: Path, photos: Path | None) -> bool:
+    """Whether the shards were read, no missing photo has come since and none in the cache gone."""
+    import pyarrow as pa  # type: ignore[import-untyped]
+
+    if not (arrow / _ACCOUNT).is_file():
+        return False
+    account = json.loads((arrow / _ACCOUNT).read_text(encoding="utf-8"))
+    finders: dict[Path, PhotoFinder] = {}
+    for one in account["rejected"]:
+        if one["reason"] == "photo_missing":
+            folder = (source / one["file"]).parent
+            finder = finders.setdefault(folder, PhotoFinder(folder, photos, source))
+            if isinstance(finder.find(one["photo"]), str):
+                return False
+    for split in account["pairs"] if account["photos_in_cache"] else ():
+        with pa.memory_map(str(arrow / f"{split}.arrow")) as file:
+            for batch in pa.ipc.open_stream(file):
+                if not all(map(os.path.isfile, batch.column("photo").to_pylist())):
+                    return False
+    return True
 
 
 class _Reading:
@@ -190,6 +214,8 @@ class _Reading:
         counts: dict[str, int] = {}
         rejected: list[Rejected] = []
         rows_read = rows_imported = 0
+        in_cache = os.path.join(os.path.abspath(cache_folder("photos")), "")  # noqa: PTH100, PTH118
+        photos_in_cache = False
         state = hashlib.sha256()
         try:
             for table in self._blocks(progress):
@@ -199,6 +225,7 @@ class _Reading:
                 splits = [self._called[draft.split] for draft in drafts]
                 frame = frame_of(drafts, splits, [table])
                 add_to_digest(state, frame, self._source)
+                photos_in_cache |= any(photo.startswith(in_cache) for photo in frame["photo"])
                 for split in dict.fromkeys(splits):
                     part = frame[frame["split"] == split]
                     batch = pa.Table.from_pandas(part, preserve_index=False)
@@ -218,6 +245,7 @@ class _Reading:
             "pairs": counts,
             "rows_read": rows_read,
             "rows_imported": rows_imported,
+            "photos_in_cache": photos_in_cache,
             "digest": state.hexdigest(),
             "rejected": [asdict(one) for one in rejected],
         }
