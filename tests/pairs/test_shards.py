@@ -144,6 +144,21 @@ def test_a_shards_own_name_comes_before_that_of_the_folder_of_all(tmp_path):
     }
 
 
+def test_a_shard_whose_splits_are_all_empty_is_rejected_and_counted(folder):
+    rows(4, 60).assign(split=["", " ", None, ""]).to_parquet(folder / "part-3.parquet")
+    pairs = read_pairs(folder)
+    found = [(one.row, one.reason) for one in pairs.rejected if one.file == "part-3.parquet"]
+    assert found == [(row, "bad_split") for row in (1, 2, 3, 4)]
+    assert pairs.rows_read == 64
+
+
+def test_a_split_column_that_is_empty_everywhere_is_refused(tmp_path):
+    for i in range(2):
+        rows(3, 10 * i).assign(split="").to_parquet(tmp_path / f"{i}.parquet")
+    with pytest.raises(InputError, match="rows have no split"):
+        read_pairs(tmp_path)
+
+
 def test_what_cannot_be_read_as_shards_is_refused(folder, tmp_path):
     bare = tmp_path / "bare"
     bare.mkdir()

@@ -150,19 +150,27 @@ class _Draft:
 
 
 def collect(
-    tables: list[Table], rejected: list[Rejected], finders: Mapping[Path, PhotoFinder]
+    tables: list[Table],
+    rejected: list[Rejected],
+    finders: Mapping[Path, PhotoFinder],
+    splits_given: bool | None = None,
 ) -> list[_Draft]:
     """The rows that have a description, a split and at least one photo file.
 
     Args:
         tables: whole, or a block of one. rejected: the others are added here.
         finders: of photos, by the tables' folders.
+        splits_given: whether each row must have a split; None: where one of these has.
     """
-    splits_given = any(
-        table.split
-        or ("split" in table.roles and any(row[table.roles["split"]].strip() for row in table.rows))
-        for table in tables
-    )
+    if splits_given is None:
+        splits_given = any(
+            table.split
+            or (
+                "split" in table.roles
+                and any(row[table.roles["split"]].strip() for row in table.rows)
+            )
+            for table in tables
+        )
     drafts: list[_Draft] = []
     for table in tables:
         photo_at, text_at = table.roles["photo"], table.roles["description"]

@@ -195,6 +195,8 @@ class _Reading:
         folders = {shard.parent for shard in shards}
         self._finders = {folder: PhotoFinder(folder, photos, source) for folder in folders}
         there = self._splits_there()
+        if not there:
+            raise _no_split(shards[0])
         self._called = settle_names(there)
         called = {self._called[split] for split in there}
         if TRAIN in called and DEV not in called:
@@ -220,7 +222,7 @@ class _Reading:
         try:
             for table in self._blocks(progress):
                 rows_read += len(table.rows)
-                drafts = collect([table], rejected, self._finders)
+                drafts = collect([table], rejected, self._finders, splits_given=True)
                 rows_imported += len(drafts)
                 splits = [self._called[draft.split] for draft in drafts]
                 frame = frame_of(drafts, splits, [table])
@@ -276,11 +278,7 @@ class _Reading:
                 "Write all shards with the same columns."
             )
         if "split" not in self._roles and not _split_of(shard, self._source):
-            raise InputError(
-                f"{shard}: its rows have no split. Several Parquet files are read without holding "
-                "all rows in memory, so they are not divided here: add a split column (train, dev, "
-                "validation), or name the files or their folders so: train-00000.parquet."
-            )
+            raise _no_split(shard)
 
     def _splits_there(self) -> set[str]:
         """All splits that occur: what `test` and `validation` mean depends on it."""
@@ -309,6 +307,14 @@ def _names(shard: Path) -> list[str]:
         raise InputError(
             f"{shard}: is not a readable Parquet file ({cause}); write it again"
         ) from error
+
+
+def _no_split(shard: Path) -> InputError:
+    return InputError(
+        f"{shard}: its rows have no split. Several Parquet files are read without holding "
+        "all rows in memory, so they are not divided here: add a split column (train, dev, "
+        "validation), or name the files or their folders so: train-00000.parquet."
+    )
 
 
 def _split_of(shard: Path, source: Path) -> str:
