@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from PIL import Image
 
@@ -229,6 +230,31 @@ def test_a_missing_dev_is_told_before_reading_and_when_it_is_asked_for(tmp_path,
     assert "no row has the split dev" in caplog.text
     with pytest.raises(InputError, match=r"no split 'dev'.*not divided here: give some rows"):
         pairs["dev"]
+
+
+def test_memory_does_not_grow_with_the_photos_of_a_shard(tmp_path, monkeypatch):
+    """The peak of Python's memory, which takes a block's photos, and what Arrow holds at each."""
+    size, n = 20_000, 1500
+    draw = np.random.default_rng(0)
+    for i, count in enumerate((n, 1)):
+        table = {"photo": [draw.bytes(size) for _ in range(count)], "description": ["隐患"] * count}
+        path = tmp_path / f"train-{i}.parquet"
+        pd.DataFrame(table).to_parquet(path, row_group_size=100, compression="none")
+    del table
+    before, held = pa.total_allocated_bytes(), []
+    cells = reading.table_rows
+
+    def watched(*given):
+        held.append(pa.total_allocated_bytes() - before)
+        return cells(*given)
+
+    monkeypatch.setattr(reading, "table_rows", watched)
+    tracemalloc.start()
+    assert len(read_pairs(tmp_path)["train"]) == n + 1
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < size * n / 3
+    assert max(held) < size * n / 3
 
 
 def test_memory_does_not_grow_with_the_rows(tmp_path, monkeypatch):

@@ -40,8 +40,11 @@ log = logging.getLogger(__name__)
 
 _FORMAT = 2
 _ACCOUNT = "account.json"
-BLOCK = 4096
-"""Rows that are in memory at a time."""
+BLOCK = 256
+"""Rows that are in memory at a time, with the bytes of their photos where those lie in the shards.
+
+Of the file itself the reader holds a row group.
+"""
 
 
 class ShardedPairs(Pairs):
@@ -264,10 +267,12 @@ class _Reading:
             whole.split = _split_of(shard, self._source)
             with pq.ParquetFile(shard) as file:
                 first = 0
-                for batch in file.iter_batches(batch_size=BLOCK):
-                    block = replace(whole, rows=table_rows(whole, [batch]), first=first)
-                    first += len(block.rows)
-                    yield block
+                # Of all row groups at once, the reader would keep what it has read of each.
+                for group in range(file.num_row_groups):
+                    for batch in file.iter_batches(batch_size=BLOCK, row_groups=[group]):
+                        block = replace(whole, rows=table_rows(whole, [batch]), first=first)
+                        first += len(block.rows)
+                        yield block
 
     def _check(self, shard: Path) -> None:
         names = _names(shard)
