@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -173,6 +174,24 @@ def test_what_cannot_be_read_as_shards_is_refused(folder, tmp_path):
     (folder / "part-9.parquet").write_bytes(b"PAR1")
     with pytest.raises(InputError, match=r"part-9\.parquet: is not a readable Parquet file"):
         read_pairs(folder)
+
+
+@pytest.mark.parametrize("column", ["description", "split"])
+@pytest.mark.parametrize("compression", ["snappy", "none"])
+def test_a_damaged_page_is_told_with_its_shard(tmp_path, column, compression):
+    for i in range(2):
+        path = tmp_path / f"part-{i}.parquet"
+        rows(30, 30 * i).to_parquet(path, compression=compression, use_dictionary=False)
+    group = pq.ParquetFile(path).metadata.row_group(0)
+    [chunk] = [one for i in range(4) if (one := group.column(i)).path_in_schema == column]
+    content = bytearray(path.read_bytes())
+    end = chunk.data_page_offset + chunk.total_compressed_size
+    content[end - 60 : end] = b"\xff" * 60
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"part-1\.parquet: is not a readable Parquet file"):
+        read_pairs(tmp_path)
+    with pytest.raises(InputError, match=r"part-1\.parquet: is not a readable Parquet file"):
+        read_pairs(path)
 
 
 def test_one_file_and_other_folders_are_what_they_were(folder, pairs_folder):

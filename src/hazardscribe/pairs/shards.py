@@ -30,7 +30,13 @@ from hazardscribe.pairs.columns import find_columns
 from hazardscribe.pairs.finder import PhotoFinder
 from hazardscribe.pairs.records import SPLITS, Pairs, Rejected, add_to_digest
 from hazardscribe.pairs.splits import DEV, TRAIN, read_split, settle_names
-from hazardscribe.pairs.tables import Table, folder_table, is_dataset_folder, table_rows
+from hazardscribe.pairs.tables import (
+    Table,
+    folder_table,
+    is_dataset_folder,
+    open_parquet,
+    table_rows,
+)
 
 if TYPE_CHECKING:
     import datasets
@@ -257,7 +263,6 @@ class _Reading:
         write_json(folder / _ACCOUNT, account)
 
     def _blocks(self, progress: bool) -> Iterator[Table]:
-        import pyarrow.parquet as pq  # type: ignore[import-untyped]
         from tqdm import tqdm
 
         for shard in tqdm(self._shards, desc="reading", unit="shard", disable=not progress):
@@ -265,7 +270,7 @@ class _Reading:
             label = shard.relative_to(self._source).as_posix()
             whole = Table(label, shard.parent, list(self._first), dict(self._roles))
             whole.split = _split_of(shard, self._source)
-            with pq.ParquetFile(shard) as file:
+            with open_parquet(shard) as file:
                 first = 0
                 # Of all row groups at once, the reader would keep what it has read of each.
                 for group in range(file.num_row_groups):
@@ -287,14 +292,12 @@ class _Reading:
 
     def _splits_there(self) -> set[str]:
         """All splits that occur: what `test` and `validation` mean depends on it."""
-        import pyarrow.parquet as pq
-
         found = {_split_of(shard, self._source) for shard in self._shards}
         if "split" in self._roles:
             name = self._first[self._roles["split"]]
             for shard in self._shards:
                 self._check(shard)
-                with pq.ParquetFile(shard) as file:
+                with open_parquet(shard) as file:
                     for batch in file.iter_batches(batch_size=1 << 16, columns=[name]):
                         written = batch.column(0).unique().to_pylist()
                         found |= {read_split(str(one)) or "" for one in written}
@@ -302,16 +305,8 @@ class _Reading:
 
 
 def _names(shard: Path) -> list[str]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        return list(pq.read_schema(shard).names)
-    except (pa.ArrowException, OSError) as error:
-        cause = (str(error) or type(error).__name__).splitlines()[0]
-        raise InputError(
-            f"{shard}: is not a readable Parquet file ({cause}); write it again"
-        ) from error
+    with open_parquet(shard) as file:
+        return list(file.schema_arrow.names)
 
 
 def _no_split(shard: Path) -> InputError:

@@ -15,6 +15,7 @@ import math
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -299,21 +300,35 @@ def _read_jsonl(path: Path, label: str, chosen: Mapping[str, str]) -> Table:
 
 
 def _read_parquet(path: Path, label: str, chosen: Mapping[str, str]) -> Table:
+    with open_parquet(path) as file:
+        names = list(file.schema_arrow.names)
+        table = Table(label, path.parent, names, find_columns(names, chosen, where=str(path)))
+        table.settled = PAIRS_KEY in (file.schema_arrow.metadata or {})
+        table.rows = table_rows(table, file.iter_batches(batch_size=256))
+    return table
+
+
+@contextmanager
+def open_parquet(path: Path) -> Iterator[Any]:
+    """A `pyarrow.parquet.ParquetFile`, for reading alone: all that fails within is its fault.
+
+    Raises:
+        InputError: the file cannot be read, or something in it, such as a page, is damaged.
+    """
     import pyarrow as pa  # type: ignore[import-untyped]
     import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
     try:
         with pq.ParquetFile(path) as file:
-            names = list(file.schema_arrow.names)
-            table = Table(label, path.parent, names, find_columns(names, chosen, where=str(path)))
-            table.settled = PAIRS_KEY in (file.schema_arrow.metadata or {})
-            table.rows = table_rows(table, file.iter_batches(batch_size=256))
-    except pa.ArrowException as error:
+            yield file
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        if isinstance(error, OSError) and error.errno:  # of the system, not of the content
+            cause = error.strerror or str(error)
+            raise InputError(f"{path}: cannot be read ({cause}); check the file") from error
         cause = (str(error) or type(error).__name__).splitlines()[0]
         raise InputError(
             f"{path}: is not a readable Parquet file ({cause}); write it again"
         ) from error
-    return table
 
 
 def _read_dataset(folder: Path, chosen: Mapping[str, str]) -> list[Table]:
