@@ -425,7 +425,7 @@ CASES: dict[str, Case] = {
     ),
     "pairs of broken parquet": (
         _pairs("a.parquet", b"PAR1" + b"\0" * 30 + b"PAR1"),
-        "a.parquet: cannot be read (…); check the file",
+        "a.parquet: is not a readable Parquet file (…); write it again",
     ),
     "pairs of odd split": (
         _pairs("a.csv", "photo,description,split\n1.png,护栏缺失,foo\n"),

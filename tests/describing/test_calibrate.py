@@ -13,6 +13,7 @@ import torch
 
 from hazardscribe import calibrate, import_ledger, similar, verbs
 from hazardscribe.describing.aligner import Aligner, load_head
+from hazardscribe.describing.calibrate import calibrate as calibrate_rows
 from hazardscribe.describing.calibration import CALIBRATION_FILE, load_calibration, save_calibration
 from hazardscribe.describing.describer import Describer
 from hazardscribe.describing.doubt import Doubt
@@ -22,6 +23,7 @@ from hazardscribe.model.bank_file import BANK_FILE, BANK_TEXTS_FILE
 from hazardscribe.model.checkpoint import HEAD_FILE
 from hazardscribe.training.recipe import Alignment, Recipe
 
+TRAIN_DEV = ("train", "dev")
 BRIEF = {"max_new_tokens": 6}
 
 
@@ -48,6 +50,19 @@ def test_training_ends_with_a_calibrated_folder(run):
     calibration = load_calibration(run.model)
     assert calibration.confidence.signs == ("wording", "support", "agreement")
     assert calibration.novelty.references.shape == (8, 16)
+
+
+def test_photos_that_cannot_be_read_are_left_out(folder, pairs, tmp_path, caplog):
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"no photo")
+    train, dev = ([*pairs[split], pairs[split][0] | {"photo": str(bad)}] for split in TRAIN_DEV)
+    calibration = calibrate_rows(folder, train, dev)
+    assert "1 of 9 training photos cannot be read and are left out" in caplog.text
+    assert "1 of 3 dev photos cannot be read and are left out" in caplog.text
+    expected = calibrate_rows(folder, pairs["train"], pairs["dev"])
+    assert calibration.summary() == expected.summary()
+    with pytest.raises(InputError, match="none of the dev photos can be read"):
+        calibrate_rows(folder, pairs["train"], [pairs["dev"][0] | {"photo": str(bad)}])
 
 
 def test_the_aligner_gives_the_likelihood_of_the_objective_in_float64(run, photos):

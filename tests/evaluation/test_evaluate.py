@@ -74,6 +74,7 @@ def test_counts_and_cases(cases):
         "cannot_judge": 1,
         "empty": 1,
         "distinct": 7,
+        "unreadable": 0,
     }
     assert evaluation.cases[3].missing == {"vest_missing"}
     assert evaluation.cases[5].invented == {"vest_missing"}
@@ -242,6 +243,12 @@ def test_a_model_that_does_not_look_is_told_so():
     assert evaluation.metrics["shuffle_drop"] == Score(0.0, 0.0, 0.0)
     assert any("same description" in text for text in evaluation.warnings)
     assert any(text.startswith("Shuffle test failed") for text in evaluation.warnings)
+
+
+def test_photos_that_could_not_be_read_are_counted_and_told(cases):
+    evaluation = evaluate(cases, unreadable=2)
+    assert evaluation.counts["unreadable"] == 2
+    assert "2 of 10 photos could not be read and are in none of the scores." in evaluation.warnings
 
 
 def test_few_photos_are_called_rough(cases):

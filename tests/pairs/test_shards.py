@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -85,6 +87,29 @@ def test_a_second_start_reads_no_shard(folder, monkeypatch):
     assert again.rejected == first.rejected
 
 
+def test_a_missing_photo_that_has_come_is_taken(tmp_path):
+    for at, split in enumerate(("train", "dev")):
+        named_rows(tmp_path / split, 3, 10 * at).to_parquet(tmp_path / split / "0.parquet")
+    late = tmp_path / "train" / "photos" / "1.png"
+    late.unlink()
+    before = read_pairs(tmp_path)
+    assert [one.reason for one in before.rejected] == ["photo_missing"]
+    assert read_pairs(tmp_path).digest() == before.digest()
+    late.write_bytes(picture(1))
+    after = read_pairs(tmp_path)
+    assert str(late) in after["train"]["photo"]
+    assert not after.rejected
+
+
+def test_photos_that_were_cleared_from_the_cache_are_written_again(folder):
+    before = read_pairs(folder)
+    gone = Path(before["train"][0]["photo"])
+    gone.unlink()
+    after = read_pairs(folder)
+    assert after.digest() == before.digest()
+    assert gone.is_file()
+
+
 def test_a_changed_shard_is_read_again(folder):
     before = read_pairs(folder)
     rows(20, 100).to_parquet(folder / "part-1.parquet")
@@ -108,6 +133,34 @@ def test_names_and_folders_may_give_the_split(tmp_path):
     }
 
 
+def test_a_shards_own_name_comes_before_that_of_the_folder_of_all(tmp_path):
+    folder = tmp_path / "train"
+    for at, split in enumerate(("train", "dev", "validation")):
+        named_rows(folder, 3, 10 * at).to_parquet(folder / f"{split}-00000.parquet")
+    named_rows(folder, 2, 30).to_parquet(folder / "more.parquet")
+    pairs = read_pairs(folder)
+    assert {split: len(pairs[split]) for split in pairs.splits} == {
+        "train": 5,
+        "dev": 3,
+        "validation": 3,
+    }
+
+
+def test_a_shard_whose_splits_are_all_empty_is_rejected_and_counted(folder):
+    rows(4, 60).assign(split=["", " ", None, ""]).to_parquet(folder / "part-3.parquet")
+    pairs = read_pairs(folder)
+    found = [(one.row, one.reason) for one in pairs.rejected if one.file == "part-3.parquet"]
+    assert found == [(row, "bad_split") for row in (1, 2, 3, 4)]
+    assert pairs.rows_read == 64
+
+
+def test_a_split_column_that_is_empty_everywhere_is_refused(tmp_path):
+    for i in range(2):
+        rows(3, 10 * i).assign(split="").to_parquet(tmp_path / f"{i}.parquet")
+    with pytest.raises(InputError, match="rows have no split"):
+        read_pairs(tmp_path)
+
+
 def test_what_cannot_be_read_as_shards_is_refused(folder, tmp_path):
     bare = tmp_path / "bare"
     bare.mkdir()
@@ -123,12 +176,104 @@ def test_what_cannot_be_read_as_shards_is_refused(folder, tmp_path):
         read_pairs(folder)
 
 
+@pytest.mark.parametrize("column", ["description", "split"])
+@pytest.mark.parametrize("compression", ["snappy", "none"])
+def test_a_damaged_page_is_told_with_its_shard(tmp_path, column, compression):
+    for i in range(2):
+        path = tmp_path / f"part-{i}.parquet"
+        rows(30, 30 * i).to_parquet(path, compression=compression, use_dictionary=False)
+    group = pq.ParquetFile(path).metadata.row_group(0)
+    [chunk] = [one for i in range(4) if (one := group.column(i)).path_in_schema == column]
+    content = bytearray(path.read_bytes())
+    end = chunk.data_page_offset + chunk.total_compressed_size
+    content[end - 60 : end] = b"\xff" * 60
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"part-1\.parquet: is not a readable Parquet file"):
+        read_pairs(tmp_path)
+    with pytest.raises(InputError, match=r"part-1\.parquet: is not a readable Parquet file"):
+        read_pairs(path)
+
+
 def test_one_file_and_other_folders_are_what_they_were(folder, pairs_folder):
     assert find_shards(pairs_folder) == []
     assert find_shards(folder / "part-0.parquet") == []
     for i in (1, 2):
         (folder / f"part-{i}.parquet").unlink()
     assert find_shards(folder) == []
+
+
+def named_rows(folder: Path, n: int, first: int = 0) -> pd.DataFrame:
+    """Rows without a split whose photos lie in `photos/` of a folder."""
+    (folder / "photos").mkdir(parents=True, exist_ok=True)
+    names = [f"photos/{first + i}.png" for i in range(n)]
+    for i, name in enumerate(names, start=first):
+        (folder / name).write_bytes(picture(i))
+    return pd.DataFrame({"photo": names, "description": [f"隐患{first + i}" for i in range(n)]})
+
+
+def test_a_folders_own_table_is_read_alone(tmp_path):
+    table = named_rows(tmp_path, 6).assign(split="train")
+    table.to_parquet(tmp_path / "pairs.parquet")
+    table.assign(description="旧").to_parquet(tmp_path / "pairs_old.parquet")
+    pairs = read_pairs(tmp_path, dev_share=0)
+    assert pairs["train"]["description"] == [f"隐患{i}" for i in range(6)]
+
+
+def test_a_table_in_each_splits_folder_is_no_shard(tmp_path):
+    for at, split in enumerate(("train", "validation")):
+        rows_there = named_rows(tmp_path / split, 8, 10 * at)
+        rows_there.to_parquet(tmp_path / split / "pairs.parquet")
+    pairs = read_pairs(tmp_path)
+    assert len(pairs) == 16
+    assert len(pairs["dev"]) >= 1  # cut from train, as of any other table
+
+
+def test_photos_start_from_the_shards_own_folder_then_from_the_one_above(tmp_path):
+    own = named_rows(tmp_path / "train", 3)
+    above = named_rows(tmp_path, 3, 10)
+    twice = named_rows(tmp_path, 1)
+    own.to_parquet(tmp_path / "train" / "0.parquet")
+    above.to_parquet(tmp_path / "train" / "1.parquet")
+    found = read_pairs(tmp_path)["train"]["photo"]
+    assert found == [
+        *(str(tmp_path / "train" / name) for name in own["photo"]),
+        *(str(tmp_path / name) for name in above["photo"]),
+    ]
+    assert str(tmp_path / twice["photo"][0]) not in found
+
+
+def test_a_missing_dev_is_told_before_reading_and_when_it_is_asked_for(tmp_path, caplog):
+    named_rows(tmp_path, 3).to_parquet(tmp_path / "train-0.parquet")
+    named_rows(tmp_path, 2, 10).to_parquet(tmp_path / "validation-0.parquet")
+    pairs = read_pairs(tmp_path)
+    assert "no row has the split dev" in caplog.text
+    with pytest.raises(InputError, match=r"no split 'dev'.*not divided here: give some rows"):
+        pairs["dev"]
+
+
+def test_memory_does_not_grow_with_the_photos_of_a_shard(tmp_path, monkeypatch):
+    """The peak of Python's memory, which takes a block's photos, and what Arrow holds at each."""
+    size, n = 20_000, 1500
+    draw = np.random.default_rng(0)
+    for i, count in enumerate((n, 1)):
+        table = {"photo": [draw.bytes(size) for _ in range(count)], "description": ["隐患"] * count}
+        path = tmp_path / f"train-{i}.parquet"
+        pd.DataFrame(table).to_parquet(path, row_group_size=100, compression="none")
+    del table
+    before, held = pa.total_allocated_bytes(), []
+    cells = reading.table_rows
+
+    def watched(*given):
+        held.append(pa.total_allocated_bytes() - before)
+        return cells(*given)
+
+    monkeypatch.setattr(reading, "table_rows", watched)
+    tracemalloc.start()
+    assert len(read_pairs(tmp_path)["train"]) == n + 1
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < size * n / 3
+    assert max(held) < size * n / 3
 
 
 def test_memory_does_not_grow_with_the_rows(tmp_path, monkeypatch):

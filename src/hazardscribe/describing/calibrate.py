@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from hazardscribe.describing.judge import Reading, rerank_order, signs
 from hazardscribe.describing.novelty import Novelty
 from hazardscribe.describing.rerank import BEAMS, Reranking, fit_reranking
 from hazardscribe.describing.statements import Statements
-from hazardscribe.errors import InputError
+from hazardscribe.errors import InputError, PhotoError
 from hazardscribe.evaluation.acceptable import acceptable
 from hazardscribe.evaluation.photo_scores import Truth
 from hazardscribe.evaluation.rows import cases_from_rows
@@ -72,7 +72,8 @@ def calibrate(
         progress: show progress bars.
 
     Raises:
-        InputError: if there are no dev or training photos, or the model cannot be loaded.
+        InputError: if there are no dev or training photos, none of either can be read (single ones
+            that cannot are left out with a warning), or the model cannot be loaded.
     """
     dev_rows = list(dev_rows)
     if not len(train_rows) or not dev_rows:
@@ -94,13 +95,14 @@ def calibrate(
             100 * risk,
             least,
         )
-    novelty = Novelty(np.stack([one.tower for one in look.read(train_photos, "training photos")]))
+    train_readings = look.read(train_photos, "training photos").values()
+    novelty = Novelty(np.stack([one.tower for one in train_readings]))
 
-    kept = set(dev_photos)
-    rows = [row for row in dev_rows if str(row["photo"]) in kept]
+    read = look.read(dev_photos, "dev photos")
+    dev_photos, readings = list(read), list(read.values())
+    rows = [row for row in dev_rows if str(row["photo"]) in read]
     references = target_texts(rows, describer.card.target)
     rules = Rules.load(describer.card.language)
-    readings = look.read(dev_photos, "dev photos")
     plain = [one.candidates for one in look.write(dev_photos, Decoding(), "describe dev")]
     reranking = None
     candidates = plain
@@ -180,10 +182,30 @@ class _Look:
     batch_size: int
     progress: bool
 
-    def read(self, photos: Sequence[str], name: str) -> list[Reading]:
-        found: list[Reading] = []
+    def read(self, photos: Sequence[str], name: str) -> dict[str, Reading]:
+        """What is read off each photo; those that cannot be decoded are left out with a warning."""
+        found: dict[str, Reading] = {}
+        failed: list[PhotoError] = []
         for batch in self._batches(photos, name):
-            found += self.describer.read(batch, self.aligner)
+            pixels: dict[str, np.ndarray] = {}
+            for photo in batch:
+                try:
+                    pixels[photo] = self.pixels(photo)
+                except PhotoError as error:
+                    failed.append(error)
+            if pixels:
+                readings = self.describer.read(list(pixels.values()), self.aligner)
+                found |= zip(pixels, readings, strict=True)
+        if not found:
+            raise InputError(f"calibrate: none of the {name} can be read. First: {failed[0]}")
+        if failed:
+            logger.warning(
+                "calibrate: %d of %d %s cannot be read and are left out. First: %s",
+                len(failed),
+                len(photos),
+                name,
+                failed[0],
+            )
         return found
 
     def write(self, photos: Sequence[str], decoding: Decoding, name: str) -> list[Generated]:
@@ -192,17 +214,17 @@ class _Look:
             found += generate(
                 self.describer.vlm,
                 self.describer.prompter,
-                batch,
+                [self.pixels(photo) for photo in batch],
                 decoding,
                 compute=self.describer.compute,
             )
         return found
 
-    def _batches(self, photos: Sequence[str], name: str) -> Any:
+    def _batches(self, photos: Sequence[str], name: str) -> Iterator[Sequence[str]]:
         from tqdm import tqdm
 
         with tqdm(total=len(photos), desc=name, unit="photo", disable=not self.progress) as bar:
             for i in range(0, len(photos), self.batch_size):
                 batch = photos[i : i + self.batch_size]
-                yield [self.pixels(photo) for photo in batch]
+                yield batch
                 bar.update(len(batch))

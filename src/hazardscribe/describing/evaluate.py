@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -56,15 +58,20 @@ def evaluate(
         resamples: of the bootstrap. seed: of bootstrap and shuffle test.
 
     Raises:
-        InputError: if the split is empty or a photo cannot be read.
+        InputError: if the split is empty or none of its photos can be read. Single ones that cannot
+            are left out, counted in `.counts["unreadable"]` and told in `.warnings`.
     """
     rows = list(rows)
     if not rows:
         raise InputError("evaluate: the split holds no rows; choose another with --split")
     target = describer.card.target
-    references = target_texts(rows, target)
     photos = list(dict.fromkeys(str(row["photo"]) for row in rows))
     described = _describe(describer, photos, progress)
+    unreadable = len(photos) - len(described)
+    if unreadable:  # of shards, whose photos are not decoded when they are read
+        rows = [row for row in rows if str(row["photo"]) in described]
+        photos = list(described)
+    references = target_texts(rows, target)
     predictions = {photo: one.draft for photo, one in described.items()}
 
     train_rows = list(train_rows) if train_rows is not None else []
@@ -92,10 +99,12 @@ def evaluate(
         answers=[one.doubt and Answer(one.text, one.doubt) for one in ordered]
         if describer.calibration is not None
         else None,
+        unreadable=unreadable,
     )
 
 
 def _describe(describer: Describer, photos: list[str], progress: bool) -> dict[str, Description]:
+    """The description of each photo that can be read; a warning tells of the others."""
     from tqdm import tqdm
 
     described = tqdm(
@@ -106,33 +115,68 @@ def _describe(describer: Describer, photos: list[str], progress: bool) -> dict[s
         disable=not progress,
     )
     found = {}
+    failed = []
     for photo, description in zip(photos, described, strict=True):
         if description.error is not None:
-            raise description.error
-        found[photo] = description
+            failed.append(description.error)
+        else:
+            found[photo] = description
+    if not found:
+        raise InputError(f"evaluate: none of {len(photos)} photos can be read. First: {failed[0]}")
+    if failed:
+        logger.warning(
+            "evaluate: %d of %d photos cannot be read and are left out. First: %s",
+            len(failed),
+            len(photos),
+            failed[0],
+        )
     return found
 
 
 def _nearest(
     describer: Describer, photos: list[str], train_rows: Rows, train_texts: list[str]
-) -> list[str]:
+) -> list[str] | None:
     """Description of the nearest training photo, by what was known *before* training.
 
     Features of the pretrained tower that training started from; of a tiny picture where there was
-    none. The trained encoder would be no baseline: it is what is being evaluated.
+    none. The trained encoder would be no baseline: it is what is being evaluated. None where no
+    training photo can be read.
     """
     train_photos = [str(row["photo"]) for row in train_rows]
     start = describer.card.start
-    features: Callable[[list[str]], np.ndarray]
+    features: Callable[[list[str]], tuple[list[int], np.ndarray]]
     if start and Path(start).is_dir() and load_card(Path(start)).tower != "scratch":
         features = _TowerFeatures(start, describer)
     else:
         features = _thumbnails
+    readable, theirs = features(train_photos)
+    if not readable:
+        return None
     places: dict[str, list[int]] = {}
-    for place, photo in enumerate(train_photos):
-        places.setdefault(photo, []).append(place)
+    for place, number in enumerate(readable):
+        places.setdefault(train_photos[number], []).append(place)
     own = [places.get(photo, []) for photo in photos]
-    return nearest_texts(features(train_photos), features(photos), train_texts, own)
+    texts = [train_texts[number] for number in readable]
+    return nearest_texts(theirs, features(photos)[1], texts, own)
+
+
+def _readable(photos: list[str], load: Callable[[str], Any]) -> Iterator[tuple[int, Any]]:
+    """Number and picture of each photo that can be read; a warning tells of the others."""
+    failed = []
+    for number, photo in enumerate(photos):
+        try:
+            picture = load(photo)
+        except PhotoError as error:
+            failed.append(error)
+        else:
+            yield number, picture
+    if failed:
+        logger.warning(
+            "nearest-photo baseline: %d of %d photos cannot be read and are left out. First: %s",
+            len(failed),
+            len(photos),
+            failed[0],
+        )
 
 
 class _TowerFeatures:
@@ -143,26 +187,23 @@ class _TowerFeatures:
         self._vlm, self._describer = loaded.vlm, describer
 
     @torch.inference_mode()
-    def __call__(self, photos: list[str]) -> np.ndarray:
-        parts = []
-        for i in range(0, len(photos), _BATCH):
-            pixels = [self._describer.pixels(photo) for photo in photos[i : i + _BATCH]]
-            inputs = self._describer.prompter.inputs(pixels)
+    def __call__(self, photos: list[str]) -> tuple[list[int], np.ndarray]:
+        numbers: list[int] = []
+        parts: list[np.ndarray] = []
+        readable = _readable(photos, self._describer.pixels)
+        while batch := list(islice(readable, _BATCH)):
+            numbers += [number for number, _ in batch]
+            inputs = self._describer.prompter.inputs([pixels for _, pixels in batch])
             inputs = {name: value.to(self._vlm.device) for name, value in inputs.items()}
             sequence = first_sequence(self._vlm, inputs, image_token_id(self._vlm.config))
-            parts.append(sequence.tower_vectors())
-        return torch.cat(parts).float().cpu().numpy()
+            parts.append(sequence.tower_vectors().float().cpu().numpy())
+        return numbers, np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
 
 
-def _thumbnails(photos: list[str]) -> np.ndarray:
-    rows = []
-    for photo in photos:
-        try:
-            picture = load_photo(photo, bound=4 * _THUMBNAIL)
-        except PhotoError as error:
-            logger.warning("nearest-photo baseline: %s", error)
-            rows.append(np.zeros(3 * _THUMBNAIL**2, dtype=np.float32))
-            continue
+def _thumbnails(photos: list[str]) -> tuple[list[int], np.ndarray]:
+    numbers, rows = [], []
+    for number, picture in _readable(photos, partial(load_photo, bound=4 * _THUMBNAIL)):
+        numbers.append(number)
         small = np.asarray(picture.resize((_THUMBNAIL, _THUMBNAIL)), dtype=np.float32)
         rows.append((small - small.mean()).reshape(-1))
-    return np.stack(rows)
+    return numbers, np.stack(rows) if rows else np.empty((0, 0), np.float32)

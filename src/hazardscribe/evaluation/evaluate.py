@@ -78,6 +78,7 @@ def evaluate_texts(
     resamples: int = 1000,
     confidences: Sequence[float] | None = None,
     answers: Sequence[Answer | None] | None = None,
+    unreadable: int = 0,
 ) -> Evaluation:
     """Scores the predictions of `cases` and three baselines.
 
@@ -94,6 +95,7 @@ def evaluate_texts(
         resamples: of the bootstrap; 0 for no intervals.
         confidences: for each case, how sure the model is that its prediction is acceptable, 0..1.
         answers: for each case, what is answered in the prediction's place, or None.
+        unreadable: photos that are no cases since they could not be read, for the account.
 
     Raises:
         InputError: no cases, a case without reference, sequences of unequal length.
@@ -147,9 +149,9 @@ def evaluate_texts(
         elements=elements,
         cases=_case_scores(cases, columns[_MODEL], truth, confidences, answers),
         baseline_texts={name: text for name, text in constants.items() if text},
-        counts=_counts(truth, columns[_MODEL]),
+        counts=_counts(truth, columns[_MODEL]) | {"unreadable": unreadable},
         nulls=nulls,
-        warnings=tuple(notices(systems[_MODEL], metrics, baselines)),
+        warnings=tuple(notices(systems[_MODEL], metrics, baselines, unreadable=unreadable)),
         language=language,
         tokenizer=DESCRIPTIONS[language],
         rules=rules.source,

@@ -54,6 +54,8 @@ def notices(
     metrics: Mapping[str, Score],
     baselines: Mapping[str, Mapping[str, Score] | None],
     language: str = "en",
+    *,
+    unreadable: int = 0,
 ) -> list[str]:
     """Why these scores should be doubted; empty when nothing speaks against them."""
     zh = language == "zh"
@@ -85,6 +87,13 @@ def notices(
                 else f"In {name} the model ({ours:.3f}) is not above the baseline "
                 f"{best} ({rivals[best]:.3f}), which needs no model."
             )
+    if unreadable:
+        total = len(predictions) + unreadable
+        found.append(
+            f"{total} 张照片中有 {unreadable} 张无法读取，未计入得分。"
+            if zh
+            else f"{unreadable} of {total} photos could not be read and are in none of the scores."
+        )
     if len(predictions) < FEW_PHOTOS:
         found.append(
             f"只有 {len(predictions)} 张照片：得分仅供粗略参考。"

@@ -135,6 +135,7 @@ def render(
             evaluation.metrics,
             evaluation.baselines,
             language,
+            unreadable=evaluation.counts["unreadable"],
         ),
         "beware_first": shuffle_failed(evaluation.metrics),
         "baselines": baselines,

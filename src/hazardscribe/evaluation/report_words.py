@@ -153,6 +153,7 @@ COUNTS: Mapping[str, tuple[str, str]] = {
     "cannot_judge": ("cannot judge", "无法判断"),
     "empty": ("empty", "空描述"),
     "distinct": ("distinct descriptions", "不同描述"),
+    "unreadable": ("photos left out, not readable", "无法读取而未计入的照片"),
 }
 
 

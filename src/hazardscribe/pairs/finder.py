@@ -29,15 +29,18 @@ _EMPTY = frozenset(
 class PhotoFinder:
     """Finds photo files from the names in a table.
 
-    Relative names start from the photo folder if one is given, then from the table's folder. A
-    name that is not there is looked for without regard to case and Unicode form in its folder,
-    then by its last part anywhere under the photo folder. A name without a photo's suffix stands
-    for the one photo that is called so.
+    Relative names start from the photo folder if one is given, then from the table's folder, then
+    from the one above it that the user named. A name that is not there is looked for without
+    regard to case and Unicode form in its folder, then by its last part anywhere under the photo
+    folder. A name without a photo's suffix stands for the one photo that is called so.
     """
 
-    def __init__(self, base: Path | None, photos: Path | None = None) -> None:
-        """Look under `base` (the table's folder) and `photos` (named by the user, if any)."""
-        self._roots = [os.path.abspath(root) for root in (photos, base) if root is not None]  # noqa: PTH100
+    def __init__(
+        self, base: Path | None, photos: Path | None = None, above: Path | None = None
+    ) -> None:
+        """Look under `photos` (named by the user, if any), `base` (the table's folder), `above`."""
+        roots = [os.path.abspath(root) for root in (photos, base, above) if root is not None]  # noqa: PTH100
+        self._roots = list(dict.fromkeys(roots))
         self._photos = photos
         self._by_name: dict[str, list[str]] | None = None
         self._listed: dict[str, dict[str, list[str]]] = {}

@@ -66,6 +66,9 @@ def read_pairs(
 ) -> Pairs:
     """Read pairs from a table, a dataset folder or a folder of photos with a table.
 
+    Several Parquet files in a folder give `ShardedPairs`: nothing is cut from their splits and no
+    photo is decoded, so that `dev_share`, `seed`, `check_photos` and `examine` mean nothing there.
+
     Args:
         source: .csv, .tsv, .jsonl or .parquet file; a .json export of Label Studio; a Hugging
             Face dataset folder; or a folder with `pairs.parquet`, `pairs.csv`, `metadata.csv` or
@@ -106,12 +109,11 @@ def read_pairs(
     tokens: dict[str, Look | str] = {}
     if check_photos:
         distinct = list(dict.fromkeys(photo for draft in drafts for photo, _ in draft.photos))
-        tokens, failures = _check_photos(distinct, examine or _likeness, progress)
+        tokens, failures = look_over(distinct, examine or _likeness, progress)
         for draft in drafts:
             for photo, name in draft.photos:
                 if photo in failures:
-                    error = failures[photo]
-                    detail = f"{error.reason}: {str(error).removeprefix(f'{photo}: ')}"
+                    detail = why_unreadable(photo, failures[photo])
                     rejected.append(draft.reject("photo_unreadable", detail, name))
             draft.photos = [both for both in draft.photos if both[0] not in failures]
     imported = [draft for draft in drafts if draft.photos]
@@ -148,19 +150,27 @@ class _Draft:
 
 
 def collect(
-    tables: list[Table], rejected: list[Rejected], finders: Mapping[Path, PhotoFinder]
+    tables: list[Table],
+    rejected: list[Rejected],
+    finders: Mapping[Path, PhotoFinder],
+    splits_given: bool | None = None,
 ) -> list[_Draft]:
     """The rows that have a description, a split and at least one photo file.
 
     Args:
         tables: whole, or a block of one. rejected: the others are added here.
         finders: of photos, by the tables' folders.
+        splits_given: whether each row must have a split; None: where one of these has.
     """
-    splits_given = any(
-        table.split
-        or ("split" in table.roles and any(row[table.roles["split"]].strip() for row in table.rows))
-        for table in tables
-    )
+    if splits_given is None:
+        splits_given = any(
+            table.split
+            or (
+                "split" in table.roles
+                and any(row[table.roles["split"]].strip() for row in table.rows)
+            )
+            for table in tables
+        )
     drafts: list[_Draft] = []
     for table in tables:
         photo_at, text_at = table.roles["photo"], table.roles["description"]
@@ -215,10 +225,10 @@ def is_empty(text: str) -> bool:
     return unicodedata.normalize("NFKC", text).casefold().strip() in _PLACEHOLDERS
 
 
-def _check_photos(
+def look_over(
     photos: list[str], examine: Callable[[str], Look | str], progress: bool
 ) -> tuple[dict[str, Look | str], dict[str, PhotoError]]:
-    """Decode each photo small: its look (or digest, where it is too even), or its error."""
+    """What `examine` says of each photo, from several threads: its look or digest, or its error."""
     from tqdm import tqdm
 
     tokens: dict[str, Look | str] = {}
@@ -244,6 +254,11 @@ def _check_photos(
             else:
                 tokens[photo] = result
     return tokens, failures
+
+
+def why_unreadable(photo: str, error: PhotoError) -> str:
+    """The detail of a `photo_unreadable`."""
+    return f"{error.reason}: {str(error).removeprefix(f'{photo}: ')}"
 
 
 def _likeness(photo: str) -> Look | str:

@@ -15,6 +15,7 @@ import math
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -132,7 +133,7 @@ def _excel(path: Path) -> InputError:
 def _read_folder(folder: Path, chosen: Mapping[str, str]) -> list[Table]:
     if is_dataset_folder(folder):
         return _read_dataset(folder, chosen)
-    found = _folder_table(folder)
+    found = folder_table(folder)
     if found is not None:
         return [_read_file(found, found.name, chosen)]
     tables: list[Table] = []
@@ -142,7 +143,7 @@ def _read_folder(folder: Path, chosen: Mapping[str, str]) -> list[Table]:
         raise InputError(f"{folder}: cannot be read ({error.strerror or error})") from error
     for sub in inside:
         split = read_split(sub.name) if sub.is_dir() else None
-        if split is None or (found := _folder_table(sub)) is None:
+        if split is None or (found := folder_table(sub)) is None:
             continue
         table = _read_file(found, f"{sub.name}/{found.name}", chosen)
         table.split = split
@@ -171,7 +172,8 @@ def is_dataset_folder(folder: Path) -> bool:
     return (folder / "dataset_dict.json").is_file() or (folder / "state.json").is_file()
 
 
-def _folder_table(folder: Path) -> Path | None:
+def folder_table(folder: Path) -> Path | None:
+    """The table of a fixed name, such as `pairs.parquet`, that is a folder's table; if any."""
     return next((folder / name for name in _FOLDER_TABLES if (folder / name).is_file()), None)
 
 
@@ -298,21 +300,35 @@ def _read_jsonl(path: Path, label: str, chosen: Mapping[str, str]) -> Table:
 
 
 def _read_parquet(path: Path, label: str, chosen: Mapping[str, str]) -> Table:
+    with open_parquet(path) as file:
+        names = list(file.schema_arrow.names)
+        table = Table(label, path.parent, names, find_columns(names, chosen, where=str(path)))
+        table.settled = PAIRS_KEY in (file.schema_arrow.metadata or {})
+        table.rows = table_rows(table, file.iter_batches(batch_size=256))
+    return table
+
+
+@contextmanager
+def open_parquet(path: Path) -> Iterator[Any]:
+    """A `pyarrow.parquet.ParquetFile`, for reading alone: all that fails within is its fault.
+
+    Raises:
+        InputError: the file cannot be read, or something in it, such as a page, is damaged.
+    """
     import pyarrow as pa  # type: ignore[import-untyped]
     import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
     try:
         with pq.ParquetFile(path) as file:
-            names = list(file.schema_arrow.names)
-            table = Table(label, path.parent, names, find_columns(names, chosen, where=str(path)))
-            table.settled = PAIRS_KEY in (file.schema_arrow.metadata or {})
-            table.rows = table_rows(table, file.iter_batches(batch_size=256))
-    except pa.ArrowException as error:
+            yield file
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        if isinstance(error, OSError) and error.errno:  # of the system, not of the content
+            cause = error.strerror or str(error)
+            raise InputError(f"{path}: cannot be read ({cause}); check the file") from error
         cause = (str(error) or type(error).__name__).splitlines()[0]
         raise InputError(
             f"{path}: is not a readable Parquet file ({cause}); write it again"
         ) from error
-    return table
 
 
 def _read_dataset(folder: Path, chosen: Mapping[str, str]) -> list[Table]:

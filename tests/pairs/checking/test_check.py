@@ -7,6 +7,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from made_photos import picture
 
@@ -50,6 +51,34 @@ def state(folder: Path) -> dict[str, tuple[bytes, int]]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
+
+
+def test_shards_are_checked_as_one_table_is(lines, tmp_path):
+    lines[2]["photo"] += ";" + lines[5]["photo"]
+    table = pd.DataFrame(lines)
+    for at in (2, 4):
+        (tmp_path / lines[at]["photo"].split(";")[0]).write_bytes(b"no photo")
+    table.to_parquet(tmp_path / "one.parquet")
+    whole = check(tmp_path / "one.parquet").to_json()
+    (tmp_path / "one.parquet").unlink()
+    table[:6].to_parquet(tmp_path / "part-0.parquet")
+    table[6:].to_parquet(tmp_path / "part-1.parquet")
+    ours = check(tmp_path).to_json()
+    assert ours["counts"] == whole["counts"]
+    assert ours["counts"]["rows_rejected"] == 1
+    assert ours["splits"] == whole["splits"]
+    found = [[(f["code"], f["count"]) for f in report["findings"]] for report in (ours, whole)]
+    assert found[0] == found[1]
+    assert ("rejected_photo_unreadable", 2) in found[0]
+
+
+def test_a_photo_that_was_damaged_after_reading_is_a_finding(lines, write, tmp_path):
+    pairs = read_pairs(write(lines))
+    (tmp_path / lines[0]["photo"]).write_bytes(b"no photo")
+    report = check(pairs)
+    assert report.rows_rejected == 1
+    assert report.digest == pairs.digest()
+    assert "rejected_photo_unreadable" in {finding.code for finding in report.findings}
 
 
 def test_nothing_that_is_checked_changes(messy, write, tmp_path, tmp_path_factory):

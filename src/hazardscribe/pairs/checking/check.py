@@ -12,7 +12,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,9 @@ from hazardscribe.pairs.checking.table_findings import table_findings
 from hazardscribe.pairs.checking.text_findings import text_findings
 from hazardscribe.pairs.checking.wording import load_wording
 from hazardscribe.pairs.near_duplicates import Look
-from hazardscribe.pairs.read import Pairs, read_pairs
+from hazardscribe.pairs.read import Pairs, look_over, nothing_left, read_pairs, why_unreadable
+from hazardscribe.pairs.records import Rejected, short_name
+from hazardscribe.pairs.shards import ShardedPairs
 from hazardscribe.pairs.targets import detect_language, target_texts
 
 log = logging.getLogger(__name__)
@@ -135,16 +136,20 @@ def check(
         found = measures[photo] = measure_photo(photo)
         return found.look or found.digest
 
+    measured = False
     if isinstance(pairs, Pairs):
         source = pairs.folder.name
-        _measure_all(pairs, examine, progress)
     else:
         source = Path(os.path.abspath(pairs)).name  # noqa: PTH100 (a link keeps its name)
         pairs = read_pairs(
             pairs, columns=columns, photos=photos, examine=examine, progress=progress
         )
+        measured = not isinstance(pairs, ShardedPairs)
     if not len(pairs):
         raise InputError(f"{pairs.folder}: holds no pairs; there is nothing to check")
+    digest = pairs.digest()
+    if not measured:
+        pairs = _usable(pairs, examine, progress)
     records = pairs.frame.to_dict("records")
     texts = target_texts(records, target)
     language = detect_language(texts)
@@ -162,23 +167,48 @@ def check(
         tuple(findings),
         subject,
         source,
-        pairs.digest(),
+        digest,
         pairs.rows_read,
         pairs.rows_rejected,
         words.source,
     )
 
 
-def _measure_all(pairs: Pairs, examine: Callable[[str], Look | str], progress: bool) -> None:
-    """Measure the photos of pairs that were read before.
+def _usable(pairs: Pairs, examine: Callable[[str], Look | str], progress: bool) -> Pairs:
+    """Examine the photos of pairs whose reading did not; those that fail are left out.
 
     Raises:
-        PhotoError: a photo has gone or changed since.
+        InputError: no photo can be used.
     """
-    from tqdm import tqdm
-
-    photos = list(dict.fromkeys(pairs.frame["photo"]))
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        done = pool.map(examine, photos)
-        for _ in tqdm(done, total=len(photos), desc="checking photos", disable=not progress):
-            pass
+    frame = pairs.frame
+    _, failures = look_over(list(dict.fromkeys(frame["photo"])), examine, progress)
+    if not failures:
+        return pairs
+    failed = frame["photo"].isin(list(failures))
+    places = [frame["row_file"], frame["row_sheet"], frame["row_number"]]
+    lost = int(failed.groupby(places).all().sum())  # a row may have other photos
+    rejected = [
+        *pairs.rejected,
+        *(
+            Rejected(
+                str(file),
+                int(number),
+                short_name(photo, pairs.folder),
+                "photo_unreadable",
+                why_unreadable(photo, failures[photo]),
+            )
+            for photo, file, number in frame.loc[
+                failed, ["photo", "row_file", "row_number"]
+            ].itertuples(index=False)
+        ),
+    ]
+    if failed.all():
+        raise nothing_left(pairs.folder, pairs.rows_read, rejected)
+    return Pairs(
+        frame[~failed],
+        folder=pairs.folder,
+        rejected=rejected,
+        columns=pairs.columns,
+        rows_read=pairs.rows_read,
+        rows_imported=pairs.rows_imported - lost,
+    )

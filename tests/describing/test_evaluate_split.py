@@ -1,0 +1,68 @@
+"""A split described and scored: what a photo that cannot be read changes."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from hazardscribe import read_pairs, verbs
+from hazardscribe.describing.describer import Describer
+from hazardscribe.describing.evaluate import evaluate
+from hazardscribe.errors import InputError
+
+
+@pytest.fixture
+def shards(pairs, tmp_path):
+    """The pairs in two shards; a photo of train and one of validation are damaged."""
+    frame = pairs.frame[["photo", "description", "split"]].copy()
+    for at in (2, 11):
+        bad = tmp_path / f"{at}.png"
+        bad.write_bytes(b"no photo")
+        frame.loc[at, "photo"] = str(bad)
+    folder = tmp_path / "shards"
+    folder.mkdir()
+    for i in range(2):
+        frame[6 * i : 6 * i + 6].to_parquet(folder / f"{i}.parquet")
+    return folder
+
+
+def test_a_photo_that_cannot_be_read_is_left_out_and_counted(start, shards, tmp_path, caplog):
+    out = tmp_path / "report"
+    caplog.set_level(logging.WARNING)
+    evaluation = verbs.evaluate_model(start, shards, out, evidence=0)
+    assert "evaluate: 1 of 2 photos cannot be read and are left out" in caplog.text
+    assert "baseline: 1 of 8 photos cannot be read and are left out" in caplog.text
+    assert len(evaluation.cases) == 1
+    assert evaluation.baselines["nearest"] is not None
+    stored = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+    assert (stored["counts"]["photos"], stored["counts"]["unreadable"]) == (1, 1)
+    assert "2 张照片中有 1 张无法读取" in (out / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_tower_of_the_start_leaves_out_the_same_photos(start, shards, caplog):
+    describer = Describer(start, max_new_tokens=4)
+    describer.card = replace(describer.card, start=str(start))
+    pairs = read_pairs(shards)
+    evaluation = evaluate(describer, pairs["validation"], pairs["train"], resamples=0)
+    assert "baseline: 1 of 8 photos cannot be read and are left out" in caplog.text
+    assert evaluation.baselines["nearest"] is not None
+
+
+def test_a_split_without_a_readable_photo_is_refused(start, shards):
+    pairs = read_pairs(shards)
+    rows = [row for row in pairs["validation"] if row["photo"] == str(shards.parent / "11.png")]
+    with pytest.raises(InputError, match="none of 1 photos can be read"):
+        evaluate(Describer(start, max_new_tokens=4), rows)
+
+
+def test_the_baseline_is_left_out_where_no_training_photo_can_be_read(start, pairs, tmp_path):
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"no photo")
+    train = pd.DataFrame(list(pairs["train"])).assign(photo=str(bad)).to_dict("records")
+    describer = Describer(start, max_new_tokens=4)
+    evaluation = evaluate(describer, pairs["validation"], train, resamples=0)
+    assert evaluation.baselines["nearest"] is None
