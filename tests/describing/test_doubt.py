@@ -62,6 +62,18 @@ def test_a_risk_that_nothing_reaches_leaves_what_is_likelier_right_than_wrong():
     assert least_confidence(np.linspace(0, 1, 40), np.ones(40, int), 0.1) == (0.0, True)
 
 
+def test_less_risk_never_answers_more():
+    rng = np.random.default_rng(0)
+    confidences = rng.random(200)
+    right = (rng.random(200) < 0.2 + 0.7 * confidences).astype(int)
+    found = [least_confidence(confidences, right, risk) for risk in np.linspace(0.5, 0.001, 60)]
+    thresholds = [threshold for threshold, _ in found]
+    assert thresholds == sorted(thresholds)
+    # Some risks are reached and some are not, and beyond 0.5 it is the surest that are answered.
+    assert {reached for _, reached in found} == {True, False}
+    assert thresholds[-1] > 0.5
+
+
 def test_no_hazard_is_said_only_where_dev_bears_it_out():
     rng = np.random.default_rng(0)
     hazard = np.arange(60) % 2

@@ -188,10 +188,11 @@ class Describer:
             doubt = doubt.at_risk(risk, calibration.dev_confidences, calibration.dev_right)
         if self._doubt and not doubt.reached:
             logger.warning(
-                "%s: on dev no confidence kept the share of unacceptable descriptions at %.0f %%; "
-                "drafts are given as answers where they are likelier right than wrong",
+                "%s: on dev no confidence kept the share of unacceptable descriptions at %g %%; "
+                "drafts are given as answers from the confidence at which it was lowest (%.2f)",
                 self.folder,
                 100 * doubt.risk,
+                doubt.least_confidence,
             )
         aligner = Aligner.load(self.folder, self.device)
         if aligner is None and calibration.confidence.signs != ("wording",):

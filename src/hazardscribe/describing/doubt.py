@@ -3,7 +3,8 @@
 A photo is answered with the model's draft when its confidence reaches `least_confidence`: the
 smallest value at which, on dev, at most a stated share (the risk) of the answered drafts was not
 acceptable (selective classification: El-Yaniv and Wiener, JMLR 2010; Geifman and El-Yaniv, NeurIPS
-2017). Where no value reaches it, a draft must be likelier right than wrong. Below that:
+2017). Where no value reaches it, the one with the lowest share takes its place, and a draft must be
+likelier right than wrong: asking for less risk never answers more. Below that:
 
 * `no hazard`, where the aligned encoder gives texts without hazard at least `least_safe`, the
   smallest value above which, on dev, at most the same share of photos showed a hazard;
@@ -106,18 +107,17 @@ def fit_doubt(
 def least_confidence(confidences: np.ndarray, right: np.ndarray, risk: float) -> tuple[float, bool]:
     """The smallest threshold whose answered photos have at most this risk, and whether there is.
 
-    0 where all photos may be answered; 0.5 where no threshold with enough photos does.
+    0 where all photos may be answered. Where no threshold with enough photos does, the one with the
+    lowest risk, yet at least 0.5: a smaller risk never gives a lower threshold.
     """
     from hazardscribe.evaluation.selective import risk_coverage
 
     coverage, wrong = risk_coverage(confidences, right)
     levels = np.unique(confidences)[::-1]
     enough = np.round(coverage * len(right)) >= min(_FEWEST, math.ceil(len(right) / 2))
-    allowed = np.flatnonzero(enough & (wrong <= risk))
-    if not len(allowed):
-        return 0.5, False
-    last = int(allowed[-1])
-    if last == len(levels) - 1:
-        return 0.0, True
+    lowest = float(wrong[enough].min())
+    reached = lowest <= risk
+    last = int(np.flatnonzero(enough & (wrong <= max(risk, lowest)))[-1])
     # Half way to the next photo, as that one must stay out.
-    return float((levels[last] + levels[last + 1]) / 2), True
+    least = 0.0 if last == len(levels) - 1 else float((levels[last] + levels[last + 1]) / 2)
+    return (least, True) if reached else (max(0.5, least), False)
