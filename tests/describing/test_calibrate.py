@@ -48,6 +48,7 @@ def test_training_ends_with_a_calibrated_folder(run):
     calibration = load_calibration(run.model)
     assert calibration.confidence.signs == ("wording", "support", "agreement")
     assert calibration.novelty.references.shape == (8, 16)
+    assert calibration.dev_no_hazard.shape == calibration.dev_hazard.shape == (2,)
 
 
 def test_the_aligner_gives_the_likelihood_of_the_objective_in_float64(run, photos):
@@ -79,6 +80,24 @@ def test_a_draft_that_is_not_sure_enough_is_held_back(folder, photos, caplog):
     with caplog.at_level(logging.WARNING):
         Describer(folder, **BRIEF)
     assert "no confidence kept the share of unacceptable descriptions at 10 %" in caplog.text
+
+
+def test_less_risk_moves_what_no_hazard_is_said_by(folder, caplog):
+    mass = np.linspace(0, 1, 100)
+    dev = {"dev_confidences": mass, "dev_right": np.ones(100, int)}
+    change(folder, doubt=Doubt(0.5, 0.5, None, 0.4, True), **dev)
+    change(folder, dev_no_hazard=mass, dev_hazard=(np.arange(100) < 70).astype(int))
+    least = Describer(folder, risk=0.01).calibration.doubt.least_safe
+    assert least == pytest.approx(0.7, abs=0.01)
+    path = folder / CALIBRATION_FILE
+    values = json.loads(path.read_text(encoding="utf-8"))
+    del values["dev"]["no_hazard"], values["dev"]["hazard"]  # as earlier versions wrote it
+    path.write_text(json.dumps(values), encoding="utf-8")
+    assert Describer(folder, risk=0.5).calibration.doubt.least_safe == 0.5
+    assert "no hazard is seen" not in caplog.text
+    assert Describer(folder, risk=0.01).calibration.doubt.least_safe is None
+    assert "no hazard is seen will not be said" in caplog.text
+    assert "for at most 1 %; `hazardscribe calibrate` may show it" in caplog.text
 
 
 def test_reranking_follows_the_alignment(folder, photos):

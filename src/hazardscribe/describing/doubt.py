@@ -67,10 +67,27 @@ class Doubt:
             return "unsure"
         return "likely_safe"
 
-    def at_risk(self, risk: float, confidences: np.ndarray, right: np.ndarray) -> Doubt:
-        """The same with the confidence for another risk, from those of dev."""
+    def at_risk(
+        self,
+        risk: float,
+        confidences: np.ndarray,
+        right: np.ndarray,
+        no_hazard: np.ndarray | None,
+        hazard: np.ndarray | None,
+    ) -> Doubt:
+        """The same with both thresholds for another risk, from the outcomes on dev.
+
+        Args:
+            confidences, right, no_hazard: see `fit_doubt`.
+            hazard: see there; None where the calibration is older than that it was kept. Then "no
+                hazard" is said as for the risk calibrated, or never where less is asked for.
+        """
         least, reached = least_confidence(confidences, right, risk)
-        return replace(self, least_confidence=least, reached=reached, risk=risk)
+        if hazard is not None:
+            safe = least_safe(no_hazard, hazard, risk)
+        else:
+            safe = None if risk < self.risk else self.least_safe
+        return replace(self, least_confidence=least, least_safe=safe, reached=reached, risk=risk)
 
 
 def answer(reason: Reason, language: str) -> str:
@@ -96,12 +113,18 @@ def fit_doubt(
         risk: the share of unacceptable answers aimed at.
     """
     least, reached = least_confidence(confidences, right, risk)
-    least_safe = None
-    if no_hazard is not None:
-        found, safe = least_confidence(no_hazard, ~hazard.astype(bool), risk)
-        least_safe = max(found, 0.5) if safe else None
     farthest = float(np.quantile(distances, FAMILIAR)) if len(distances) >= _FEWEST else None
-    return Doubt(least, least_safe, farthest, risk, reached)
+    return Doubt(least, least_safe(no_hazard, hazard, risk), farthest, risk, reached)
+
+
+def least_safe(no_hazard: np.ndarray | None, hazard: np.ndarray, risk: float) -> float | None:
+    """The mass of texts without hazard, at least 0.5, from which at most this share of the photos
+    showed one; None where no mass keeps to it, or none is known.
+    """
+    if no_hazard is None:
+        return None
+    found, reached = least_confidence(no_hazard, ~hazard.astype(bool), risk)
+    return max(found, 0.5) if reached else None
 
 
 def least_confidence(confidences: np.ndarray, right: np.ndarray, risk: float) -> tuple[float, bool]:
