@@ -202,6 +202,19 @@ def test_describing_nothing_at_all_is_an_error(start, tmp_path, capsys):
         assert "2 of 2 photos could not be read; their rows say why" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("shared", [{"RANK": "1", "WORLD_SIZE": "2"}, {}])
+def test_a_share_of_bad_photos_alone_does_not_end_the_whole_job(
+    shared, start, photos, tmp_path, monkeypatch, capsys
+):
+    for name, value in shared.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "b.jpg").write_bytes(b"no photo")
+    out = tmp_path / "out.jsonl"
+    given = [*photos[: len(shared) // 2], str(tmp_path / "b.jpg"), "--model", str(start)]
+    assert cli.main(["describe", *given, "--out", str(out), "--resume"]) == 0
+    assert "1 of 1 photo could not be read; their rows say why" in capsys.readouterr().err
+
+
 def test_a_file_error_that_nobody_foresaw_is_a_sentence(monkeypatch, capsys):
     def fail(*args, **kwargs):
         raise PermissionError(13, "Permission denied", "/locked/away")

@@ -215,8 +215,10 @@ def _describe(options: dict[str, Any]) -> int:
         print(f"{failed} of {photos} could not be read; {where} say why", file=sys.stderr)
     if world > 1:
         print(f"process {rank} of {world}: {described + failed} photos", file=sys.stderr)
-    # Of several processes, and of a run that goes on, one may have had nothing left to do.
-    return OK if described or not failed else UNUSABLE
+    # Of several processes, and of a run that goes on, one may have had nothing left to do, or only
+    # photos that nobody can read; a code other than 0 would have its launcher end all the others.
+    shared = world > 1 or options["resume"]
+    return OK if described or shared or not failed else UNUSABLE
 
 
 def _calibrate(options: dict[str, Any]) -> int:
