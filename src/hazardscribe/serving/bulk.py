@@ -48,7 +48,8 @@ class Endpoints:
         """Describe photos in order; one that cannot be read carries its problem.
 
         Raises:
-            InputError: if the engines fail at a photo again and again, or refuse all photos.
+            InputError: if the engines fail at a photo again and again, or want another key,
+                address or model.
         """
         loop = asyncio.new_event_loop()
         thread = Thread(target=loop.run_forever, name="endpoints", daemon=True)
