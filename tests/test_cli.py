@@ -292,7 +292,11 @@ def test_resume_is_a_switch(given, resume, monkeypatch):
         (["--sheets=3月"], ["3月"]),
         (["--sheets", "3月", "--sheets", "2025"], ["3月", "2025"]),
         (["--sheets", '["3月", "4月"]'], ["3月", "4月"]),
+        (["--sheets", "[3月, 4月]", "--sheets", "5月"], ["3月", "4月", "5月"]),
         (["--sheets+", "3月"], ["3月"]),
+        (["--sheets", "#1机组", "--sheets=#2机组"], ["#1机组", "#2机组"]),
+        (["--sheets", "- 附表", "--sheets", "null", "--sheets", "~"], ["- 附表", "null", "~"]),
+        (["--sheets", "[旧", "--sheets", '"引号"', "--sheets", "a: b"], ["[旧", '"引号"', "a: b"]),
         ([], []),
     ],
 )
@@ -306,6 +310,18 @@ def test_sheets_are_named_plainly(given, sheets, monkeypatch):
     monkeypatch.setattr(importing, "import_ledger", remember)
     assert cli.main(["import", "ledger.xlsx", *given, "--dry-run"]) == 2
     assert list(seen["sheets"]) == sheets
+
+
+@pytest.mark.parametrize(
+    "out", ["#1机组.jsonl", "&1.jsonl", "- 1.jsonl", "[1].jsonl", "a: b.jsonl"]
+)
+def test_a_path_is_taken_as_it_is_written(out):
+    def parsed(*given):
+        return cli.build_parser().parse_args(["describe", "#1.jpg", *given])["describe"]
+
+    seen = parsed("--out", out, f"--model=#{out}")
+    assert (seen["photos"], seen["out"], seen["model"]) == (["#1.jpg"], Path(out), Path(f"#{out}"))
+    assert parsed("--out", "null")["out"] is None  # the one way to say so
 
 
 def test_an_evaluation_does_not_replace_the_report_of_an_import(start, tmp_path, capsys):

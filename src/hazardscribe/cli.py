@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 findings (`check`), 2 unusable input or arguments, 3 rejec
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
@@ -328,29 +329,47 @@ def _flags(arguments: list[str]) -> list[str]:
     """`--resume` alone means `--resume true`, as people expect of a switch.
 
     And `--sheets 3月` names one sheet, again and again if need be; jsonargparse would have a list
-    written in brackets, or a plus behind the option.
+    written in brackets, or a plus behind the option. All names go to it as one list in JSON, as it
+    reads YAML, in which `#1` is a comment and `- 1` a list.
     """
     switches = {
         *("--resume", "--strict"),
         *("--dry_run", "--split_numbered", "--keep_unseeable"),
         *("--doubt", "--rerank"),
     }
-    result = []
+    result: list[str] = []
+    sheets: list[str] = []
+    named = False
     for i, argument in enumerate(arguments):
+        if named:  # the value of --sheets before it
+            named = False
+            continue
         if argument.startswith("--") and argument.replace("-", "_")[2:] in _DASHED:
             argument = "--" + argument[2:].replace("-", "_")  # as most programs write them
         if argument in ("--no-doubt", "--no-rerank"):
             result += [f"--{argument[5:]}", "false"]
             continue
         name, equals, value = argument.partition("=")
-        sheet = value if equals else "".join(arguments[i + 1 : i + 2])
-        if name == "--sheets" and not sheet.startswith("["):
-            argument = f"--sheets+{equals}{value}"
+        if name in ("--sheets", "--sheets+") and (equals or i + 1 < len(arguments)):
+            sheets += _sheet_names(value if equals else arguments[i + 1])
+            named = not equals
+            continue
         result.append(argument)
         following = arguments[i + 1].lower() if i + 1 < len(arguments) else ""
         if argument in switches and following not in ("true", "false", "yes", "no"):
             result.append("true")
-    return result
+    return [*result, "--sheets", json.dumps(sheets, ensure_ascii=False)] if sheets else result
+
+
+def _sheet_names(given: str) -> list[str]:
+    """One name, or those of a list in brackets."""
+    from yaml import YAMLError, safe_load  # type: ignore[import-untyped]
+
+    try:
+        listed = safe_load(given) if given.startswith("[") else None
+    except YAMLError:
+        listed = None
+    return list(map(str, listed)) if isinstance(listed, list) else [given]
 
 
 def _safe_console() -> None:
