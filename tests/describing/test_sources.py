@@ -20,6 +20,14 @@ from hazardscribe.describing.sources import (
 )
 
 
+@pytest.mark.parametrize("suffix", ["JPG", "jfif", "jpe", "heic", "HEIF", "avif"])
+def test_no_photo_of_a_folder_is_passed_over(tmp_path, suffix):
+    photo = tmp_path / f"a.{suffix}"
+    photo.write_bytes(b"")
+    (tmp_path / "notes.txt").write_bytes(b"")
+    assert find_photos([tmp_path]) == [str(photo)]
+
+
 @pytest.fixture
 def gbk(photos, tmp_path):
     """A photo whose name is GBK, as a zip from a Chinese Windows leaves it on Linux."""

@@ -16,7 +16,11 @@ from hazardscribe.pairs.columns import AI_COLUMNS, AI_KEY
 if TYPE_CHECKING:
     from hazardscribe.describing.describer import Description
 
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".mpo"}
+# Those that cannot be decoded (HEIC, AVIF) get their row, which says how to save them.
+_SUFFIXES = {
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".mpo"),
+    *(".heic", ".heif", ".avif"),
+}
 _COLUMNS = ("photo", AI_KEY, "confidence", "doubt", "draft", "alternatives", "error")
 _BEGINNING = b'{"photo": '  # of a JSONL line
 # Read still, written no more.
