@@ -216,6 +216,37 @@ def test_similar_encodes_past_photos_once(run, pairs, photos, monkeypatch):
     assert calls == [1]
 
 
+@pytest.mark.parametrize("damage", ["no database", "locked"])
+def test_similar_does_without_a_cache_that_cannot_be_used(
+    damage, run, pairs, photos, caplog, monkeypatch
+):
+    from hazardscribe.describing import similar as module
+
+    first = similar(photos[0], run.model, pairs)
+    describer = Describer(run.model, calibrated=False)
+    store = module.CaseIndex(describer, pairs["train"])._encoder._store
+    kept = store.read_bytes()
+    if damage == "locked":
+
+        def locked(*_, **__):
+            raise module.sqlite3.OperationalError("database is locked")
+
+        monkeypatch.setattr(module.sqlite3, "connect", locked)
+    else:
+        store.write_bytes(b"no database" * 100)
+    assert [case.photo for case in similar(photos[0], run.model, pairs)] == [
+        case.photo for case in first
+    ]
+    assert caplog.text.count("photos are encoded anew") == 1
+    if damage == "locked":
+        assert store.read_bytes() == kept
+        return
+    caplog.clear()
+    similar(photos[0], run.model, pairs)  # from the new one
+    assert caplog.text == ""
+    assert store.read_bytes().startswith(b"SQLite format 3")
+
+
 def test_similar_refuses_what_it_cannot_do(run, folder, pairs, photos, tmp_path):
     with pytest.raises(InputError, match="--k 0"):
         similar(photos[0], run.model, pairs, k=0)
