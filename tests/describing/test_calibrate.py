@@ -138,6 +138,12 @@ def test_calibrating_anew_gives_an_older_folder_its_bank(run, folder, pairs):
     assert load_calibration(folder).doubt.risk == 0.2
 
 
+@pytest.mark.parametrize("option", ["beams", "batch_size"])
+def test_what_cannot_be_calibrated_with_is_told_before_anything_is_read(option, folder, tmp_path):
+    with pytest.raises(InputError, match=f"--{option} 0: must be at least 1"):
+        calibrate(folder, tmp_path / "no pairs", **{option: 0})
+
+
 def test_few_dev_photos_are_told_of(folder, pairs, caplog):
     with caplog.at_level(logging.WARNING):
         calibrate(folder, pairs, risk=0.2)
