@@ -286,6 +286,15 @@ def test_resume_is_a_switch(given, resume, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("given", "dry"),
+    [("--dry-run", True), ("--dry-run=true", True), ("--dry_run=false", False), ("", False)],
+)
+def test_a_dash_stands_for_an_underscore_in_switches(given, dry):
+    arguments = cli._flags(["import", "ledger.xlsx", *given.split()])
+    assert cli.build_parser().parse_args(arguments)["import"]["dry_run"] is dry
+
+
+@pytest.mark.parametrize(
     ("given", "sheets"),
     [
         (["--sheets", "3月"], ["3月"]),

@@ -344,12 +344,13 @@ def _flags(arguments: list[str]) -> list[str]:
         if named:  # the value of --sheets before it
             named = False
             continue
-        if argument.startswith("--") and argument.replace("-", "_")[2:] in _DASHED:
-            argument = "--" + argument[2:].replace("-", "_")  # as most programs write them
+        name, equals, value = argument.partition("=")
+        if name.startswith("--") and name[2:].replace("-", "_") in _DASHED:
+            name = "--" + name[2:].replace("-", "_")  # as most programs write them
+            argument = f"{name}{equals}{value}"
         if argument in ("--no-doubt", "--no-rerank"):
             result += [f"--{argument[5:]}", "false"]
             continue
-        name, equals, value = argument.partition("=")
         if name in ("--sheets", "--sheets+") and (equals or i + 1 < len(arguments)):
             sheets += _sheet_names(value if equals else arguments[i + 1])
             named = not equals
