@@ -38,9 +38,7 @@ class Parser(ArgumentParser):
     """jsonargparse's parser; abbreviated options are refused, errors are short."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        from yaml import YAMLError  # type: ignore[import-untyped]
-
-        set_loader("values", _load, exceptions=(YAMLError,))
+        set_loader("values", load_value, exceptions=(ValueError,))
         kwargs.setdefault("allow_abbrev", False)
         kwargs.setdefault("parser_mode", "values")
         super().__init__(*args, **kwargs)
@@ -121,9 +119,16 @@ class Parser(ArgumentParser):
         return next((choices[one] for one in self.given[:1] if one in choices), None)
 
 
-def _load(text: str) -> Any:
-    """YAML, yet what it takes for a comment or an empty node is a name: `--out '#1.jsonl'`."""
-    value = get_loader("yaml")(text)
+def load_value(text: str) -> Any:
+    """YAML, yet what it takes for a comment or an empty node is a name: `--out '#1.jsonl'`.
+
+    Raises:
+        ValueError: if it is not valid YAML.
+    """
+    try:
+        value = get_loader("yaml")(text)
+    except Exception as error:  # of a library that jsonargparse chooses
+        raise ValueError(str(error)) from error
     return text if value is None and text.strip() not in ("", "null") else value
 
 

@@ -364,11 +364,11 @@ def _flags(arguments: list[str]) -> list[str]:
 
 def _sheet_names(given: str) -> list[str]:
     """One name, or those of a list in brackets."""
-    from yaml import YAMLError, safe_load  # type: ignore[import-untyped]
+    from hazardscribe.arguments import load_value
 
     try:
-        listed = safe_load(given) if given.startswith("[") else None
-    except YAMLError:
+        listed = load_value(given) if given.startswith("[") else None
+    except ValueError:
         listed = None
     return list(map(str, listed)) if isinstance(listed, list) else [given]
 
