@@ -202,6 +202,19 @@ def test_describing_nothing_at_all_is_an_error(start, tmp_path, capsys):
         assert "2 of 2 photos could not be read; their rows say why" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("shared", [{"RANK": "1", "WORLD_SIZE": "2"}, {}])
+def test_a_share_of_bad_photos_alone_does_not_end_the_whole_job(
+    shared, start, photos, tmp_path, monkeypatch, capsys
+):
+    for name, value in shared.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "b.jpg").write_bytes(b"no photo")
+    out = tmp_path / "out.jsonl"
+    given = [*photos[: len(shared) // 2], str(tmp_path / "b.jpg"), "--model", str(start)]
+    assert cli.main(["describe", *given, "--out", str(out), "--resume"]) == 0
+    assert "1 of 1 photo could not be read; their rows say why" in capsys.readouterr().err
+
+
 def test_a_file_error_that_nobody_foresaw_is_a_sentence(monkeypatch, capsys):
     def fail(*args, **kwargs):
         raise PermissionError(13, "Permission denied", "/locked/away")
@@ -273,13 +286,26 @@ def test_resume_is_a_switch(given, resume, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("given", "dry"),
+    [("--dry-run", True), ("--dry-run=true", True), ("--dry_run=false", False), ("", False)],
+)
+def test_a_dash_stands_for_an_underscore_in_switches(given, dry):
+    arguments = cli._flags(["import", "ledger.xlsx", *given.split()])
+    assert cli.build_parser().parse_args(arguments)["import"]["dry_run"] is dry
+
+
+@pytest.mark.parametrize(
     ("given", "sheets"),
     [
         (["--sheets", "3月"], ["3月"]),
         (["--sheets=3月"], ["3月"]),
         (["--sheets", "3月", "--sheets", "2025"], ["3月", "2025"]),
         (["--sheets", '["3月", "4月"]'], ["3月", "4月"]),
+        (["--sheets", "[3月, 4月]", "--sheets", "5月"], ["3月", "4月", "5月"]),
         (["--sheets+", "3月"], ["3月"]),
+        (["--sheets", "#1机组", "--sheets=#2机组"], ["#1机组", "#2机组"]),
+        (["--sheets", "- 附表", "--sheets", "null", "--sheets", "~"], ["- 附表", "null", "~"]),
+        (["--sheets", "[旧", "--sheets", '"引号"', "--sheets", "a: b"], ["[旧", '"引号"', "a: b"]),
         ([], []),
     ],
 )
@@ -293,6 +319,18 @@ def test_sheets_are_named_plainly(given, sheets, monkeypatch):
     monkeypatch.setattr(importing, "import_ledger", remember)
     assert cli.main(["import", "ledger.xlsx", *given, "--dry-run"]) == 2
     assert list(seen["sheets"]) == sheets
+
+
+@pytest.mark.parametrize(
+    "out", ["#1机组.jsonl", "&1.jsonl", "- 1.jsonl", "[1].jsonl", "a: b.jsonl"]
+)
+def test_a_path_is_taken_as_it_is_written(out):
+    def parsed(*given):
+        return cli.build_parser().parse_args(["describe", "#1.jpg", *given])["describe"]
+
+    seen = parsed("--out", out, f"--model=#{out}")
+    assert (seen["photos"], seen["out"], seen["model"]) == (["#1.jpg"], Path(out), Path(f"#{out}"))
+    assert parsed("--out", "null")["out"] is None  # the one way to say so
 
 
 def test_an_evaluation_does_not_replace_the_report_of_an_import(start, tmp_path, capsys):

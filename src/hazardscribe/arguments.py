@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
-from jsonargparse import ArgumentParser
+from jsonargparse import ArgumentParser, get_loader, set_loader
 
 _KEY = re.compile(r'^Parser key "(?P<key>[^"]*)":\s*(?P<rest>.*)$', re.DOTALL)
 _EXPECTED = re.compile(r"Expected an? (?P<type>.+?)\. Got value: (?P<value>.*)$", re.DOTALL)
@@ -38,7 +38,9 @@ class Parser(ArgumentParser):
     """jsonargparse's parser; abbreviated options are refused, errors are short."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        set_loader("values", load_value, exceptions=(ValueError,))
         kwargs.setdefault("allow_abbrev", False)
+        kwargs.setdefault("parser_mode", "values")
         super().__init__(*args, **kwargs)
         self.given: Sequence[str] = ()
         self.usage_line = ""
@@ -115,6 +117,19 @@ class Parser(ArgumentParser):
         verbs = getattr(self, "_subcommands_action", None)
         choices = {} if verbs is None else verbs.choices
         return next((choices[one] for one in self.given[:1] if one in choices), None)
+
+
+def load_value(text: str) -> Any:
+    """YAML, yet what it takes for a comment or an empty node is a name: `--out '#1.jsonl'`.
+
+    Raises:
+        ValueError: if it is not valid YAML.
+    """
+    try:
+        value = get_loader("yaml")(text)
+    except Exception as error:  # of a library that jsonargparse chooses
+        raise ValueError(str(error)) from error
+    return text if value is None and text.strip() not in ("", "null") else value
 
 
 def plain_types(message: str) -> str:

@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 findings (`check`), 2 unusable input or arguments, 3 rejec
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
@@ -215,8 +216,10 @@ def _describe(options: dict[str, Any]) -> int:
         print(f"{failed} of {photos} could not be read; {where} say why", file=sys.stderr)
     if world > 1:
         print(f"process {rank} of {world}: {described + failed} photos", file=sys.stderr)
-    # Of several processes, and of a run that goes on, one may have had nothing left to do.
-    return OK if described or not failed else UNUSABLE
+    # Of several processes, and of a run that goes on, one may have had nothing left to do, or only
+    # photos that nobody can read; a code other than 0 would have its launcher end all the others.
+    shared = world > 1 or options["resume"]
+    return OK if described or shared or not failed else UNUSABLE
 
 
 def _calibrate(options: dict[str, Any]) -> int:
@@ -326,29 +329,48 @@ def _flags(arguments: list[str]) -> list[str]:
     """`--resume` alone means `--resume true`, as people expect of a switch.
 
     And `--sheets 3月` names one sheet, again and again if need be; jsonargparse would have a list
-    written in brackets, or a plus behind the option.
+    written in brackets, or a plus behind the option. All names go to it as one list in JSON, as it
+    reads YAML, in which `#1` is a comment and `- 1` a list.
     """
     switches = {
         *("--resume", "--strict"),
         *("--dry_run", "--split_numbered", "--keep_unseeable"),
         *("--doubt", "--rerank"),
     }
-    result = []
+    result: list[str] = []
+    sheets: list[str] = []
+    named = False
     for i, argument in enumerate(arguments):
-        if argument.startswith("--") and argument.replace("-", "_")[2:] in _DASHED:
-            argument = "--" + argument[2:].replace("-", "_")  # as most programs write them
+        if named:  # the value of --sheets before it
+            named = False
+            continue
+        name, equals, value = argument.partition("=")
+        if name.startswith("--") and name[2:].replace("-", "_") in _DASHED:
+            name = "--" + name[2:].replace("-", "_")  # as most programs write them
+            argument = f"{name}{equals}{value}"
         if argument in ("--no-doubt", "--no-rerank"):
             result += [f"--{argument[5:]}", "false"]
             continue
-        name, equals, value = argument.partition("=")
-        sheet = value if equals else "".join(arguments[i + 1 : i + 2])
-        if name == "--sheets" and not sheet.startswith("["):
-            argument = f"--sheets+{equals}{value}"
+        if name in ("--sheets", "--sheets+") and (equals or i + 1 < len(arguments)):
+            sheets += _sheet_names(value if equals else arguments[i + 1])
+            named = not equals
+            continue
         result.append(argument)
         following = arguments[i + 1].lower() if i + 1 < len(arguments) else ""
         if argument in switches and following not in ("true", "false", "yes", "no"):
             result.append("true")
-    return result
+    return [*result, "--sheets", json.dumps(sheets, ensure_ascii=False)] if sheets else result
+
+
+def _sheet_names(given: str) -> list[str]:
+    """One name, or those of a list in brackets."""
+    from hazardscribe.arguments import load_value
+
+    try:
+        listed = load_value(given) if given.startswith("[") else None
+    except ValueError:
+        listed = None
+    return list(map(str, listed)) if isinstance(listed, list) else [given]
 
 
 def _safe_console() -> None:

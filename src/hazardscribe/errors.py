@@ -18,7 +18,7 @@ class PhotoError(InputError):
 
     Attributes:
         reason: a short stable code (`missing`, `not_an_image`, `format`, `too_large`, `aspect`,
-            `too_small`, `damaged`), for counting and for machines.
+            `too_small`, `damaged`; `refused` by an endpoint), for counting and for machines.
     """
 
     def __init__(self, reason: str, message: str) -> None:

@@ -50,6 +50,7 @@ def test_training_ends_with_a_calibrated_folder(run):
     calibration = load_calibration(run.model)
     assert calibration.confidence.signs == ("wording", "support", "agreement")
     assert calibration.novelty.references.shape == (8, 16)
+    assert calibration.dev_no_hazard.shape == calibration.dev_hazard.shape == (2,)
 
 
 def test_photos_that_cannot_be_read_are_left_out(folder, pairs, tmp_path, caplog):
@@ -96,6 +97,24 @@ def test_a_draft_that_is_not_sure_enough_is_held_back(folder, photos, caplog):
     assert "no confidence kept the share of unacceptable descriptions at 10 %" in caplog.text
 
 
+def test_less_risk_moves_what_no_hazard_is_said_by(folder, caplog):
+    mass = np.linspace(0, 1, 100)
+    dev = {"dev_confidences": mass, "dev_right": np.ones(100, int)}
+    change(folder, doubt=Doubt(0.5, 0.5, None, 0.4, True), **dev)
+    change(folder, dev_no_hazard=mass, dev_hazard=(np.arange(100) < 70).astype(int))
+    least = Describer(folder, risk=0.01).calibration.doubt.least_safe
+    assert least == pytest.approx(0.7, abs=0.01)
+    path = folder / CALIBRATION_FILE
+    values = json.loads(path.read_text(encoding="utf-8"))
+    del values["dev"]["no_hazard"], values["dev"]["hazard"]  # as earlier versions wrote it
+    path.write_text(json.dumps(values), encoding="utf-8")
+    assert Describer(folder, risk=0.5).calibration.doubt.least_safe == 0.5
+    assert "no hazard is seen" not in caplog.text
+    assert Describer(folder, risk=0.01).calibration.doubt.least_safe is None
+    assert "no hazard is seen will not be said" in caplog.text
+    assert "for at most 1 %; `hazardscribe calibrate` may show it" in caplog.text
+
+
 def test_reranking_follows_the_alignment(folder, photos):
     change(folder, reranking=Reranking(4, 1.0, 1e6), doubt=Doubt(0.0, None, None, 0.1, True))
     reranked = Describer(folder, alternatives=3, **BRIEF)(photos[0])
@@ -132,6 +151,12 @@ def test_calibrating_anew_gives_an_older_folder_its_bank(run, folder, pairs):
     assert again.texts == former.texts
     assert torch.equal(again.vectors, former.vectors)
     assert load_calibration(folder).doubt.risk == 0.2
+
+
+@pytest.mark.parametrize("option", ["beams", "batch_size"])
+def test_what_cannot_be_calibrated_with_is_told_before_anything_is_read(option, folder, tmp_path):
+    with pytest.raises(InputError, match=f"--{option} 0: must be at least 1"):
+        calibrate(folder, tmp_path / "no pairs", **{option: 0})
 
 
 def test_few_dev_photos_are_told_of(folder, pairs, caplog):
@@ -210,6 +235,37 @@ def test_similar_encodes_past_photos_once(run, pairs, photos, monkeypatch):
     )
     similar(photos[1], run.model, pairs)
     assert calls == [1]
+
+
+@pytest.mark.parametrize("damage", ["no database", "locked"])
+def test_similar_does_without_a_cache_that_cannot_be_used(
+    damage, run, pairs, photos, caplog, monkeypatch
+):
+    from hazardscribe.describing import similar as module
+
+    first = similar(photos[0], run.model, pairs)
+    describer = Describer(run.model, calibrated=False)
+    store = module.CaseIndex(describer, pairs["train"])._encoder._store
+    kept = store.read_bytes()
+    if damage == "locked":
+
+        def locked(*_, **__):
+            raise module.sqlite3.OperationalError("database is locked")
+
+        monkeypatch.setattr(module.sqlite3, "connect", locked)
+    else:
+        store.write_bytes(b"no database" * 100)
+    assert [case.photo for case in similar(photos[0], run.model, pairs)] == [
+        case.photo for case in first
+    ]
+    assert caplog.text.count("photos are encoded anew") == 1
+    if damage == "locked":
+        assert store.read_bytes() == kept
+        return
+    caplog.clear()
+    similar(photos[0], run.model, pairs)  # from the new one
+    assert caplog.text == ""
+    assert store.read_bytes().startswith(b"SQLite format 3")
 
 
 def test_similar_refuses_what_it_cannot_do(run, folder, pairs, photos, tmp_path):

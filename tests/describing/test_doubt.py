@@ -62,6 +62,18 @@ def test_a_risk_that_nothing_reaches_leaves_what_is_likelier_right_than_wrong():
     assert least_confidence(np.linspace(0, 1, 40), np.ones(40, int), 0.1) == (0.0, True)
 
 
+def test_less_risk_never_answers_more():
+    rng = np.random.default_rng(0)
+    confidences = rng.random(200)
+    right = (rng.random(200) < 0.2 + 0.7 * confidences).astype(int)
+    found = [least_confidence(confidences, right, risk) for risk in np.linspace(0.5, 0.001, 60)]
+    thresholds = [threshold for threshold, _ in found]
+    assert thresholds == sorted(thresholds)
+    # Some risks are reached and some are not, and beyond 0.5 it is the surest that are answered.
+    assert {reached for _, reached in found} == {True, False}
+    assert thresholds[-1] > 0.5
+
+
 def test_no_hazard_is_said_only_where_dev_bears_it_out():
     rng = np.random.default_rng(0)
     hazard = np.arange(60) % 2
@@ -77,10 +89,20 @@ def test_no_hazard_is_said_only_where_dev_bears_it_out():
 def test_another_risk_reads_another_threshold_off_dev():
     confidences = np.linspace(0, 1, 100)
     right = (np.arange(100) >= 50).astype(int)
-    strict = DOUBT.at_risk(0.01, confidences, right)
-    loose = DOUBT.at_risk(0.4, confidences, right)
+    hazard = (np.arange(100) < 70).astype(int)  # shown where the mass is below 0.7
+    strict = DOUBT.at_risk(0.01, confidences, right, confidences, hazard)
+    loose = DOUBT.at_risk(0.4, confidences, right, confidences, hazard)
     assert strict.least_confidence > loose.least_confidence
+    assert strict.least_safe > loose.least_safe
+    assert strict.least_safe == pytest.approx(0.7, abs=0.01)
     assert strict.farthest == DOUBT.farthest
+    assert DOUBT.at_risk(0.01, confidences, right, confidences, np.ones(100)).least_safe is None
+
+
+def test_an_older_calibration_says_no_hazard_at_no_less_risk_than_its_own():
+    confidences, right = np.linspace(0, 1, 100), np.ones(100, int)
+    assert DOUBT.at_risk(0.05, confidences, right, None, None).least_safe is None
+    assert DOUBT.at_risk(0.2, confidences, right, None, None).least_safe == DOUBT.least_safe
 
 
 def test_novelty_is_the_distance_of_the_tenth_neighbour_in_float64():

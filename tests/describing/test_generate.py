@@ -24,9 +24,15 @@ def test_a_first_sequence_at_hand_stands_for_the_photos(name, beams, family_fold
     inputs = prompter.inputs(pixels)
     with torch.inference_mode():
         sequence = first_sequence(loaded.vlm, inputs, image_token_id(loaded.vlm.config))
+    before = getattr(sequence.encoder_output, "pooler_output", None)
     decoding = Decoding(beams=beams, max_new_tokens=6, alternatives=beams)
     plain = generate(loaded.vlm, prompter, pixels, decoding)
     given = generate(loaded.vlm, prompter, pixels, decoding, sequence=sequence)
+    again = generate(loaded.vlm, prompter, pixels, decoding, sequence=sequence)
     assert [one.texts for one in given] == [one.texts for one in plain]
+    assert [one.texts for one in again] == [one.texts for one in plain]
+    # The caller's own is left as it was: a photo each, not a beam each.
+    pooled = getattr(sequence.encoder_output, "pooler_output", None)
+    assert pooled is None or len(pooled) == len(before)
     for one, other in zip(given, plain, strict=True):
         assert one.confidences == pytest.approx(other.confidences, rel=1e-4)

@@ -133,6 +133,14 @@ def test_the_command_goes_on_where_it_was_cut_off(start, pairs_folder, tmp_path,
     assert out.read_bytes() == whole
 
 
+@pytest.mark.parametrize("world", [1, 2])
+def test_a_new_folder_is_made_for_the_file(tmp_path, world):
+    out = tmp_path / "new" / "deeper" / "described.jsonl"
+    for rank in range(world):
+        work(out, rank, world)
+    assert lines(out) == PHOTOS
+
+
 def test_resuming_and_sharing_out_need_a_file(photos, start):
     with pytest.raises(InputError, match=r"--out: name a \.jsonl file"):
         verbs.describe(photos, start, resume=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 
+import httpx
 import pytest
 from running_server import picture
 
@@ -13,6 +14,8 @@ from hazardscribe.errors import InputError
 from hazardscribe.serving.bulk import Endpoints
 from hazardscribe.serving.engine import Described
 from hazardscribe.serving.errors import ApiError
+from hazardscribe.serving.remote_engine import RemoteEngine
+from hazardscribe.serving.settings import ServeSettings
 
 
 class Engine:
@@ -71,12 +74,63 @@ def test_a_failing_engine_is_made_good_for(files):
     assert all(one.text for one in told)
 
 
-@pytest.mark.parametrize("status", [502, 400])
-def test_engines_that_only_fail_end_the_run(status, files):
+@pytest.mark.parametrize(("status", "tried"), [(502, "8 times"), (400, "1 time")])
+def test_engines_that_only_fail_end_the_run(status, tried, files):
     engine = Engine("a", failures=1000, status=status)
-    with pytest.raises(InputError, match=r"00\.png: it does not work .*--resume"):
+    with pytest.raises(InputError, match=rf"00\.png: it does not work Tried {tried}\. .*--resume"):
         list(Endpoints([engine], each=2, wait=0.001).stream(files))
     assert engine.closed
+
+
+def elsewhere(answer) -> RemoteEngine:
+    settings = ServeSettings(engine="http://elsewhere:9", engine_model="m")
+    return RemoteEngine(settings, httpx.MockTransport(answer))
+
+
+def said(text: str) -> httpx.Response:
+    part = {"choices": [{"delta": {"content": text}, "finish_reason": "stop"}]}
+    return httpx.Response(200, text=f"data: {json.dumps(part)}\n\ndata: [DONE]\n\n")
+
+
+@pytest.mark.parametrize("status", [400, 413, 415, 422])
+def test_a_photo_that_the_endpoint_refuses_does_not_stop_the_rest(status, files):
+    sizes = []
+
+    def answer(request):
+        sizes.append(len(request.content))
+        return httpx.Response(status) if len(sizes) == 2 else said("fine")
+
+    told = list(Endpoints([elsewhere(answer)], each=1, wait=0.001).stream(files[:4]))
+    [problem] = [one.problem for one in told if one.problem]
+    assert problem.reason == "refused"
+    assert f"status {status}" in str(problem)
+    assert [one.text for one in told].count("fine") == 3
+    assert len(sizes) == 4  # it was not asked again
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_wrong_key_or_address_ends_the_run_at_once(status, files):
+    asked = []
+
+    def answer(request):
+        asked.append(request)
+        return httpx.Response(status)
+
+    with pytest.raises(InputError, match=f"status {status}.*HAZARDSCRIBE_ENGINE_KEY"):
+        list(Endpoints([elsewhere(answer)], each=1, wait=0.001).stream(files[:1]))
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 503])
+def test_what_may_pass_is_asked_again(status, files):
+    asked = []
+
+    def answer(request):
+        asked.append(request)
+        return httpx.Response(status) if len(asked) < 3 else said("fine")
+
+    [told] = Endpoints([elsewhere(answer)], each=1, wait=0.001).stream(files[:1])
+    assert told.text == "fine"
 
 
 def test_a_bad_photo_carries_its_problem(files, tmp_path):

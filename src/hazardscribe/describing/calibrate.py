@@ -140,15 +140,18 @@ def calibrate(
         no_hazard = np.array(
             [statements.no_hazard(r.posterior) for r in readings if r.posterior is not None]
         )
+    hazard = Truth.of(cases, rules, describer.card.language).hazard
     doubt = fit_doubt(
         predicted,
         right,
         no_hazard,
-        Truth.of(cases, rules, describer.card.language).hazard,
+        hazard,
         novelty.distances(np.stack([reading.tower for reading in readings])),
         risk,
     )
-    calibration = Calibration(reranking, confidence, doubt, novelty, predicted, right)
+    calibration = Calibration(
+        reranking, confidence, doubt, novelty, predicted, right, no_hazard, hazard
+    )
     save_calibration(Path(model), calibration)
     return calibration
 

@@ -36,6 +36,9 @@ class Calibration:
         novelty: distances from training photos.
         dev_confidences, dev_right: `(N,)` cross-validated confidences on dev, and whether those
             descriptions were acceptable.
+        dev_no_hazard: `(N,)` mass of texts without hazard on dev; None without an alignment.
+        dev_hazard: `(N,)` whether those photos show a hazard; None in a calibration of an earlier
+            version, which did not keep it.
     """
 
     reranking: Reranking | None
@@ -44,6 +47,14 @@ class Calibration:
     novelty: Novelty
     dev_confidences: np.ndarray
     dev_right: np.ndarray
+    dev_no_hazard: np.ndarray | None = None
+    dev_hazard: np.ndarray | None = None
+
+    def doubt_at(self, risk: float) -> Doubt:
+        """The thresholds for another risk than the one calibrated for."""
+        return self.doubt.at_risk(
+            risk, self.dev_confidences, self.dev_right, self.dev_no_hazard, self.dev_hazard
+        )
 
     def summary(self) -> dict[str, Any]:
         """The main figures, for a run record and the command line."""
@@ -67,13 +78,21 @@ def save_calibration(folder: Path, calibration: Calibration) -> None:
         "confidence": asdict(calibration.confidence),
         "doubt": asdict(calibration.doubt),
         "dev": {
-            "confidences": [round(float(p), 6) for p in calibration.dev_confidences],
+            "confidences": _rounded(calibration.dev_confidences),
             "acceptable": [int(right) for right in calibration.dev_right],
+            "no_hazard": _rounded(calibration.dev_no_hazard),
+            "hazard": None
+            if calibration.dev_hazard is None
+            else [int(shown) for shown in calibration.dev_hazard],
         },
     }
     features = {"features": calibration.novelty.references.astype(np.float16)}
     write_whole(folder / PHOTOS_FILE, lambda draft: save_file(features, draft))
     write_json(folder / CALIBRATION_FILE, values)
+
+
+def _rounded(shares: np.ndarray | None) -> list[float] | None:
+    return None if shares is None else [round(float(share), 6) for share in shares]
 
 
 def load_calibration(folder: Path) -> Calibration | None:
@@ -89,16 +108,20 @@ def load_calibration(folder: Path) -> Calibration | None:
         values = json.loads(path.read_text(encoding="utf-8"))
         features = load_file(folder / PHOTOS_FILE)["features"]
         fitted, reranking = values["confidence"], values["reranking"]
+        dev = values["dev"]
+        no_hazard, hazard = dev.get("no_hazard"), dev.get("hazard")
         sequences = ("signs", "means", "scales", "weights")
         return Calibration(
             Reranking(**reranking) if reranking else None,
             Confidence(**{**fitted, **{name: tuple(fitted[name]) for name in sequences}}),
             Doubt(**values["doubt"]),
             Novelty(features),
-            np.array(values["dev"]["confidences"], dtype=np.float64),
-            np.array(values["dev"]["acceptable"], dtype=np.int64),
+            np.array(dev["confidences"], dtype=np.float64),
+            np.array(dev["acceptable"], dtype=np.int64),
+            None if no_hazard is None else np.array(no_hazard, dtype=np.float64),
+            None if hazard is None else np.array(hazard, dtype=np.int64),
         )
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
         raise InputError(
             f"{path}: cannot be used ({error}). Run `hazardscribe calibrate` on the model, or "
             f"delete {CALIBRATION_FILE} to describe without a calibrated confidence."

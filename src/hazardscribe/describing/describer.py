@@ -185,13 +185,28 @@ class Describer:
         assert calibration is not None
         doubt = calibration.doubt
         if risk is not None:
-            doubt = doubt.at_risk(risk, calibration.dev_confidences, calibration.dev_right)
+            doubt = calibration.doubt_at(risk)
+            if (
+                self._doubt
+                and calibration.doubt.least_safe is not None
+                and doubt.least_safe is None
+            ):
+                logger.warning(
+                    "%s: that no hazard is seen will not be said, as dev does not show at which "
+                    "mass of texts without hazard it is wrong for at most %g %%%s",
+                    self.folder,
+                    100 * risk,
+                    "; `hazardscribe calibrate` may show it"
+                    if calibration.dev_hazard is None
+                    else "",
+                )
         if self._doubt and not doubt.reached:
             logger.warning(
-                "%s: on dev no confidence kept the share of unacceptable descriptions at %.0f %%; "
-                "drafts are given as answers where they are likelier right than wrong",
+                "%s: on dev no confidence kept the share of unacceptable descriptions at %g %%; "
+                "drafts are given as answers from the confidence at which it was lowest (%.2f)",
                 self.folder,
                 100 * doubt.risk,
+                doubt.least_confidence,
             )
         aligner = Aligner.load(self.folder, self.device)
         if aligner is None and calibration.confidence.signs != ("wording",):

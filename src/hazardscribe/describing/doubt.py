@@ -3,7 +3,8 @@
 A photo is answered with the model's draft when its confidence reaches `least_confidence`: the
 smallest value at which, on dev, at most a stated share (the risk) of the answered drafts was not
 acceptable (selective classification: El-Yaniv and Wiener, JMLR 2010; Geifman and El-Yaniv, NeurIPS
-2017). Where no value reaches it, a draft must be likelier right than wrong. Below that:
+2017). Where no value reaches it, the one with the lowest share takes its place, and a draft must be
+likelier right than wrong: asking for less risk never answers more. Below that:
 
 * `no hazard`, where the aligned encoder gives texts without hazard at least `least_safe`, the
   smallest value above which, on dev, at most the same share of photos showed a hazard;
@@ -66,10 +67,27 @@ class Doubt:
             return "unsure"
         return "likely_safe"
 
-    def at_risk(self, risk: float, confidences: np.ndarray, right: np.ndarray) -> Doubt:
-        """The same with the confidence for another risk, from those of dev."""
+    def at_risk(
+        self,
+        risk: float,
+        confidences: np.ndarray,
+        right: np.ndarray,
+        no_hazard: np.ndarray | None,
+        hazard: np.ndarray | None,
+    ) -> Doubt:
+        """The same with both thresholds for another risk, from the outcomes on dev.
+
+        Args:
+            confidences, right, no_hazard: see `fit_doubt`.
+            hazard: see there; None where the calibration is older than that it was kept. Then "no
+                hazard" is said as for the risk calibrated, or never where less is asked for.
+        """
         least, reached = least_confidence(confidences, right, risk)
-        return replace(self, least_confidence=least, reached=reached, risk=risk)
+        if hazard is not None:
+            safe = least_safe(no_hazard, hazard, risk)
+        else:
+            safe = None if risk < self.risk else self.least_safe
+        return replace(self, least_confidence=least, least_safe=safe, reached=reached, risk=risk)
 
 
 def answer(reason: Reason, language: str) -> str:
@@ -95,29 +113,34 @@ def fit_doubt(
         risk: the share of unacceptable answers aimed at.
     """
     least, reached = least_confidence(confidences, right, risk)
-    least_safe = None
-    if no_hazard is not None:
-        found, safe = least_confidence(no_hazard, ~hazard.astype(bool), risk)
-        least_safe = max(found, 0.5) if safe else None
     farthest = float(np.quantile(distances, FAMILIAR)) if len(distances) >= _FEWEST else None
-    return Doubt(least, least_safe, farthest, risk, reached)
+    return Doubt(least, least_safe(no_hazard, hazard, risk), farthest, risk, reached)
+
+
+def least_safe(no_hazard: np.ndarray | None, hazard: np.ndarray, risk: float) -> float | None:
+    """The mass of texts without hazard, at least 0.5, from which at most this share of the photos
+    showed one; None where no mass keeps to it, or none is known.
+    """
+    if no_hazard is None:
+        return None
+    found, reached = least_confidence(no_hazard, ~hazard.astype(bool), risk)
+    return max(found, 0.5) if reached else None
 
 
 def least_confidence(confidences: np.ndarray, right: np.ndarray, risk: float) -> tuple[float, bool]:
     """The smallest threshold whose answered photos have at most this risk, and whether there is.
 
-    0 where all photos may be answered; 0.5 where no threshold with enough photos does.
+    0 where all photos may be answered. Where no threshold with enough photos does, the one with the
+    lowest risk, yet at least 0.5: a smaller risk never gives a lower threshold.
     """
     from hazardscribe.evaluation.selective import risk_coverage
 
     coverage, wrong = risk_coverage(confidences, right)
     levels = np.unique(confidences)[::-1]
     enough = np.round(coverage * len(right)) >= min(_FEWEST, math.ceil(len(right) / 2))
-    allowed = np.flatnonzero(enough & (wrong <= risk))
-    if not len(allowed):
-        return 0.5, False
-    last = int(allowed[-1])
-    if last == len(levels) - 1:
-        return 0.0, True
+    lowest = float(wrong[enough].min())
+    reached = lowest <= risk
+    last = int(np.flatnonzero(enough & (wrong <= max(risk, lowest)))[-1])
     # Half way to the next photo, as that one must stay out.
-    return float((levels[last] + levels[last + 1]) / 2), True
+    least = 0.0 if last == len(levels) - 1 else float((levels[last] + levels[last + 1]) / 2)
+    return (least, True) if reached else (max(0.5, least), False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -125,7 +126,8 @@ def generate(
         encoded: dict[str, Any] = {}
         if sequence is not None:
             inputs = {name: one for name, one in inputs.items() if not name.startswith("pixel_")}
-            encoded = {"mm_encoder_outputs": {"image": sequence.encoder_output}}
+            # Beam search expands its fields in place.
+            encoded = {"mm_encoder_outputs": {"image": copy.copy(sequence.encoder_output)}}
         more: dict[str, Any] = {} if streamer is None else {"streamer": streamer}
         if unwanted is not None:
             more["stopping_criteria"] = [StopWhen(unwanted)]

@@ -65,6 +65,7 @@ class Journal:
             InputError: if the file cannot be written.
         """
         try:
+            self._out.parent.mkdir(parents=True, exist_ok=True)
             if self._resume:
                 _cut_half_line(self._own)
             with self._own.open("ab" if self._resume else "wb") as file:

@@ -12,8 +12,9 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -188,7 +189,7 @@ class _Encoder:
         self._describer, self._head = describer, head
         self._on_model = on_model or (lambda encode: encode())
         model = fingerprint(describer.folder, str(describer.card))
-        self._store = cache_folder("aligned-vectors", f"{model}.sqlite")
+        self._store: Path | None = cache_folder("aligned-vectors", f"{model}.sqlite")
 
     def encode(self, pixels: Sequence[np.ndarray]) -> np.ndarray:
         return self._on_model(lambda: self._encode(pixels))
@@ -208,32 +209,57 @@ class _Encoder:
 
         found: dict[str, np.ndarray] = {}
         digests: dict[str, str] = {}
-        self._store.parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(self._store, timeout=60)) as store:
-            store.execute("CREATE TABLE IF NOT EXISTS vectors (key TEXT PRIMARY KEY, value BLOB)")
-            for photo in photos:
-                try:
-                    digests[photo] = photo_digest(photo)
-                except (PhotoError, OSError):
-                    continue
+        for photo in photos:
+            with suppress(PhotoError, OSError):
+                digests[photo] = photo_digest(photo)
+
+        def look_up(store: sqlite3.Connection) -> None:
+            for photo, digest in digests.items():
                 ask = "SELECT value FROM vectors WHERE key = ?"
-                row = store.execute(ask, (digests[photo],)).fetchone()
+                row = store.execute(ask, (digest,)).fetchone()
                 if row is not None:
                     found[photo] = np.frombuffer(row[0], dtype="<f4")
-            missing = [photo for photo in digests if photo not in found]
-            bar = tqdm(total=len(missing), desc="encode", unit="photo", disable=not progress)
-            with bar:
-                for i in range(0, len(missing), _BATCH):
-                    batch = missing[i : i + _BATCH]
-                    made = self._encode_readable(batch)
-                    found |= made
-                    store.executemany(
-                        "INSERT OR REPLACE INTO vectors VALUES (?, ?)",
-                        [(digests[p], v.astype("<f4").tobytes()) for p, v in made.items()],
-                    )
-                    store.commit()
-                    bar.update(len(batch))
+
+        self._with_cache(look_up)
+        missing = [photo for photo in digests if photo not in found]
+        bar = tqdm(total=len(missing), desc="encode", unit="photo", disable=not progress)
+        with bar:
+            for i in range(0, len(missing), _BATCH):
+                batch = missing[i : i + _BATCH]
+                made = self._encode_readable(batch)
+                found |= made
+                rows = [(digests[p], v.astype("<f4").tobytes()) for p, v in made.items()]
+                self._with_cache(partial(_insert, rows))
+                bar.update(len(batch))
         return {photo: found[photo] for photo in photos if photo in found}
+
+    def _with_cache(self, use: Callable[[sqlite3.Connection], None]) -> None:
+        """Read or write the cache; where that fails, say so and do without."""
+        if self._store is None:
+            return
+        self._store.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with closing(sqlite3.connect(self._store, timeout=60)) as store:
+                store.execute(
+                    "CREATE TABLE IF NOT EXISTS vectors (key TEXT PRIMARY KEY, value BLOB)"
+                )
+                use(store)
+                store.commit()
+        except sqlite3.Error as error:
+            # No class below it: the file is damaged or no database. The others, such as a lock or
+            # a full disk, say nothing against the file.
+            damaged = type(error) is sqlite3.DatabaseError
+            logger.warning(
+                "%s: the cache of photo vectors cannot be used (%s); photos are encoded anew%s",
+                self._store,
+                error,
+                ", into a new one" if damaged else "",
+            )
+            if damaged:
+                for name in (self._store.name, f"{self._store.name}-journal"):
+                    self._store.with_name(name).unlink(missing_ok=True)
+            else:
+                self._store = None
 
     def _encode_readable(self, photos: Sequence[str]) -> dict[str, np.ndarray]:
         pixels: dict[str, np.ndarray] = {}
@@ -245,6 +271,10 @@ class _Encoder:
         if not pixels:
             return {}
         return dict(zip(pixels, self.encode(list(pixels.values())), strict=True))
+
+
+def _insert(rows: list[tuple[str, bytes]], store: sqlite3.Connection) -> None:
+    store.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?)", rows)
 
 
 _WORDS = {

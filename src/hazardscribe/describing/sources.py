@@ -16,11 +16,18 @@ from hazardscribe.pairs.columns import AI_COLUMNS, AI_KEY
 if TYPE_CHECKING:
     from hazardscribe.describing.describer import Description
 
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".mpo"}
+# Those that cannot be decoded (HEIC, AVIF) get their row, which says how to save them.
+_SUFFIXES = {
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".mpo"),
+    *(".heic", ".heif", ".avif"),
+}
 _COLUMNS = ("photo", AI_KEY, "confidence", "doubt", "draft", "alternatives", "error")
 _BEGINNING = b'{"photo": '  # of a JSONL line
 # Read still, written no more.
 _FORMER = ("photo", "description", "confidence", "alternatives", "error")
+# A name that is not UTF-8 (GBK, from a zip made on Windows) holds lone surrogates on Linux.
+# JSONL keeps them, so that the photo is found again; CSV shows them escaped.
+_ODD_NAMES = {".jsonl": "surrogatepass", ".csv": "backslashreplace"}
 # A spreadsheet would run a cell that starts with one of these as a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -109,7 +116,7 @@ def _is_ours(out: Path) -> bool:
         cut_off = out.suffix.lower() == ".jsonl" and not raw.endswith(b"\n")
         if cut_off and raw[: len(_BEGINNING)] == _BEGINNING[: len(raw)]:
             return True  # the process was killed in the middle of its first line
-        first = raw.decode("utf-8-sig").strip()
+        first = raw.decode("utf-8-sig", _ODD_NAMES[".jsonl"]).strip()
     except (OSError, UnicodeDecodeError):
         return False
     if not raw:
@@ -150,7 +157,8 @@ def write_records(
         return
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with out.open("w", encoding="utf-8-sig" if kind == ".csv" else "utf-8", newline="") as file:
+        encoding, odd = "utf-8-sig" if kind == ".csv" else "utf-8", _ODD_NAMES[kind]
+        with out.open("w", encoding=encoding, errors=odd, newline="") as file:
             table = csv.writer(file) if kind == ".csv" else None
             if table is not None:
                 table.writerow(_header(language))
@@ -207,7 +215,7 @@ def read_records(path: Path, photos: Path | None = None) -> list[dict[str, Any]]
     finder = PhotoFinder(path.parent, photos)
     records = []
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
+        lines = path.read_text(encoding="utf-8", errors=_ODD_NAMES[".jsonl"]).split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read ({error}); check the file") from error
     for number, line in enumerate(lines, start=1):

@@ -15,13 +15,15 @@ from typing import Any, TypeVar
 from hazardscribe.describing.describer import Description
 from hazardscribe.errors import InputError, PhotoError
 from hazardscribe.pairs.photo import photo_header
-from hazardscribe.serving.engine import Ask, Described, Engine
+from hazardscribe.serving.engine import Ask, Described, Engine, EngineError
 from hazardscribe.serving.errors import ApiError
 
 logger = logging.getLogger(__name__)
 
 _TRIES = 8
 _LONGEST_WAIT_S = 30.0
+_REFUSED_PHOTO = (400, 413, 415, 422)
+_PASSING = (408, 429)
 _Result = TypeVar("_Result")
 
 
@@ -29,7 +31,9 @@ class Endpoints:
     """Describes photos by engines that are elsewhere.
 
     A photo goes to the engine with the fewest photos waiting. One that an engine fails at is asked
-    of again, of any engine, after 1, 2, 4 ... at most 30 seconds.
+    of again, of any engine, after 1, 2, 4 ... at most 30 seconds, unless the engine's status says
+    that asking again is of no use: a photo that it refuses (400, 413, 415, 422) carries that as its
+    problem, any other status 4xx but 408 and 429 ends the run.
 
     Args:
         engines: at least one. each: photos under way at an engine.
@@ -44,7 +48,8 @@ class Endpoints:
         """Describe photos in order; one that cannot be read carries its problem.
 
         Raises:
-            InputError: if the engines fail at a photo again and again.
+            InputError: if the engines fail at a photo again and again, or want another key,
+                address or model.
         """
         loop = asyncio.new_event_loop()
         thread = Thread(target=loop.run_forever, name="endpoints", daemon=True)
@@ -74,19 +79,29 @@ class Endpoints:
             content = await asyncio.to_thread(_read, photo)
         except PhotoError as error:
             return Described(problem=error)
-        for attempt in range(_TRIES):
+        for tries in range(1, _TRIES + 1):
             engine = min(self._engines, key=lambda one: one.waiting)
             try:
                 [described] = await engine.describe([content], Ask())
                 return described
             except ApiError as error:
                 failure = error
+            status = failure.answered if isinstance(failure, EngineError) else None
+            if status in _REFUSED_PHOTO:
+                said = f"{photo}: the endpoint refuses it (status {status}); its log may say why"
+                return Described(problem=PhotoError("refused", said))
+            if status is not None and 400 <= status < 500 and status not in _PASSING:
+                raise InputError(
+                    f"--engine: {photo}: the endpoint answered with status {status}. Check the "
+                    "address, --engine_model and HAZARDSCRIBE_ENGINE_KEY; then go on with --resume."
+                )
             if failure.status not in (429, 502, 504):
                 break
-            await asyncio.sleep(min(self._wait * 2**attempt, _LONGEST_WAIT_S))
+            if tries < _TRIES:
+                await asyncio.sleep(min(self._wait * 2 ** (tries - 1), _LONGEST_WAIT_S))
         raise InputError(
-            f"--engine: {photo}: {failure.en} Tried {_TRIES} times. What was described until now "
-            "is in --out; go on with --resume."
+            f"--engine: {photo}: {failure.en} Tried {tries} time{'s' if tries > 1 else ''}. What "
+            "was described until now is in --out; go on with --resume."
         )
 
 

@@ -85,8 +85,8 @@ class Engine(Protocol):
         """Describe photos; a bad one carries its problem in its own place.
 
         Raises:
-            ApiError: 429 where too many wait, 504 where the deadline passes, 502 where an engine
-                elsewhere fails.
+            ApiError: 429 where too many wait, 504 where the deadline passes.
+            EngineError: an engine elsewhere fails.
         """
 
     def check_room(self) -> None:
@@ -101,6 +101,25 @@ class Engine(Protocol):
 
     async def close(self) -> None:
         """Give up what waits and let the model go."""
+
+
+class EngineError(ApiError):
+    """An engine elsewhere gave no result: 502, whatever its own status was.
+
+    Attributes:
+        answered: that status, which no client is told; None where there was no answer, or one that
+            broke off.
+    """
+
+    def __init__(self, answered: int | None) -> None:
+        super().__init__(
+            502,
+            "engine_failed",
+            "描述引擎没有给出结果，请稍后重试或联系管理员。",
+            "The describing engine gave no result; try again later, or tell the administrator.",
+            headers={"Retry-After": "5"},
+        )
+        self.answered = answered
 
 
 def busy(retry_after: float) -> ApiError:

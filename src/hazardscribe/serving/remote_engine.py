@@ -21,8 +21,8 @@ import httpx
 
 from hazardscribe.errors import InputError, PhotoError
 from hazardscribe.pairs.photo import PhotoLimits, load_photo
-from hazardscribe.serving.engine import Ask, Described, Watch, busy, too_late
-from hazardscribe.serving.errors import ApiError, Language
+from hazardscribe.serving.engine import Ask, Described, EngineError, Watch, busy, too_late
+from hazardscribe.serving.errors import Language
 from hazardscribe.serving.settings import ServeSettings
 from hazardscribe.serving.uploads import Decoders, photo_limits
 
@@ -157,7 +157,7 @@ class RemoteEngine:
                 given = response.headers.get("retry-after", "")
                 raise busy(min(60, int(given)) if given.isdecimal() else 5)
             if response.status_code != 200:
-                raise ValueError(f"status {response.status_code}")
+                raise _StatusError(response.status_code)
             async for line in response.aiter_lines():
                 if len(line) > _LONGEST_LINE:
                     raise ValueError("an event without end")
@@ -208,15 +208,17 @@ class RemoteEngine:
             )
         return names[0]
 
-    def _failed(self, error: Exception) -> ApiError:
+    def _failed(self, error: Exception) -> EngineError:
         logger.warning("the engine %s failed: %s", self._base, _brief(error))
-        return ApiError(
-            502,
-            "engine_failed",
-            "描述引擎没有给出结果，请稍后重试或联系管理员。",
-            "The describing engine gave no result; try again later, or tell the administrator.",
-            headers={"Retry-After": "5"},
-        )
+        return EngineError(error.status if isinstance(error, _StatusError) else None)
+
+
+class _StatusError(ValueError):
+    """An answer of another status than 200."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"status {status}")
+        self.status = status
 
 
 class _Told:

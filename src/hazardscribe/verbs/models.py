@@ -283,6 +283,9 @@ def calibrate(
 
     if not 0 < risk < 1:
         raise InputError(f"--risk {risk}: must be between 0 and 1, such as 0.1")
+    for name, value in (("beams", beams), ("batch_size", batch_size)):
+        if value < 1:
+            raise InputError(f"--{name} {value}: must be at least 1.")
     refuse_unusable(model)
     if not isinstance(data, Pairs):
         data = read_pairs(data, photos=photos, columns=columns, progress=progress)

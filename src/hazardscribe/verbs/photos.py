@@ -72,7 +72,7 @@ def describe(
             return journal.write(())
         found = list(journal.todo)
     if engine is not None:
-        if alternatives or rerank is not None or risk is not None or not doubt or beams > 1:
+        if alternatives or rerank is not None or risk is not None or not doubt or beams != 1:
             raise InputError(
                 "--engine: beams, alternatives, rerank, doubt and risk are up to the endpoint; "
                 "leave them out"
