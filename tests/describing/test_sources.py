@@ -64,3 +64,12 @@ def test_a_name_that_is_not_utf8_is_escaped_in_csv(gbk, tmp_path):
     assert r"\udcd5\udcd5Ƭ.png,未佩戴安全帽" in lines[1]
     assert lines[2].startswith("b.png,")
     check_out(out)
+
+
+def test_a_name_that_is_not_utf8_is_escaped_in_a_workbook(gbk, tmp_path):
+    import openpyxl
+
+    out = tmp_path / "described.xlsx"
+    list(write_records([record(gbk[0], Description("未佩戴安全帽"))], out, language="zh"))
+    [sheet] = openpyxl.load_workbook(out).worksheets
+    assert r"\udcd5\udcd5Ƭ.png" in {cell.value for row in sheet for cell in row}

@@ -180,7 +180,8 @@ class DescribedLedger:
         confidence = record.get("confidence")
         cells = [
             None,
-            Path(photo.replace("\\", "/")).name,
+            # XML holds no bytes that are not UTF-8: such a name is shown with them written out.
+            Path(photo.replace("\\", "/")).name.encode("utf-8", "backslashreplace").decode(),
             str(record.get(AI_KEY) or ""),
             float(confidence) if isinstance(confidence, int | float) else None,
             self._doubt(record),
