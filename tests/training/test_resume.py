@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -16,8 +17,10 @@ import pytest
 from hazardscribe.errors import InputError
 from hazardscribe.pairs.read import read_pairs
 from hazardscribe.training.checkpoints import last_checkpoint
-from hazardscribe.training.recipe import Augmentation, Lora, Part, Recipe
+from hazardscribe.training.recipe import Alignment, Augmentation, Lora, Part, Recipe
+from hazardscribe.training.session import Session
 from hazardscribe.training.train import train
+from hazardscribe.training.trainer import DescriptionTrainer
 from training.killed import assert_same_end
 
 JOB = Path(__file__).with_name("train_job.py")
@@ -139,6 +142,60 @@ def test_nothing_is_trained_after_the_last_step_within_an_epoch(recipe, pairs, t
     assert checkpoint is not None
     assert checkpoint.name == "checkpoint-3"
     assert (out / "model" / "model.safetensors").read_bytes() == before
+
+
+@pytest.fixture
+def no_better(monkeypatch):
+    """Let a training's first evaluation score better than all after it; call it before each."""
+
+    def begin() -> None:
+        scores = itertools.chain([0.9], itertools.repeat(0.1))
+
+        def dev_scores(self):
+            return {"cider_d": next(scores), "distinct_share": 1.0}
+
+        monkeypatch.setattr(Session, "dev_scores", dev_scores)
+
+    return begin
+
+
+@pytest.mark.parametrize("step", [2, 3])
+def test_a_resumed_run_keeps_count_of_its_patience(
+    step, no_better, recipe, pairs, tmp_path, monkeypatch
+):
+    recipe = replace(recipe, patience=2, evaluate_every=1, calibrate=False)
+    recipe = replace(recipe, alignment=Alignment(first_share=0.0))
+    no_better()
+    whole = train(pairs, recipe, tmp_path / "whole")
+    assert whole.status == "stopped_early"
+    assert last_checkpoint(whole.folder / "checkpoints").name == "checkpoint-3"
+
+    former, killed = DescriptionTrainer.compute_loss, []
+
+    def compute_loss(self, *args, **kwargs):
+        if self.state.global_step == step - 1 and not killed:
+            killed.append(True)  # a second signal would end the process
+            os.kill(os.getpid(), signal.SIGTERM)
+        return former(self, *args, **kwargs)
+
+    no_better()
+    with monkeypatch.context() as patch:
+        patch.setattr(DescriptionTrainer, "compute_loss", compute_loss)
+        assert train(pairs, recipe, tmp_path / "run").status == "interrupted"
+    # The signal called off an evaluation; at step 3 it is the one that ends the run.
+    for _ in range(2):  # the second time it has stopped already
+        assert train(pairs, recipe, tmp_path / "run", resume=True).status == "stopped_early"
+        assert_same_end(tmp_path / "run", whole.folder)
+
+
+def test_a_run_that_stopped_early_takes_no_further_step(no_better, recipe, pairs, tmp_path):
+    recipe = replace(recipe, patience=2, evaluate_every=1, calibrate=False)
+    recipe = replace(recipe, alignment=Alignment(first_share=0.0))
+    no_better()
+    for resume in (False, True):
+        run = train(pairs, recipe, tmp_path / "run", resume=resume)
+        assert run.status == "stopped_early"
+        assert json.loads((run.folder / "run.json").read_text(encoding="utf-8"))["steps"] == 3
 
 
 def test_a_folder_with_a_run_is_not_written_over(uninterrupted, recipe, pairs):

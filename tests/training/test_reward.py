@@ -495,6 +495,14 @@ def test_the_run_stops_when_reward_and_dev_part(scores, rewards, parted):
     assert bool(told) is parted
 
 
+def test_a_run_that_had_parted_takes_no_step_when_it_is_resumed():
+    state = SimpleNamespace(log_history=history([1.0, 1.2, 1.1, 1.1], [0.1, 0.2, 0.3]))
+    told, control = [], SimpleNamespace(should_training_stop=False)
+    StopWhenParted("cider_d", 2, told.append).on_train_begin(None, state, control)
+    assert control.should_training_stop
+    assert told  # the reason stands in run.json again
+
+
 def test_it_is_said_where_draws_are_hardly_language(pairs, recipe, start, tmp_path):
     # An untrained model: any of 260 letters, 5.6 nats.
     run = train(pairs, replace(recipe, start=str(start)), tmp_path / "run")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from transformers import EarlyStoppingCallback, ProgressCallback
+from transformers import ProgressCallback
 from transformers.trainer_callback import PrinterCallback
 
 from hazardscribe import __version__
@@ -33,7 +33,7 @@ from hazardscribe.model.resize import set_image_size
 from hazardscribe.pairs.pixel_cache import PixelCache
 from hazardscribe.pairs.targets import detect_language, target_texts
 from hazardscribe.processes import is_first, processes
-from hazardscribe.training.callbacks import Progress, StopOnSignal
+from hazardscribe.training.callbacks import Progress, StopOnSignal, StopWithoutBetter
 from hazardscribe.training.memory import keep_freed_memory
 from hazardscribe.training.products import use_onednn
 from hazardscribe.training.recipe import Recipe
@@ -152,7 +152,7 @@ class Session(ABC):
         if self.progress:
             trainer.add_callback(Progress())
         if self.recipe.patience:
-            trainer.add_callback(EarlyStoppingCallback(self.recipe.patience))
+            trainer.add_callback(StopWithoutBetter(self.recipe.best_by, self.recipe.patience))
 
     def dev_scores(self) -> dict[str, float]:
         """Describe photos of `dev` with the present weights and score the descriptions."""
