@@ -203,6 +203,18 @@ def test_a_folder_with_a_run_is_not_written_over(uninterrupted, recipe, pairs):
         train(pairs, recipe, uninterrupted)
 
 
+def test_checkpoints_of_a_run_without_a_record_are_not_taken_over(
+    uninterrupted, recipe, pairs, tmp_path
+):
+    out = Path(shutil.copytree(uninterrupted, tmp_path / "run"))
+    (out / "run.json").unlink()
+    with pytest.raises(InputError, match=r"run/checkpoints: holds checkpoints.*Delete this folder"):
+        train(pairs, replace(recipe, steps=2), out)
+    assert not (out / "run.json").exists()
+    shutil.rmtree(out / "checkpoints")
+    assert train(pairs, replace(recipe, steps=1, calibrate=False), out).status == "finished"
+
+
 def test_another_recipe_is_refused_naming_the_keys(uninterrupted, recipe, pairs):
     other = replace(recipe, batch_size=4, weight_decay=0.5)
     with pytest.raises(InputError, match="these keys differ: batch_size, weight_decay"):

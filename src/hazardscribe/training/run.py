@@ -61,7 +61,8 @@ def check_folder(folder: Path, resume: bool) -> None:
     """Check, knowing nothing of the pairs, whether a run folder is free, or can be resumed.
 
     Raises:
-        InputError: if it is a file, or holds a run that is not to be resumed, or none that could.
+        InputError: if it is a file, or holds a run that is not to be resumed, or none that could,
+            or checkpoints of a run whose record is gone.
     """
     record = folder / RUN_FILE
     if folder.exists() and not folder.is_dir():
@@ -73,6 +74,12 @@ def check_folder(folder: Path, resume: bool) -> None:
         )
     if resume and not record.exists():
         raise InputError(f"{folder}: holds no training run to resume. Leave --resume out.")
+    checkpoints = folder / "checkpoints"
+    if not resume and any(checkpoints.glob("checkpoint-*")):
+        raise InputError(
+            f"{checkpoints}: holds checkpoints of a run whose {RUN_FILE} is gone; a new run would "
+            "take them for its own. Delete this folder, or name another with --out."
+        )
 
 
 def prepare_folder(folder: Path, recipe: Recipe, data_hash: str, resume: bool) -> Path | None:
