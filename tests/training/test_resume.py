@@ -13,7 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 
+from hazardscribe.checksums import CHECKSUMS, write_checksums
 from hazardscribe.errors import InputError
 from hazardscribe.pairs.read import read_pairs
 from hazardscribe.training.checkpoints import last_checkpoint
@@ -239,6 +241,51 @@ def test_other_pairs_are_refused(uninterrupted, recipe, pairs_folder, tmp_path):
     )
     with pytest.raises(InputError, match="trained on other pairs"):
         train(read_pairs(tmp_path / "pairs"), recipe, uninterrupted, resume=True)
+
+
+def test_other_texts_to_learn_are_refused(recipe, pairs, pairs_folder, tmp_path):
+    recipe = replace(recipe, steps=1, target="{description_en}", calibrate=False)
+    train(pairs, recipe, tmp_path / "run")
+    shutil.copytree(pairs_folder, tmp_path / "pairs")
+    table = tmp_path / "pairs" / "pairs.csv"
+    text = table.read_text(encoding="utf-8")
+    assert "hard hat" in text
+    table.write_text(text.replace("hard hat", "helmet"), encoding="utf-8")
+    changed = read_pairs(tmp_path / "pairs")
+    assert changed.digest() == pairs.digest()  # no description has changed
+    with pytest.raises(InputError, match="was trained on other texts"):
+        train(changed, recipe, tmp_path / "run", resume=True)
+    assert train(pairs, recipe, tmp_path / "run", resume=True).status == "finished"
+
+
+@pytest.mark.parametrize("listed", [True, False], ids=["checksums", "none"])
+def test_another_start_is_refused(listed, recipe, start, pairs, tmp_path):
+    folder = Path(shutil.copytree(start, tmp_path / "start"))
+    if not listed:
+        (folder / CHECKSUMS).unlink()
+    recipe = replace(recipe, start=str(folder), steps=1, calibrate=False, llm=Part(tune="freeze"))
+    train(pairs, recipe, tmp_path / "run")
+    same = train(pairs, recipe, tmp_path / "run", resume=True)
+    assert same.status == "finished"
+    weights = folder / "model.safetensors"
+    tensors = safetensors.torch.load_file(weights)
+    name = next(name for name in tensors if name.endswith("embed_tokens.weight"))
+    tensors[name] *= 2
+    safetensors.torch.save_file(tensors, weights, metadata={"format": "pt"})
+    if listed:
+        write_checksums(folder, [weights])
+    with pytest.raises(InputError, match="was trained on other weights of `start`"):
+        train(pairs, recipe, tmp_path / "run", resume=True)
+
+
+def test_a_run_from_before_texts_and_start_were_recorded_can_go_on(
+    uninterrupted, recipe, pairs, tmp_path
+):
+    out = Path(shutil.copytree(uninterrupted, tmp_path / "run"))
+    record = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    del record["data"]["targets"], record["data"]["start"]
+    (out / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    assert train(pairs, recipe, out, resume=True).status == "finished"
 
 
 def test_there_must_be_something_to_resume(recipe, pairs, tmp_path):
