@@ -176,6 +176,30 @@ def test_a_model_that_says_the_same_of_every_photo_is_reported(
     assert run.metrics["distinct_share"] == pytest.approx(1 / 10)
 
 
+def test_dev_photos_are_scored_from_the_whole_ledger_not_its_beginning(
+    monkeypatch, pairs_folder, recipe, tmp_path
+):
+    import shutil
+
+    from hazardscribe.training.session import Session
+
+    folder = shutil.copytree(pairs_folder, tmp_path / "pairs")
+    table = (folder / "pairs.csv").read_text(encoding="utf-8").splitlines()
+    lines = [*table[:3], *(line.rpartition(",")[0] + ",dev" for line in table[3:])]
+    (folder / "pairs.csv").write_text("\n".join(lines), encoding="utf-8")
+    scored = []
+
+    def texts(self, rows):
+        scored.extend(row["photo"] for row in rows)
+        return [row["target"] for row in rows]
+
+    monkeypatch.setattr(Session, "_texts", texts)
+    recipe = replace(recipe, steps=1, evaluate_photos=2, calibrate=False)
+    train(read_pairs(folder), recipe, tmp_path / "run")
+    # Photos after rectification (`safe_share`) are always the last rows.
+    assert [photo.rpartition("/")[2] for photo in scored] == ["02.png", "11.png"]
+
+
 def test_the_best_weights_are_kept_not_the_last(monkeypatch, pairs, recipe, tmp_path):
     from hazardscribe.training import session as training
 

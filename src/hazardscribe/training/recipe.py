@@ -194,7 +194,7 @@ class Recipe:
         max_grad_norm: gradients are scaled down to this norm; 0: never.
         max_text_tokens: longer descriptions are cut here in training.
         evaluate_every: steps between evaluations by generated text on `dev`; 0: at the end only.
-        evaluate_photos: at most this many photos of `dev` each time.
+        evaluate_photos: at most this many photos of `dev` each time, evenly spaced over all.
         best_by: score on `dev` that decides which weights are kept.
         patience: stop after this many evaluations without a better score; 0: never.
         calibrate: fit confidence, doubt and re-ranking on `dev` at the end, into the model folder;

@@ -160,7 +160,7 @@ class Session(ABC):
     def dev_scores(self) -> dict[str, float]:
         """Describe photos of `dev` with the present weights and score the descriptions."""
         recipe = self.recipe
-        rows = self.rows["dev"][: recipe.evaluate_photos]
+        rows = self.rows["dev"].spread(recipe.evaluate_photos)
         if is_sharded(self.vlm):  # writing one text takes all processes, word by word
             texts = self._texts(rows)
         else:
