@@ -495,6 +495,21 @@ def test_the_run_stops_when_reward_and_dev_part(scores, rewards, parted):
     assert bool(told) is parted
 
 
+@pytest.mark.parametrize(
+    ("photos", "batch_size", "accumulation", "steps"),
+    [
+        (8, 2, 1, 12),
+        (8, 2, 8, 3),  # a step never holds more than one round of the photos
+        (8, 2, 3, 6),  # three batches, then one
+        (15, 8, 1, 6),  # seven photos are left out of each round
+        (8, 8, 1, 3),
+    ],
+)
+def test_epochs_are_passes_over_the_photos(photos, batch_size, accumulation, steps):
+    recipe = Recipe(epochs=3, batch_size=batch_size, accumulation=accumulation)
+    assert stage._steps(recipe, photos) == steps
+
+
 def test_a_run_that_had_parted_takes_no_step_when_it_is_resumed():
     state = SimpleNamespace(log_history=history([1.0, 1.2, 1.1, 1.1], [0.1, 0.2, 0.3]))
     told, control = [], SimpleNamespace(should_training_stop=False)

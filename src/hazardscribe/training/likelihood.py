@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -74,7 +75,8 @@ class LikelihoodSession(Session):
         freeze_unreached(self.module, find_unreached(self.module, probe))
 
         per_step = recipe.batch_size * recipe.accumulation * processes()[1]
-        steps = recipe.steps or max(1, round(recipe.epochs * len(train_rows) / per_step))
+        an_epoch = math.ceil(len(train_rows) / per_step)  # its last step may hold fewer photos
+        steps = recipe.steps or max(1, round(recipe.epochs * an_epoch))
         trainer = DescriptionTrainer(
             model=self.module,
             args=training_arguments(recipe, self.out / "checkpoints", steps),
