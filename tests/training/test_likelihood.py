@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 
 import pytest
 
+import tiny
 from hazardscribe.training.callbacks import StopOnSignal
 from hazardscribe.training.likelihood import LikelihoodSession
 from hazardscribe.training.recipe import Alignment, Recipe
+
+TEXTS = tiny.TEXTS["zh"]
 
 
 @pytest.fixture
@@ -34,3 +38,9 @@ def test_epochs_are_passes_over_the_photos(batch_size, accumulation, epochs, ste
     loader = trainer.get_train_dataloader()
     _, a_pass, *_ = trainer.set_initial_training_values(trainer.args, loader)
     assert steps == max(1, round(epochs * a_pass))  # as the loop itself counts
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.3])
+def test_a_worker_that_is_spawned_can_be_handed_the_collator(weight, trainer_of):
+    collator = trainer_of(alignment=Alignment(weight=weight)).data_collator
+    assert pickle.loads(pickle.dumps(collator))._bank_index(TEXTS[0]) == 0
