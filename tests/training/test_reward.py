@@ -495,6 +495,24 @@ def test_the_run_stops_when_reward_and_dev_part(scores, rewards, parted):
     assert bool(told) is parted
 
 
+def test_draws_are_from_the_distribution_that_is_scored(start):
+    vlm, sampling = sampling_of(start)
+    rows = torch.tensor([0, 0, 1, 1])
+
+    def draw() -> list[list[int]]:
+        torch.manual_seed(3)
+        return sampling.draw(vlm, rows)
+
+    plain = draw()
+    own = {"repetition_penalty": 5.0, "min_p": 0.9, "no_repeat_ngram_size": 1, "typical_p": 0.1}
+    own |= {"bad_words_ids": [[token] for token in range(3, 200)], "min_new_tokens": 6}
+    for key, value in own.items():
+        setattr(vlm.generation_config, key, value)
+    # `log_probs` scores by temperature and suppressed tokens alone.
+    assert draw() == plain
+    assert vlm.generation_config.repetition_penalty == 5.0  # describing still follows them
+
+
 @pytest.mark.parametrize(
     ("photos", "batch_size", "accumulation", "steps"),
     [
