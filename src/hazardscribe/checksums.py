@@ -49,6 +49,21 @@ def check_checksums(folder: Path, remedy: str, *, all_there: bool) -> None:
             )
 
 
+def digest_of(folder: Path, files: Iterable[Path]) -> str:
+    """SHA-256 in hex over files within a folder and their names, the same for a copy.
+
+    A file that the checksums list is not read: who loads it compares it with them.
+    """
+    listed = folder / CHECKSUMS
+    lines = listed.read_text(encoding="utf-8").splitlines() if listed.is_file() else []
+    known = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    state = hashlib.sha256()
+    for path in sorted(files):
+        name = path.relative_to(folder).as_posix()
+        state.update(f"{known.get(name) or _digest(path)}  {name}\n".encode())
+    return state.hexdigest()
+
+
 def _digest(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

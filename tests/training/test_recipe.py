@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-from dataclasses import fields
+import re
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,15 @@ from ruamel.yaml import YAML
 from hazardscribe.cli import build_parser
 from hazardscribe.errors import InputError
 from hazardscribe.training.likelihood import with_first_share
-from hazardscribe.training.recipe import Alignment, Augmentation, Lora, Part, Recipe, Reward
+from hazardscribe.training.recipe import (
+    _BOUNDS,
+    Alignment,
+    Augmentation,
+    Lora,
+    Part,
+    Recipe,
+    Reward,
+)
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
 
@@ -113,6 +122,49 @@ def test_a_wrong_key_is_named(values, key, tmp_path):
         Recipe.from_dict(values)
     with pytest.raises(InputError, match=key):
         Recipe.load(dump(values, tmp_path / "recipe.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("evaluate_photos", 0),
+        ("workers", -1),
+        ("evaluate_every", -1),
+        ("save_every", -1),
+        ("patience", -1),
+        ("max_grad_norm", -1.0),
+        ("weight_decay", -0.1),
+        ("image_size", 0),
+        ("image_bound", -5),
+        ("seed", -1),
+        ("lora.rank", 0),
+        ("lora.alpha", 0),
+        ("lora.dropout", 1.0),
+        ("alignment.queries", 0),
+        ("alignment.learning_rate", 0.0),
+        ("alignment.share_above", 1.5),
+        ("augmentation.brightness", -0.1),
+    ],
+)
+def test_a_number_out_of_bounds_is_refused_before_anything_is_trained(key, value):
+    part, _, name = key.rpartition(".")
+    values = {part: {name: value}} if part else {name: value}
+    with pytest.raises(InputError, match=f"recipe: {key} is {value}; it must be"):
+        Recipe.from_dict(values)
+
+
+def test_every_number_of_a_recipe_has_its_bounds():
+    bounded = {key for keys in _BOUNDS for key in keys.split()}
+    numbers = {
+        ".".join(filter(None, (part, field.name)))
+        for part, holder in {"": Recipe(), **vars(Recipe())}.items()
+        if is_dataclass(holder)
+        for field in fields(holder)
+        if re.search(r"\b(int|float)\b", str(field.type))
+    }
+    # These are judged together with others.
+    together = {"epochs", "alignment.first_share", "alignment.later_weight"}
+    assert bounded == numbers - together
 
 
 def test_at_least_one_part_must_learn():

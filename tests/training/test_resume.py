@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -12,12 +13,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 
+from hazardscribe.checksums import CHECKSUMS, write_checksums
 from hazardscribe.errors import InputError
 from hazardscribe.pairs.read import read_pairs
 from hazardscribe.training.checkpoints import last_checkpoint
-from hazardscribe.training.recipe import Augmentation, Lora, Part, Recipe
+from hazardscribe.training.recipe import Alignment, Augmentation, Lora, Part, Recipe
+from hazardscribe.training.session import Session
 from hazardscribe.training.train import train
+from hazardscribe.training.trainer import DescriptionTrainer
 from training.killed import assert_same_end
 
 JOB = Path(__file__).with_name("train_job.py")
@@ -141,9 +146,75 @@ def test_nothing_is_trained_after_the_last_step_within_an_epoch(recipe, pairs, t
     assert (out / "model" / "model.safetensors").read_bytes() == before
 
 
+@pytest.fixture
+def no_better(monkeypatch):
+    """Let a training's first evaluation score better than all after it; call it before each."""
+
+    def begin() -> None:
+        scores = itertools.chain([0.9], itertools.repeat(0.1))
+
+        def dev_scores(self):
+            return {"cider_d": next(scores), "distinct_share": 1.0}
+
+        monkeypatch.setattr(Session, "dev_scores", dev_scores)
+
+    return begin
+
+
+@pytest.mark.parametrize("step", [2, 3])
+def test_a_resumed_run_keeps_count_of_its_patience(
+    step, no_better, recipe, pairs, tmp_path, monkeypatch
+):
+    recipe = replace(recipe, patience=2, evaluate_every=1, calibrate=False)
+    recipe = replace(recipe, alignment=Alignment(first_share=0.0))
+    no_better()
+    whole = train(pairs, recipe, tmp_path / "whole")
+    assert whole.status == "stopped_early"
+    assert last_checkpoint(whole.folder / "checkpoints").name == "checkpoint-3"
+
+    former, killed = DescriptionTrainer.compute_loss, []
+
+    def compute_loss(self, *args, **kwargs):
+        if self.state.global_step == step - 1 and not killed:
+            killed.append(True)  # a second signal would end the process
+            os.kill(os.getpid(), signal.SIGTERM)
+        return former(self, *args, **kwargs)
+
+    no_better()
+    with monkeypatch.context() as patch:
+        patch.setattr(DescriptionTrainer, "compute_loss", compute_loss)
+        assert train(pairs, recipe, tmp_path / "run").status == "interrupted"
+    # The signal called off an evaluation; at step 3 it is the one that ends the run.
+    for _ in range(2):  # the second time it has stopped already
+        assert train(pairs, recipe, tmp_path / "run", resume=True).status == "stopped_early"
+        assert_same_end(tmp_path / "run", whole.folder)
+
+
+def test_a_run_that_stopped_early_takes_no_further_step(no_better, recipe, pairs, tmp_path):
+    recipe = replace(recipe, patience=2, evaluate_every=1, calibrate=False)
+    recipe = replace(recipe, alignment=Alignment(first_share=0.0))
+    no_better()
+    for resume in (False, True):
+        run = train(pairs, recipe, tmp_path / "run", resume=resume)
+        assert run.status == "stopped_early"
+        assert json.loads((run.folder / "run.json").read_text(encoding="utf-8"))["steps"] == 3
+
+
 def test_a_folder_with_a_run_is_not_written_over(uninterrupted, recipe, pairs):
     with pytest.raises(InputError, match="already holds a training run"):
         train(pairs, recipe, uninterrupted)
+
+
+def test_checkpoints_of_a_run_without_a_record_are_not_taken_over(
+    uninterrupted, recipe, pairs, tmp_path
+):
+    out = Path(shutil.copytree(uninterrupted, tmp_path / "run"))
+    (out / "run.json").unlink()
+    with pytest.raises(InputError, match=r"run/checkpoints: holds checkpoints.*Delete this folder"):
+        train(pairs, replace(recipe, steps=2), out)
+    assert not (out / "run.json").exists()
+    shutil.rmtree(out / "checkpoints")
+    assert train(pairs, replace(recipe, steps=1, calibrate=False), out).status == "finished"
 
 
 def test_another_recipe_is_refused_naming_the_keys(uninterrupted, recipe, pairs):
@@ -170,6 +241,51 @@ def test_other_pairs_are_refused(uninterrupted, recipe, pairs_folder, tmp_path):
     )
     with pytest.raises(InputError, match="trained on other pairs"):
         train(read_pairs(tmp_path / "pairs"), recipe, uninterrupted, resume=True)
+
+
+def test_other_texts_to_learn_are_refused(recipe, pairs, pairs_folder, tmp_path):
+    recipe = replace(recipe, steps=1, target="{description_en}", calibrate=False)
+    train(pairs, recipe, tmp_path / "run")
+    shutil.copytree(pairs_folder, tmp_path / "pairs")
+    table = tmp_path / "pairs" / "pairs.csv"
+    text = table.read_text(encoding="utf-8")
+    assert "hard hat" in text
+    table.write_text(text.replace("hard hat", "helmet"), encoding="utf-8")
+    changed = read_pairs(tmp_path / "pairs")
+    assert changed.digest() == pairs.digest()  # no description has changed
+    with pytest.raises(InputError, match="was trained on other texts"):
+        train(changed, recipe, tmp_path / "run", resume=True)
+    assert train(pairs, recipe, tmp_path / "run", resume=True).status == "finished"
+
+
+@pytest.mark.parametrize("listed", [True, False], ids=["checksums", "none"])
+def test_another_start_is_refused(listed, recipe, start, pairs, tmp_path):
+    folder = Path(shutil.copytree(start, tmp_path / "start"))
+    if not listed:
+        (folder / CHECKSUMS).unlink()
+    recipe = replace(recipe, start=str(folder), steps=1, calibrate=False, llm=Part(tune="freeze"))
+    train(pairs, recipe, tmp_path / "run")
+    same = train(pairs, recipe, tmp_path / "run", resume=True)
+    assert same.status == "finished"
+    weights = folder / "model.safetensors"
+    tensors = safetensors.torch.load_file(weights)
+    name = next(name for name in tensors if name.endswith("embed_tokens.weight"))
+    tensors[name] *= 2
+    safetensors.torch.save_file(tensors, weights, metadata={"format": "pt"})
+    if listed:
+        write_checksums(folder, [weights])
+    with pytest.raises(InputError, match="was trained on other weights of `start`"):
+        train(pairs, recipe, tmp_path / "run", resume=True)
+
+
+def test_a_run_from_before_texts_and_start_were_recorded_can_go_on(
+    uninterrupted, recipe, pairs, tmp_path
+):
+    out = Path(shutil.copytree(uninterrupted, tmp_path / "run"))
+    record = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    del record["data"]["targets"], record["data"]["start"]
+    (out / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    assert train(pairs, recipe, out, resume=True).status == "finished"
 
 
 def test_there_must_be_something_to_resume(recipe, pairs, tmp_path):

@@ -495,6 +495,47 @@ def test_the_run_stops_when_reward_and_dev_part(scores, rewards, parted):
     assert bool(told) is parted
 
 
+def test_draws_are_from_the_distribution_that_is_scored(start):
+    vlm, sampling = sampling_of(start)
+    rows = torch.tensor([0, 0, 1, 1])
+
+    def draw() -> list[list[int]]:
+        torch.manual_seed(3)
+        return sampling.draw(vlm, rows)
+
+    plain = draw()
+    own = {"repetition_penalty": 5.0, "min_p": 0.9, "no_repeat_ngram_size": 1, "typical_p": 0.1}
+    own |= {"bad_words_ids": [[token] for token in range(3, 200)], "min_new_tokens": 6}
+    for key, value in own.items():
+        setattr(vlm.generation_config, key, value)
+    # `log_probs` scores by temperature and suppressed tokens alone.
+    assert draw() == plain
+    assert vlm.generation_config.repetition_penalty == 5.0  # describing still follows them
+
+
+@pytest.mark.parametrize(
+    ("photos", "batch_size", "accumulation", "steps"),
+    [
+        (8, 2, 1, 12),
+        (8, 2, 8, 3),  # a step never holds more than one round of the photos
+        (8, 2, 3, 6),  # three batches, then one
+        (15, 8, 1, 6),  # seven photos are left out of each round
+        (8, 8, 1, 3),
+    ],
+)
+def test_epochs_are_passes_over_the_photos(photos, batch_size, accumulation, steps):
+    recipe = Recipe(epochs=3, batch_size=batch_size, accumulation=accumulation)
+    assert stage._steps(recipe, photos) == steps
+
+
+def test_a_run_that_had_parted_takes_no_step_when_it_is_resumed():
+    state = SimpleNamespace(log_history=history([1.0, 1.2, 1.1, 1.1], [0.1, 0.2, 0.3]))
+    told, control = [], SimpleNamespace(should_training_stop=False)
+    StopWhenParted("cider_d", 2, told.append).on_train_begin(None, state, control)
+    assert control.should_training_stop
+    assert told  # the reason stands in run.json again
+
+
 def test_it_is_said_where_draws_are_hardly_language(pairs, recipe, start, tmp_path):
     # An untrained model: any of 260 letters, 5.6 nats.
     run = train(pairs, replace(recipe, start=str(start)), tmp_path / "run")

@@ -70,6 +70,23 @@ def test_the_logged_losses_are_means_a_token_and_a_photo(pairs, recipe, tmp_path
     assert entry["loss"] == pytest.approx(total, rel=1e-5)
 
 
+@pytest.mark.parametrize("later", [None, 0.0])
+def test_a_logged_loss_is_the_mean_over_the_steps_it_was_in(later, pairs, recipe, tmp_path):
+    # 40 steps are logged two by two: the caption joins in within the second line.
+    still = {part: Part(learning_rate=1e-30) for part in ("tower", "projector", "llm")}
+    options = Alignment(first_share=3 / 40, later_weight=later, learning_rate=1e-30)
+    recipe = replace(recipe, steps=40, batch_size=8, alignment=options, calibrate=False, **still)
+    run = train(pairs, recipe, tmp_path / "run")
+    history = json.loads((run.folder / "run.json").read_text(encoding="utf-8"))["history"]
+    logged = [entry for entry in history if "loss" in entry][:4]
+    # All photos are in every step, and the weights stay as they are: so do the losses.
+    captions = [entry["caption_loss"] for entry in logged[1:]]
+    assert "caption_loss" not in logged[0]
+    assert captions == pytest.approx([captions[-1]] * 3, rel=1e-4)
+    alignments = [entry["alignment_loss"] for entry in logged[: 2 if later == 0 else 4]]
+    assert alignments == pytest.approx([alignments[0]] * len(alignments), rel=1e-4)
+
+
 @pytest.mark.parametrize("pad_is_end", [False, True], ids=["own pad", "pad == end"])
 def test_description_and_end_token_alone_are_supervised(pad_is_end, start):
     loaded = load_checkpoint(start)
@@ -174,6 +191,30 @@ def test_a_model_that_says_the_same_of_every_photo_is_reported(
     assert any("same" in warning or "distinct" in warning for warning in run.warnings), run.warnings
     assert json.loads((tmp_path / "run" / "run.json").read_text())["warnings"] == run.warnings
     assert run.metrics["distinct_share"] == pytest.approx(1 / 10)
+
+
+def test_dev_photos_are_scored_from_the_whole_ledger_not_its_beginning(
+    monkeypatch, pairs_folder, recipe, tmp_path
+):
+    import shutil
+
+    from hazardscribe.training.session import Session
+
+    folder = shutil.copytree(pairs_folder, tmp_path / "pairs")
+    table = (folder / "pairs.csv").read_text(encoding="utf-8").splitlines()
+    lines = [*table[:3], *(line.rpartition(",")[0] + ",dev" for line in table[3:])]
+    (folder / "pairs.csv").write_text("\n".join(lines), encoding="utf-8")
+    scored = []
+
+    def texts(self, rows):
+        scored.extend(row["photo"] for row in rows)
+        return [row["target"] for row in rows]
+
+    monkeypatch.setattr(Session, "_texts", texts)
+    recipe = replace(recipe, steps=1, evaluate_photos=2, calibrate=False)
+    train(read_pairs(folder), recipe, tmp_path / "run")
+    # Photos after rectification (`safe_share`) are always the last rows.
+    assert [photo.rpartition("/")[2] for photo in scored] == ["02.png", "11.png"]
 
 
 def test_the_best_weights_are_kept_not_the_last(monkeypatch, pairs, recipe, tmp_path):

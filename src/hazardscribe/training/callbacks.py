@@ -147,6 +147,31 @@ class WarnOfWildDraws(TrainerCallback):
             )
 
 
+class StopWithoutBetter(TrainerCallback):
+    """Stop after a number of evaluations without a better score on `dev` (early stopping).
+
+    They are counted in the logged history, which checkpoints hold: a resumed run stops where the
+    uninterrupted one does. `Loop` takes no step where the history says so from the beginning.
+
+    Args:
+        score: name of the dev score that decides. patience: evaluations without a better one.
+    """
+
+    def __init__(self, score: str, patience: int) -> None:
+        self._score, self._patience = score, patience
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
+        """A run that is resumed may have stopped already."""
+        return self.on_evaluate(args, state, control)
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
+        """Count the evaluations since the best."""
+        scores = _dev_scores(state, self._score)
+        if scores and len(scores) - 1 - _first_best(scores) >= self._patience:
+            control.should_training_stop = True
+        return control
+
+
 class StopWhenParted(TrainerCallback):
     """Stop when the reward rises and dev has long seen nothing better: the two have parted.
 
@@ -161,11 +186,16 @@ class StopWhenParted(TrainerCallback):
     def __init__(self, score: str, after: int, tell: Callable[[str], None]) -> None:
         self._score, self._after, self._tell = score, after, tell
 
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
+        """A run that is resumed may have stopped already."""
+        return self.on_evaluate(args, state, control)
+
     def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
         """Compare the reward before the best evaluation with that before this one."""
-        key = f"eval_{self._score}"
-        scores = [(entry["step"], entry[key]) for entry in state.log_history if key in entry]
-        best = max(range(len(scores)), key=lambda i: (scores[i][1], -i))
+        scores = _dev_scores(state, self._score)
+        if not scores:
+            return control
+        best = _first_best(scores)
         if len(scores) - 1 - best < self._after:
             return control
         # The start was scored before anything was drawn: its reward is that of the first drawn.
@@ -192,6 +222,16 @@ class StopWhenParted(TrainerCallback):
             if "reward" in entry and after < entry["step"] <= until
         ]
         return sum(logged) / len(logged) if logged else None
+
+
+def _dev_scores(state: Any, score: str) -> list[tuple[int, float]]:
+    """Step and value of a score's evaluations so far."""
+    key = f"eval_{score}"
+    return [(entry["step"], entry[key]) for entry in state.log_history if key in entry]
+
+
+def _first_best(scores: list[tuple[int, float]]) -> int:
+    return max(range(len(scores)), key=lambda i: (scores[i][1], -i))
 
 
 class Progress(TrainerCallback):

@@ -54,7 +54,8 @@ def clean_up(run: Path) -> None:
     ):
         shutil.rmtree(left, ignore_errors=True)
     for draft in run.glob(".*.partial"):
-        draft.unlink(missing_ok=True)
+        if not draft.is_dir():  # a folder is another program's: training's own are named above
+            draft.unlink(missing_ok=True)
 
 
 def _checkpoints(folder: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -59,7 +60,7 @@ class LikelihoodSession(Session):
         """The training loop, ready to run."""
         recipe = self.recipe
         train_rows = self.rows["train"]
-        index = self.bank.index if self.bank is not None else (lambda text: 0)
+        index = self.bank.index if self.bank is not None else _no_bank
         dataset = PairDataset(
             train_rows.photos(),
             train_rows.texts(),
@@ -74,7 +75,8 @@ class LikelihoodSession(Session):
         freeze_unreached(self.module, find_unreached(self.module, probe))
 
         per_step = recipe.batch_size * recipe.accumulation * processes()[1]
-        steps = recipe.steps or max(1, round(recipe.epochs * len(train_rows) / per_step))
+        an_epoch = math.ceil(len(train_rows) / per_step)  # its last step may hold fewer photos
+        steps = recipe.steps or max(1, round(recipe.epochs * an_epoch))
         trainer = DescriptionTrainer(
             model=self.module,
             args=training_arguments(recipe, self.out / "checkpoints", steps),
@@ -109,6 +111,11 @@ class LikelihoodSession(Session):
     def plot(self, history: list[dict[str, Any]], path: Path) -> None:
         """The losses, and the dev score under them."""
         plot_losses(history, path, self.recipe.best_by)
+
+
+def _no_bank(text: str) -> int:
+    """Row of a text where there is no bank; a lambda could not go to a worker that is spawned."""
+    return 0
 
 
 def with_first_share(recipe: Recipe) -> Recipe:

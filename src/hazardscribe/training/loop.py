@@ -75,8 +75,11 @@ class Loop(_Base):
     # ---- the end ----------------------------------------------------------------------------
 
     def _run_epoch(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing after the last step: the Trainer looks only once it has taken one more."""
-        if self.state.global_step < self.state.max_steps:
+        """Nothing after the last step: the Trainer looks only once it has taken one more.
+
+        Nor where an evaluation before the first step of a resumed run says that it is to stop.
+        """
+        if self.state.global_step < self.state.max_steps and not self.control.should_training_stop:
             super()._run_epoch(*args, **kwargs)
 
     # ---- evaluation -------------------------------------------------------------------------

@@ -6,6 +6,8 @@ without waiting. The keys here are the YAML's keys and the command line's option
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -194,7 +196,7 @@ class Recipe:
         max_grad_norm: gradients are scaled down to this norm; 0: never.
         max_text_tokens: longer descriptions are cut here in training.
         evaluate_every: steps between evaluations by generated text on `dev`; 0: at the end only.
-        evaluate_photos: at most this many photos of `dev` each time.
+        evaluate_photos: at most this many photos of `dev` each time, evenly spaced over all.
         best_by: score on `dev` that decides which weights are kept.
         patience: stop after this many evaluations without a better score; 0: never.
         calibrate: fit confidence, doubt and re-ranking on `dev` at the end, into the model folder;
@@ -255,16 +257,12 @@ class Recipe:
         if isinstance(self.report_to, str):
             names = [name.strip() for name in self.report_to.split(",") if name.strip()]
             object.__setattr__(self, "report_to", names)
-        _check(self.batch_size >= 1, "batch_size", self.batch_size, "at least 1")
-        _check(self.accumulation >= 1, "accumulation", self.accumulation, "at least 1")
-        _check(self.bucket >= 1, "bucket", self.bucket, "at least 1")
-        _check(self.steps >= 0, "steps", self.steps, "0 or more")
+        for keys, (good, wanted) in _BOUNDS.items():
+            for key in keys.split():
+                value = operator.attrgetter(key)(self)
+                _check(value is None or good(value), key, value, wanted)
         _check(self.steps or self.epochs > 0, "epochs", self.epochs, "above 0 where steps is 0")
-        _check(0 <= self.warmup < 1, "warmup", self.warmup, "a share of the steps, 0 to below 1")
-        _check(self.keep >= 1, "keep", self.keep, "at least 1")
-        _check(self.max_text_tokens >= 2, "max_text_tokens", self.max_text_tokens, "at least 2")
         first = self.alignment.first_share
-        _check(self.alignment.weight >= 0, "alignment.weight", self.alignment.weight, "0 or more")
         _check(
             0 <= (first or 0) <= (1 if self.alignment.weight > 0 else 0),
             "alignment.first_share",
@@ -278,24 +276,7 @@ class Recipe:
             later,
             "0 or more, and left out where alignment.first_share is 0",
         )
-        _check(
-            0 <= self.augmentation.mirror <= 1,
-            "augmentation.mirror",
-            self.augmentation.mirror,
-            "a share, 0 to 1",
-        )
-        _check(
-            0 <= self.augmentation.crop <= 0.5,
-            "augmentation.crop",
-            self.augmentation.crop,
-            "a share of the side, 0 to 0.5",
-        )
         self._check_reward()
-        _check(0 <= self.safe_share <= 1, "safe_share", self.safe_share, "a share, 0 to 1")
-        _check(0 <= self.word_dropout < 1, "word_dropout", self.word_dropout, "0 to below 1")
-        for name in ("tower", "projector", "llm"):
-            rate = getattr(self, name).learning_rate
-            _check(0 < rate < 1, f"{name}.learning_rate", rate, "between 0 and 1")
         if all(getattr(self, name).tune == "freeze" for name in ("tower", "projector", "llm")):
             raise InputError(
                 "recipe: tower, projector and llm are all frozen, so nothing would be trained. "
@@ -309,19 +290,7 @@ class Recipe:
 
     def _check_reward(self) -> None:
         reward = self.reward
-        _check(reward.samples >= 2, "reward.samples", reward.samples, "at least 2, better 4")
-        _check(
-            reward.temperature is None or reward.temperature > 0,
-            "reward.temperature",
-            reward.temperature,
-            "above 0, or left out",
-        )
-        _check(0 < reward.rate <= 1, "reward.rate", reward.rate, "above 0, at most 1")
-        _check(reward.part_after >= 0, "reward.part_after", reward.part_after, "0 or more")
         gains = ("cider_d", "text_similarity", "element_f1")
-        for name in (*gains, "length", "repetition", "beta"):
-            value = getattr(reward, name)
-            _check(value >= 0, f"reward.{name}", value, "0 or more")
         if self.stage == "reward" and not any(getattr(reward, name) for name in gains):
             raise InputError(
                 f"recipe: reward: {', '.join(gains)} are all 0, so nothing would be rewarded. "
@@ -391,6 +360,36 @@ def _yaml_fault(error: Exception) -> str:
     mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
     problem = str(problem or error).splitlines()[0]
     return f"line {mark.line + 1}: {problem}" if mark is not None else problem
+
+
+# What a number must be, by the keys that hold one. None is a key that was left out.
+_BOUNDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "batch_size accumulation bucket keep evaluate_photos lora.rank lora.alpha alignment.queries": (
+        lambda value: value >= 1,
+        "at least 1",
+    ),
+    "image_size image_bound": (lambda value: value >= 1, "at least 1, or left out"),
+    "max_text_tokens": (lambda value: value >= 2, "at least 2"),
+    "reward.samples": (lambda value: value >= 2, "at least 2, better 4"),
+    "steps weight_decay max_grad_norm evaluate_every patience save_every workers alignment.weight "
+    "reward.part_after reward.cider_d reward.text_similarity reward.element_f1 reward.length "
+    "reward.repetition reward.beta": (lambda value: value >= 0, "0 or more"),
+    "seed": (lambda value: 0 <= value < 2**32, "0 or more, below 2**32"),
+    "tower.learning_rate projector.learning_rate llm.learning_rate alignment.learning_rate": (
+        lambda value: 0 < value < 1,
+        "between 0 and 1",
+    ),
+    "reward.rate": (lambda value: 0 < value <= 1, "above 0, at most 1"),
+    "reward.temperature": (lambda value: value > 0, "above 0, or left out"),
+    "alignment.share_above": (lambda value: -1 <= value <= 1, "a cosine, -1 to 1"),
+    "warmup": (lambda value: 0 <= value < 1, "a share of the steps, 0 to below 1"),
+    "lora.dropout word_dropout": (lambda value: 0 <= value < 1, "0 to below 1"),
+    "safe_share augmentation.mirror augmentation.brightness": (
+        lambda value: 0 <= value <= 1,
+        "a share, 0 to 1",
+    ),
+    "augmentation.crop": (lambda value: 0 <= value <= 0.5, "a share of the side, 0 to 0.5"),
+}
 
 
 def _check(good: object, key: str, value: object, wanted: str) -> None:

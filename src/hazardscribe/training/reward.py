@@ -7,6 +7,7 @@ steps than those that made the two fit.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -113,8 +114,7 @@ class RewardSession(Session):
     def trainer(self, stop: StopOnSignal) -> Any:
         """The training loop, ready to run."""
         recipe = self.recipe
-        per_step = recipe.batch_size * recipe.accumulation
-        steps = recipe.steps or max(1, round(recipe.epochs * len(self.cases) / per_step))
+        steps = recipe.steps or _steps(recipe, len(self.cases))
         every = recipe.evaluate_every or max(1, steps // _EVALUATIONS)
         trainer = make_trainer(
             self.module,
@@ -171,6 +171,17 @@ def with_words_of_start(recipe: Recipe) -> Recipe:
     card = load_card(Path(recipe.start))
     language: Any = card.language
     return replace(recipe, language=language, prompt=card.prompt, target=card.target)
+
+
+def _steps(recipe: Recipe, photos: int) -> int:
+    """Steps in which `epochs` times the training photos are drawn.
+
+    TRL's sampler leaves out a last batch that is not full, and the last step of its round over the
+    photos may hold fewer batches than `accumulation`.
+    """
+    batches = photos // recipe.batch_size
+    a_step = batches * recipe.batch_size / math.ceil(batches / recipe.accumulation)  # on average
+    return max(1, round(recipe.epochs * photos / a_step))
 
 
 def _slowed(recipe: Recipe) -> Recipe:

@@ -46,6 +46,13 @@ class Rows(Sequence[Row]):
                 row = dict(zip(columns, values, strict=True))
                 yield row | {"target": self._texts[number]}
 
+    def spread(self, most: int) -> Rows:
+        """At most so many of the rows, evenly spaced over all: their order may mean something."""
+        if len(self) <= most:
+            return self
+        places = np.linspace(0, len(self) - 1, most).round().astype(int)
+        return Rows(self._dataset, self._numbers[places], self._texts)
+
     def texts(self) -> list[str]:
         """The text to learn of each row."""
         return [self._texts[number] for number in self._numbers]

@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from hazardscribe import __version__
+from hazardscribe.checksums import digest_of
 from hazardscribe.errors import InputError
 from hazardscribe.files import write_json
+from hazardscribe.model.bank_file import BANK_FILE
 from hazardscribe.processes import is_first, processes
 from hazardscribe.training.checkpoints import check_checkpoint, last_checkpoint
 from hazardscribe.training.recipe import Recipe
@@ -61,7 +63,8 @@ def check_folder(folder: Path, resume: bool) -> None:
     """Check, knowing nothing of the pairs, whether a run folder is free, or can be resumed.
 
     Raises:
-        InputError: if it is a file, or holds a run that is not to be resumed, or none that could.
+        InputError: if it is a file, or holds a run that is not to be resumed, or none that could,
+            or checkpoints of a run whose record is gone.
     """
     record = folder / RUN_FILE
     if folder.exists() and not folder.is_dir():
@@ -73,6 +76,12 @@ def check_folder(folder: Path, resume: bool) -> None:
         )
     if resume and not record.exists():
         raise InputError(f"{folder}: holds no training run to resume. Leave --resume out.")
+    checkpoints = folder / "checkpoints"
+    if not resume and any(checkpoints.glob("checkpoint-*")):
+        raise InputError(
+            f"{checkpoints}: holds checkpoints of a run whose {RUN_FILE} is gone; a new run would "
+            "take them for its own. Delete this folder, or name another with --out."
+        )
 
 
 def prepare_folder(folder: Path, recipe: Recipe, data_hash: str, resume: bool) -> Path | None:
@@ -104,6 +113,36 @@ def prepare_folder(folder: Path, recipe: Recipe, data_hash: str, resume: bool) -
     if checkpoint is not None:
         check_checkpoint(checkpoint)
     return checkpoint
+
+
+def check_inputs(folder: Path, data: dict[str, Any]) -> None:
+    """Check, once both are read, that a resumed run learns the same texts from the same start.
+
+    Args:
+        data: what `run.json` will hold as `data`; a run from before a key existed is not compared.
+
+    Raises:
+        InputError: naming which of the two is another.
+    """
+    former = _read_run(folder).get("data", {})
+    for key, what, same in (
+        ("targets", "other texts (the columns that `target` names have changed)", "texts"),
+        ("start", "other weights of `start`", "start"),
+    ):
+        if former.get(key) and former[key] != data[key]:
+            raise InputError(
+                f"{folder}: was trained on {what}. Resume with the same {same}, or start a new run "
+                "in another folder."
+            )
+
+
+def start_digest(start: Path) -> str | None:
+    """SHA-256 over the weights of a start, less the text bank, which may be fitted anew.
+
+    None for a name in the local cache.
+    """
+    weights = {*start.glob("*.safetensors")} - {start / BANK_FILE}
+    return digest_of(start, weights) if weights else None
 
 
 def _changed(folder: Path, former: dict[str, Any], wanted: dict[str, Any]) -> list[str]:

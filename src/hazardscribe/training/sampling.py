@@ -6,12 +6,13 @@ once a photo however many descriptions it gets.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
 from torch import nn
+from transformers import GenerationConfig
 
 from hazardscribe.model.parts import image_token_id
 from hazardscribe.model.prompting import Prompter
@@ -62,19 +63,20 @@ class Sampling:
         """
         distinct, order, times = _groups(rows)
         inputs = self._inputs(distinct, vlm.device)
-        with self._autocast(vlm, self._llm_precision, also=_mixed(vlm)):
-            output = vlm.generate(
-                **inputs,
-                do_sample=True,
-                temperature=self.temperature,
-                top_k=0,
-                top_p=1.0,
-                num_return_sequences=times,
-                max_new_tokens=self._most,
-                suppress_tokens=_suppressed(vlm),
-                eos_token_id=self.prompter.stops,
-                pad_token_id=self.prompter.pad_id,
-            )
+        settings = GenerationConfig(
+            do_sample=True,
+            temperature=self.temperature,
+            top_k=0,
+            top_p=1.0,
+            num_return_sequences=times,
+            max_new_tokens=self._most,
+            suppress_tokens=_suppressed(vlm),
+            eos_token_id=self.prompter.stops,
+            pad_token_id=self.prompter.pad_id,
+        )
+        autocast = self._autocast(vlm, self._llm_precision, also=_mixed(vlm))
+        with autocast, _generating_by(vlm, settings):
+            output = vlm.generate(**inputs)
         drawn = output[:, inputs["input_ids"].shape[1] :].tolist()
         texts: list[list[int]] = [[]] * len(rows)
         for place, ids in zip(order.tolist(), drawn, strict=True):
@@ -301,6 +303,21 @@ def _only_whole(vlm: nn.Module) -> bool:
 def _suppressed(vlm: Any) -> list[int]:
     """Tokens that are never drawn: the image placeholder, and what the checkpoint names."""
     return sorted({image_token_id(vlm.config), *(vlm.generation_config.suppress_tokens or [])})
+
+
+@contextmanager
+def _generating_by(vlm: Any, settings: GenerationConfig) -> Iterator[None]:
+    """Nothing but these settings: `log_probs` knows nothing of a checkpoint's own.
+
+    A configuration that is handed to `generate` would be filled up with the checkpoint's
+    `repetition_penalty`, `min_p`, `no_repeat_ngram_size` and so on.
+    """
+    former = vlm.generation_config
+    vlm.generation_config = settings
+    try:
+        yield
+    finally:
+        vlm.generation_config = former
 
 
 def _mixed(vlm: Any) -> bool:

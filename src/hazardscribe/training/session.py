@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from transformers import EarlyStoppingCallback, ProgressCallback
+from transformers import ProgressCallback
 from transformers.trainer_callback import PrinterCallback
 
 from hazardscribe import __version__
@@ -33,7 +34,7 @@ from hazardscribe.model.resize import set_image_size
 from hazardscribe.pairs.pixel_cache import PixelCache
 from hazardscribe.pairs.targets import detect_language, target_texts
 from hazardscribe.processes import is_first, processes
-from hazardscribe.training.callbacks import Progress, StopOnSignal
+from hazardscribe.training.callbacks import Progress, StopOnSignal, StopWithoutBetter
 from hazardscribe.training.memory import keep_freed_memory
 from hazardscribe.training.products import use_onednn
 from hazardscribe.training.recipe import Recipe
@@ -76,6 +77,7 @@ class Session(ABC):
         rows = {split: pairs[split] for split in ("train", "dev")}
         self.card = self._make_card(start, pairs)
         texts = {split: shared(target_texts(rows[split], self.card.target)) for split in rows}
+        self._targets = _digest(texts)
         self.cache = self._cache([photo for split in rows for photo in rows[split]["photo"]])
         self._keep_decodable(rows, texts)
         self.prompter = Prompter(self.processor, self.vlm, self.card.prompt)
@@ -92,12 +94,13 @@ class Session(ABC):
         """Draw the course of the training as a PNG."""
 
     def counts(self) -> dict[str, Any]:
-        """What the run was given."""
+        """What the run was given: numbers, and the SHA-256 of the texts to learn."""
         return {
             "train": len(self.rows["train"]),
             "dev": len(self.rows["dev"]),
             "distinct_texts": len(set(self.rows["train"].texts())),
             "undecodable": len(self.cache.failed),
+            "targets": self._targets,
         }
 
     def _load_start(self) -> Checkpoint:
@@ -152,12 +155,12 @@ class Session(ABC):
         if self.progress:
             trainer.add_callback(Progress())
         if self.recipe.patience:
-            trainer.add_callback(EarlyStoppingCallback(self.recipe.patience))
+            trainer.add_callback(StopWithoutBetter(self.recipe.best_by, self.recipe.patience))
 
     def dev_scores(self) -> dict[str, float]:
         """Describe photos of `dev` with the present weights and score the descriptions."""
         recipe = self.recipe
-        rows = self.rows["dev"][: recipe.evaluate_photos]
+        rows = self.rows["dev"].spread(recipe.evaluate_photos)
         if is_sharded(self.vlm):  # writing one text takes all processes, word by word
             texts = self._texts(rows)
         else:
@@ -278,6 +281,14 @@ class Session(ABC):
         if message not in self.warnings:
             self.warnings.append(message)
             logger.warning(message)
+
+
+def _digest(texts: dict[str, list[str]]) -> str:
+    state = hashlib.sha256()
+    for split, own in texts.items():
+        for text in own:
+            state.update(f"{split}\0{text}\0".encode("utf-8", "surrogatepass"))
+    return state.hexdigest()
 
 
 def language_of(recipe: Recipe, pairs: Pairs) -> str:

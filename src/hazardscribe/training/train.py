@@ -27,8 +27,10 @@ from hazardscribe.training.run import (
     Run,
     changed_versions,
     check_folder,
+    check_inputs,
     former_warnings,
     prepare_folder,
+    start_digest,
     versions,
     write_run,
 )
@@ -87,8 +89,15 @@ def _train(pairs: Pairs, recipe: Recipe, out: Path, resume: bool, progress: bool
     checkpoint = prepare_folder(out, recipe, digest, resume)
     set_seed(recipe.seed)
     session = _STAGES[recipe.stage](pairs, recipe, out, progress and is_first())
-    if resume and is_first():
-        clean_up(out)
+    data = {
+        "digest": digest,
+        "start": together.from_first(lambda: start_digest(Path(recipe.start))),
+        **session.counts(),
+    }
+    if resume:
+        check_inputs(out, data)
+        if is_first():
+            clean_up(out)
     if checkpoint is not None:
         session.recall(former_warnings(out))
         session.tell_versions(changed_versions(out))
@@ -97,7 +106,7 @@ def _train(pairs: Pairs, recipe: Recipe, out: Path, resume: bool, progress: bool
         "recipe": recipe.to_dict(),
         "versions": versions(),
         "processes": processes()[1],
-        "data": {"digest": digest, **session.counts()},
+        "data": data,
     }
     together.wait()  # until every process has seen the folder as it was
     write_run(out, record)

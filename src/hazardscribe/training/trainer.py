@@ -44,8 +44,8 @@ class DescriptionTrainer(Loop, Trainer):
         # compute_loss divides by what the whole optimizer step holds; the Trainer must not again.
         self.loss_is_scaled_for_ga = True
         self._tried: int | None = None  # photos a forward pass that memory was tried for
-        self._parts: dict[str, torch.Tensor] = {}
-        self._parts_since = 0
+        # By loss and step since the last line: not every loss is had in every step.
+        self._parts: dict[str, dict[int, torch.Tensor]] = {}
 
     @property
     def _module(self) -> TrainingModule:
@@ -127,10 +127,10 @@ class DescriptionTrainer(Loop, Trainer):
         if world == 1 and not torch.isfinite(total):
             raise self.diverged("loss")
         # Distributed training averages gradients over devices; ours are already a global mean.
-        if not self._parts:  # a resumed run begins to count where it goes on
-            self._parts_since = self.state.global_step
+        step = self.state.global_step
         for name, value in losses.items():
-            self._parts[name] = self._parts.get(name, 0) + value.detach() * world
+            of_steps = self._parts.setdefault(name, {})
+            of_steps[step] = of_steps.get(step, 0) + value.detach() * world
         return (total * world, sums) if return_outputs else total * world
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
@@ -147,12 +147,11 @@ class DescriptionTrainer(Loop, Trainer):
         return prepared
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Add the means of the single losses since the last line."""
-        steps = self.state.global_step - self._parts_since
-        if "loss" in logs and self._parts and steps > 0:
-            for name, value in self._parts.items():
-                mean = self.accelerator.gather(value.reshape(1)).mean().item() / steps
-                logs[f"{name}_loss"] = mean
+        """Add the means of the single losses since the last line, each over the steps it was in."""
+        if "loss" in logs:
+            for name, of_steps in self._parts.items():
+                mean = torch.stack([*of_steps.values()]).mean()
+                logs[f"{name}_loss"] = self.accelerator.gather(mean.reshape(1)).mean().item()
             self._parts = {}
         super().log(logs, start_time)
 
