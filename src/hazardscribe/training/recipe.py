@@ -142,7 +142,7 @@ class Reward:
     beta: float = 0.02
     cider_d: float = 2.0
     text_similarity: float = 0.0
-    element_f1: float = 0.5
+    element_f1: float = 1.0
     length: float = 0.2
     repetition: float = 0.5
     rate: float = 0.02
