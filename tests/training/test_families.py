@@ -129,10 +129,11 @@ def test_the_nearest_photo_is_found_by_the_tower_before_training(family, family_
     from hazardscribe.describing.evaluate import _TowerFeatures
 
     describer = Describer(family_folder(family))
-    features = _TowerFeatures(str(family_folder(family)), describer)(photos[:3])
+    readable, features = _TowerFeatures(str(family_folder(family)), describer)(photos[:3])
+    assert readable == [0, 1, 2]
     assert features.shape[0] == 3
     assert np.isfinite(features).all()
     # A photo is nearest to itself, whatever stands beside it in the batch.
-    alone = _TowerFeatures(str(family_folder(family)), describer)(photos[1:2])
+    _, alone = _TowerFeatures(str(family_folder(family)), describer)(photos[1:2])
     assert np.abs(features - alone).sum(1).argmin() == 1
     np.testing.assert_allclose(features[1], alone[0], rtol=1e-3, atol=1e-4)
