@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+import transformers
 
 import tiny
 from hazardscribe.errors import InputError
 from hazardscribe.model.checkpoint import load_checkpoint
-from hazardscribe.model.prompting import IGNORED, Prompter
+from hazardscribe.model.prompting import IGNORED, Prompter, model_side
 
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)
@@ -39,3 +42,29 @@ def test_a_placeholder_that_the_tokenizer_cannot_take_apart_is_refused_with_the_
     prompter.image_token_id = prompter.tokenizer.convert_tokens_to_ids("<unused0>")
     with pytest.raises(InputError, match=r"通道<unused0>堵塞.*holds '<unused0>'"):
         prompter.text_length("通道<unused0>堵塞")
+
+
+@pytest.mark.parametrize(
+    ("image_processor", "side"),
+    [
+        # Qwen2-VL's own settings: pixel counts under the names of edges.
+        (
+            transformers.Qwen2VLImageProcessor(
+                size={"shortest_edge": 56 * 56, "longest_edge": 28 * 28 * 1280}
+            ),
+            None,
+        ),
+        (
+            transformers.Qwen2VLImageProcessor(
+                size={"shortest_edge": 256 * 256, "longest_edge": 4096 * 4096}
+            ),
+            None,
+        ),
+        (transformers.SmolVLMImageProcessor(size={"longest_edge": 2048}), 2048),
+        (transformers.CLIPImageProcessor(size={"shortest_edge": 224}), 224),
+        (transformers.LlavaImageProcessor(size={"height": 336, "width": 336}), 336),
+    ],
+    ids=["qwen2_vl", "qwen3_vl", "smolvlm", "clip", "composed"],
+)
+def test_the_models_side_is_in_pixels(image_processor, side):
+    assert model_side(SimpleNamespace(image_processor=image_processor)) == side

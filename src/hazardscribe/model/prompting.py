@@ -146,8 +146,10 @@ def model_side(processor: Any) -> int | None:
     size = processor.image_processor.size
     values = size if isinstance(size, dict) else dict(size)
     sides = [int(values[key]) for key in ("height", "width") if values.get(key)]
-    if not sides:
-        # Dynamic-resolution processors keep pixel counts, not sides, under these names.
+    # Dynamic-resolution processors (Qwen's, which merge patches) keep pixel counts under the names
+    # of edges; the smaller one may look like a side (Qwen2-VL's 3136 is 56 * 56).
+    counts_pixels = hasattr(processor.image_processor, "merge_size")
+    if not sides and not counts_pixels:
         edges = [int(values[key]) for key in ("longest_edge", "shortest_edge") if values.get(key)]
         sides = [edge for edge in edges if edge <= 4096]
     return max(sides) if sides else None
