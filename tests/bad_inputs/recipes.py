@@ -166,6 +166,13 @@ CASES: dict[str, Case] = {
             "small, train it full or freeze it."
         ),
     ),
+    "projector in another type": (
+        _yaml("projector: {compute: bfloat16}\n"),
+        (
+            "recipe recipe.yaml: projector.compute is 'bfloat16'; it must be float32 where "
+            "tower.compute is: the projector computes in the tower's type."
+        ),
+    ),
     "mirror twice": (
         _yaml("augmentation: {mirror: 2}\n"),
         "recipe recipe.yaml: augmentation.mirror is 2.0; it must be a share, 0 to 1.",

@@ -194,6 +194,29 @@ def test_the_head_gives_unit_vectors_and_a_bounded_scale():
     assert head.scale().item() == MAX_SCALE
 
 
+def test_a_scale_at_its_bound_comes_down_again_as_soon_as_that_lowers_the_loss():
+    head = AlignmentHead(8, 4).double()
+    optimizer = torch.optim.SGD([head.log_scale], lr=0.1)
+    scales = []
+    for wanted in (1e3,) * 5 + (50.0,) * 40:
+        loss = (head.log_scale.new_tensor(wanted).log() - head.scale().log()) ** 2
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        scales.append(head.scale().item())
+    assert max(scales) == scales[4] == MAX_SCALE
+    assert scales[5] < MAX_SCALE
+    assert scales[-1] == pytest.approx(50, rel=1e-3)
+
+
+def test_the_gradient_at_the_bound_is_that_of_the_exponential():
+    head = AlignmentHead(8, 4).double()
+    with torch.no_grad():
+        head.log_scale.fill_(math.log(MAX_SCALE) + 1)
+    head.scale().backward()
+    assert head.log_scale.grad.item() == pytest.approx(MAX_SCALE, rel=1e-12)
+
+
 def test_an_unknown_form_is_refused():
     with pytest.raises(ValueError, match="'clip' is unknown"):
         AlignmentHead(8, 8, "clip")

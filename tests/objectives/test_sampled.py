@@ -60,8 +60,9 @@ def test_the_normaliser_is_unbiased_and_its_error_falls_with_the_sample(corpus):
     assert errors[256] < errors[16] / 3
 
 
-def test_texts_are_drawn_as_often_as_they_occur():
+@pytest.mark.parametrize("counts", [[1, 0, 3, 6], [0.3, 0.0, 0.5, 1.2]])
+def test_texts_are_drawn_as_often_as_they_occur(counts):
     torch.manual_seed(0)
-    counts = torch.tensor([1, 0, 3, 6])
+    counts = torch.tensor(counts)
     drawn = draw_texts(counts.cumsum(0), 20_000).bincount(minlength=4) / 20_000
-    torch.testing.assert_close(drawn, counts / 10, atol=0.015, rtol=0)
+    torch.testing.assert_close(drawn, counts / counts.sum(), atol=0.015, rtol=0)

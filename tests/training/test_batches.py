@@ -25,6 +25,19 @@ ALL = Augmentation(mirror=0.5, brightness=0.3, crop=0.3)
             "Left-hand guard missing, right one is there",
             "Right-hand guard missing, left one is there",
         ),
+        (
+            "The worker in the red hard hat on the left is without a hi-vis vest; "
+            "the workers on the right are without a hard hat.",
+            "The worker in the red hard hat on the right is without a hi-vis vest; "
+            "the workers on the left are without a hard hat.",
+        ),
+        ("On the LEFT side, an open edge", "On the RIGHT side, an open edge"),
+        ("rubble in the lower left corner", "rubble in the lower right corner"),
+        (
+            "no guard at the top left; his right glove is torn",
+            "no guard at the top right; his left glove is torn",
+        ),
+        ("to the left of the pit, to the right", "to the right of the pit, to the left"),
         ("消防通道被堵塞", "消防通道被堵塞"),
         ("the ladder is upright and brightly lit", "the ladder is upright and brightly lit"),
     ],
@@ -43,6 +56,20 @@ def test_left_and_right_change_places(text, mirrored):
         "北侧围挡缺失",
         "约三米左右的坑未防护",
         "vehicles have the right of way",
+        "materials left on the walkway",
+        "Materials left at the edge, on the left side",
+        "distribution box door left open",
+        "the trolley was left unattended",
+        "Left unattended on the floor",
+        "hand tools: left hand tools on the scaffold",
+        "the right-of-way is blocked",
+        "cylinders right next to the stove",
+        "boxes stacked right on the edge",
+        "the tool is not in the right place",
+        "a rightmost worker without a helmet",
+        "东北角临边无防护",
+        "北门通道堵塞",
+        "西区围墙倒塌",
     ],
 )
 def test_what_mirroring_would_falsify_is_left_alone(text):

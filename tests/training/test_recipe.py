@@ -112,6 +112,8 @@ def test_the_shipped_recipes_load(path):
         ({"augmentation": {"crop": 0.9}}, "augmentation.crop"),
         ({"tower": {"learning_rate": 5}}, "tower.learning_rate"),
         ({"projector": {"tune": "lora"}}, "projector.tune"),
+        ({"projector": {"compute": "bfloat16"}}, "projector.compute"),
+        ({"projector": {"tune": "freeze", "compute": "bfloat16"}}, "projector.compute"),
         ({"alignment": {"weight": 0.0, "first_share": 0.5}}, "alignment.first_share"),
         ({"alignment": {"first_share": 0.0, "later_weight": 0.5}}, "alignment.later_weight"),
         ({"safe_share": 2}, "safe_share"),

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from hazardscribe.errors import InputError
+from hazardscribe.model.parts import image_token_id
 from hazardscribe.model.sequences import TEXT_INPUTS
 
 # Value of a label that is not supervised, as PyTorch's cross-entropy has it.
@@ -33,6 +34,7 @@ class Prompter:
         self.prompt_text: str = processor.apply_chat_template(messages, add_generation_prompt=True)
         self.stops = _stops(processor, vlm)
         self.end_id = _end_id(processor, self.stops, messages)
+        self.image_token_id = image_token_id(vlm.config)
         pad = self.tokenizer.pad_token_id
         self.pad_id: int = self.end_id if pad is None else pad
 
@@ -65,11 +67,16 @@ class Prompter:
         """Model inputs for training, padded on the right, with labels on the description alone.
 
         The description and its end token are supervised, the prompt and the placeholders are not.
-        A description that is too long is cut; the prompt never is.
+        A description that is too long is cut; the prompt never is. What looks like a special token
+        in a description is plain text there.
 
         Returns:
             The processor's inputs and `labels` `(B, L)`, already shifted: the label at a position
             is the token that this position should predict.
+
+        Raises:
+            InputError: if a description holds a placeholder or end token that the tokenizer cannot
+                take for plain text.
         """
         batch = self.inputs(photos)
         attended = batch.pop("attention_mask").bool()
@@ -96,8 +103,12 @@ class Prompter:
         return batch
 
     def text_length(self, text: str) -> int:
-        """Number of tokens of a description, its end token included."""
-        return len(self.tokenizer.encode(text, add_special_tokens=False)) + 1
+        """Number of tokens of a description, its end token included.
+
+        Raises:
+            InputError: as `training_batch`.
+        """
+        return len(self._text_ids(text)) + 1
 
     def decode(self, ids: torch.Tensor) -> list[str]:
         """Generated ids `(B, L)` to texts, special tokens dropped."""
@@ -105,8 +116,21 @@ class Prompter:
         return [text.strip() for text in texts]
 
     def _target_ids(self, text: str, limit: int) -> torch.Tensor:
-        ids = self.tokenizer.encode(text, add_special_tokens=False)[: limit - 1]
-        return torch.tensor([*ids, self.end_id])
+        return torch.tensor([*self._text_ids(text)[: limit - 1], self.end_id])
+
+    def _text_ids(self, text: str) -> list[int]:
+        ids: list[int] = self.tokenizer.encode(
+            text, add_special_tokens=False, split_special_tokens=True
+        )
+        # Some vocabularies (Gemma's) hold such tokens without calling them special.
+        reserved = {self.image_token_id, *self.stops}
+        taken = next((token for token in ids if token in reserved), None)
+        if taken is not None:
+            raise InputError(
+                f"description {text[:80]!r}: holds {self.tokenizer.decode([taken])!r}, with which "
+                "this model marks photos or ends. Remove it from the text."
+            )
+        return ids
 
 
 def to_tensor(photo: np.ndarray) -> torch.Tensor:
@@ -122,8 +146,10 @@ def model_side(processor: Any) -> int | None:
     size = processor.image_processor.size
     values = size if isinstance(size, dict) else dict(size)
     sides = [int(values[key]) for key in ("height", "width") if values.get(key)]
-    if not sides:
-        # Dynamic-resolution processors keep pixel counts, not sides, under these names.
+    # Dynamic-resolution processors (Qwen's, which merge patches) keep pixel counts under the names
+    # of edges; the smaller one may look like a side (Qwen2-VL's 3136 is 56 * 56).
+    counts_pixels = hasattr(processor.image_processor, "merge_size")
+    if not sides and not counts_pixels:
         edges = [int(values[key]) for key in ("longest_edge", "shortest_edge") if values.get(key)]
         sides = [edge for edge in edges if edge <= 4096]
     return max(sides) if sides else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,9 @@ _ENCODE_BATCH = 64
 
 class TextBank(nn.Module):
     """Vectors of the distinct training descriptions, as buffers that move with the model.
+
+    Made from the descriptions, or from a mapping of each to how often training shows it, which need
+    be no whole number.
 
     Attributes:
         texts: the distinct descriptions, in order of first occurrence.
@@ -46,7 +49,7 @@ class TextBank(nn.Module):
 
     def __init__(
         self,
-        texts: Sequence[str],
+        texts: Sequence[str] | Mapping[str, float],
         encoder: LsaEncoder | HubEncoder,
         *,
         pooling: str = "mean",
@@ -54,7 +57,7 @@ class TextBank(nn.Module):
         cache: Path | None = None,
     ) -> None:
         super().__init__()
-        counts = Counter(texts)
+        counts = texts if isinstance(texts, Mapping) else Counter(texts)
         self.texts = list(counts)
         self._index = {text: i for i, text in enumerate(self.texts)}
         self.encoder: LsaEncoder | HubEncoder | None = encoder
@@ -63,7 +66,7 @@ class TextBank(nn.Module):
         raw = _pooled(self.texts, encoder, pooling, cache)
         self.register_buffer("mean", raw.mean(0), persistent=False)
         self.register_buffer("vectors", self.centred(raw), persistent=False)
-        log_counts = torch.tensor([counts[text] for text in self.texts]).float().log()
+        log_counts = torch.tensor([float(counts[text]) for text in self.texts]).log()
         self.register_buffer("log_counts", log_counts, persistent=False)
         tokens, mask = torch.empty(0), torch.empty(0, dtype=torch.bool)
         if with_tokens:
@@ -91,9 +94,9 @@ class TextBank(nn.Module):
 
     @property
     def cumulative_counts(self) -> torch.Tensor:
-        """`(C,)` int64, how many training photos have one of the texts up to and with each."""
+        """`(C,)` float64, how many training photos show one of the texts up to and with each."""
         if self._cumulative is None or self._cumulative.device != self.log_counts.device:
-            self._cumulative = self.log_counts.double().exp().round().long().cumsum(0)
+            self._cumulative = self.log_counts.double().exp().cumsum(0)
         return self._cumulative
 
     def index(self, text: str) -> int:

@@ -71,8 +71,16 @@ class AlignmentHead(nn.Module):
             self.bias = nn.Parameter(torch.tensor([-10.0]))
 
     def scale(self) -> torch.Tensor:
-        """The inverse temperature, `()`, bounded by `MAX_SCALE`."""
-        return self.log_scale.exp().clamp(max=MAX_SCALE).squeeze()
+        """The inverse temperature, `()`, bounded by `MAX_SCALE`.
+
+        The parameter itself is bounded, as in CLIP, and the gradient passes the bound: a plain
+        `clamp` has none above it, and a scale that once came there would stay for good.
+        """
+        with torch.no_grad():
+            self.log_scale.clamp_(max=math.log(MAX_SCALE))
+        scale = self.log_scale.exp()
+        beyond = scale.detach() - MAX_SCALE  # by rounding alone
+        return (scale - beyond.clamp(min=0)).squeeze()
 
     def forward(self, sequence: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Pool `(B, N, D_llm)` under a boolean mask `(B, N)` to unit vectors `(B, D_text)`."""

@@ -24,11 +24,11 @@ def draw_texts(cumulative_counts: torch.Tensor, samples: int) -> torch.Tensor:
     """`(K,)` texts drawn with replacement, each as often as it occurs, in `O(K log C)`.
 
     Args:
-        cumulative_counts: `(C,)` int64. samples: `K`.
+        cumulative_counts: `(C,)` real numbers. samples: `K`.
     """
-    total = int(cumulative_counts[-1])
-    places = torch.randint(total, (samples,), device=cumulative_counts.device)
-    return torch.searchsorted(cumulative_counts, places, right=True)
+    cumulative = cumulative_counts.double()
+    places = torch.rand(samples, dtype=torch.float64, device=cumulative.device) * cumulative[-1]
+    return torch.searchsorted(cumulative, places, right=True)
 
 
 def sampled_corpus_nll(

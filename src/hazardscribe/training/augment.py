@@ -9,14 +9,28 @@ import numpy as np
 
 from hazardscribe.training.recipe import Augmentation
 
-_PAIRS = (("left", "right"), ("Left", "Right"), ("左", "右"))
-_SWAPS = {a: b for pair in _PAIRS for a, b in (pair, pair[::-1])}
-_SIDES = re.compile(r"\b(?:left|right)(?=\b|-)|\b(?:Left|Right)(?=\b|-)|左|右")
+# "left" is also a verb ("left on the walkway"), "right" also correct or exact ("right next to"): an
+# English word counts as a side only in these phrases, and any other use leaves the photo alone.
+_BESIDE = (
+    r"(?:side|hand|edge|corner|wall|end|part|half(?= of\b)|foreground|background|arm|foot|shoe|boot"
+    r"|glove|leg|eye|ear|shoulder|sleeve|one|lane)s?\b(?! tools?\b)"
+)
+_SIDES = re.compile(
+    r"(?:^|[,.;:(]|'s|\b(?:the|a|his|her|their|its|on|at|in|from|to|and|or|upper|lower|top|bottom"
+    r"|far|front|rear|back))[\s-]*\b(?P<beside>left|right)(?=[ -]" + _BESIDE + ")"
+    r"|\b(?:on|to|at|from|in) (?:the|his|her|their|its) (?:(?:far|upper|lower|top|bottom)[ -])?"
+    r"(?P<there>left|right)(?=\s*(?:$|[^\w\s'-]|(?:of|is|are|was|were|has|have|and|or|with|without|in"
+    r"|at|on|near|not|lacks?|wears?|wearing|stands?|standing)\b))"
+    r"|(?P<sign>[左右])",
+    re.IGNORECASE,
+)
+_OTHER = {"left": "right", "right": "left", "左": "右", "右": "左"}
+_WORDS = re.compile(r"\b(?:left|right)(?:s|most|wards?)?\b|[左右]", re.IGNORECASE)
 # A direction that mirroring would falsify and no swap of words can mend; and phrases in which
 # 左右 or "right" mean no side.
 _UNMIRRORABLE = re.compile(
-    r"clockwise|\b(?:east|west|north|south)\w*\b|顺时针|逆时针|[东西南北][侧面部边]"
-    r"|左右|\bright (?:of way|away|angle)|\b(?:rights|all right)\b",
+    r"clockwise|\b(?:east|west|north|south)\w*\b|顺时针|逆时针"
+    r"|[东西南北][东西南北侧面部边角门区墙端向楼]|左右|\bright of way",
     re.IGNORECASE,
 )
 
@@ -25,7 +39,15 @@ def mirrored_text(text: str) -> str | None:
     """The description of the mirrored photo, or None where mirroring would make it false."""
     if _UNMIRRORABLE.search(text):
         return None
-    return _SIDES.sub(lambda match: _SWAPS[match.group()], text)
+    mirrored, swapped = _SIDES.subn(_swap, text)
+    return mirrored if swapped == len(_WORDS.findall(text)) else None
+
+
+def _swap(match: re.Match[str]) -> str:
+    side = match[match.lastgroup or 0]
+    other = _OTHER[side.lower()]
+    cased = other.upper() if side.isupper() else other.title() if side.istitle() else other
+    return match.group().removesuffix(side) + cased
 
 
 def augment(

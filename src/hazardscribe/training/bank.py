@@ -33,18 +33,30 @@ def text_bank(recipe: Recipe, texts: Sequence[str], device: str | torch.device) 
     """
     options = recipe.alignment
     encoder = load_text_encoder(options.text_encoder, texts, options.prefix, device)
-    texts = list(texts)
-    if recipe.augmentation.mirror:
-        from hazardscribe.training.augment import mirrored_text
-
-        texts += [swapped for text in texts if (swapped := mirrored_text(text)) is not None]
     return TextBank(
-        texts,
+        shown_counts(texts, recipe.augmentation.mirror),
         encoder,
         pooling=options.pooling or default_pooling(options.text_encoder),
         with_tokens=options.form == "token",
         cache=cache_folder("text-vectors.sqlite"),
     )
+
+
+def shown_counts(texts: Sequence[str], mirror: float) -> dict[str, float]:
+    """How often training shows each text in a pass over the photos, in the mean.
+
+    Args:
+        texts: one a training photo. mirror: share of photos shown mirrored.
+    """
+    from hazardscribe.training.augment import mirrored_text
+
+    counts: dict[str, float] = dict.fromkeys(texts, 0.0)
+    for text in texts:
+        swapped = mirrored_text(text) if mirror else None
+        counts[text] += 1 if swapped is None else 1 - mirror
+        if swapped is not None:
+            counts[swapped] = counts.get(swapped, 0) + mirror
+    return {text: count for text, count in counts.items() if count}
 
 
 def restore_bank(model: Path, train_rows: Any) -> None:

@@ -23,7 +23,8 @@ class Part:
         tune: `full` trains its weights, `lora` trains low-rank adapters, `freeze` leaves it alone.
         learning_rate: peak learning rate of AdamW for this part.
         compute: type its products are computed in; weights in training stay float32. Keep
-            batch-normalised towers in float32: in bfloat16 their gradient is noise.
+            batch-normalised towers in float32: in bfloat16 their gradient is noise. The projector
+            computes in the tower's type.
     """
 
     tune: Literal["full", "lora", "freeze"] = "full"
@@ -282,6 +283,12 @@ class Recipe:
                 "recipe: tower, projector and llm are all frozen, so nothing would be trained. "
                 "Set tune: full or lora for at least one."
             )
+        _check(
+            self.projector.compute == "float32" or self.tower.compute == "bfloat16",
+            "projector.compute",
+            self.projector.compute,
+            "float32 where tower.compute is: the projector computes in the tower's type",
+        )
         if self.projector.tune == "lora":
             raise InputError(
                 "recipe: projector.tune: lora is not supported; a projector is small, train it "

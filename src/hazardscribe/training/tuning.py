@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from hazardscribe.errors import InputError
 from hazardscribe.model.parts import modules_of, part_of
 from hazardscribe.training.recipe import Recipe
 
@@ -21,6 +22,9 @@ def apply_tuning(vlm: nn.Module, recipe: Recipe) -> None:
 
     Trained weights are float32 (bfloat16 would round AdamW's updates away); frozen matrices take
     the type their part computes in.
+
+    Raises:
+        InputError: if a part to be adapted has no linear layers.
     """
     tuning = {"tower": recipe.tower, "projector": recipe.projector, "llm": recipe.llm}
     vlm.requires_grad_(False)
@@ -59,6 +63,13 @@ def _add_adapters(vlm: nn.Module, recipe: Recipe) -> None:
         for name, module in vlm.named_modules()
         if isinstance(module, nn.Linear) and part_of(name) in parts and "lm_head" not in name
     ]
+    reached = {part_of(name) for name in targets}
+    for part in parts:
+        if part not in reached:
+            raise InputError(
+                f"recipe: {part}.tune is 'lora', but this {part} has no linear layers for low-rank "
+                "adapters. Set it to full or freeze."
+            )
     config = LoraConfig(
         r=recipe.lora.rank,
         lora_alpha=recipe.lora.alpha,
