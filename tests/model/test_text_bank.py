@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,38 @@ def test_a_folder_states_its_pooling(tmp_path):
     stated.parent.mkdir()
     stated.write_text(json.dumps({"pooling_mode_cls_token": True}))
     assert default_pooling(str(tmp_path)) == "cls"
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {"pooling_mode_lasttoken": True, "pooling_mode_mean_tokens": False},
+        {"pooling_mode": "lasttoken"},
+        {"pooling_mode_mean_tokens": True, "pooling_mode_max_tokens": True},
+    ],
+)
+def test_a_pooling_that_we_have_not_is_refused(stated, tmp_path):
+    (tmp_path / "1_Pooling").mkdir()
+    (tmp_path / "1_Pooling" / "config.json").write_text(json.dumps(stated))
+    with pytest.raises(InputError, match=r"is made for the pooling .*alignment\.pooling"):
+        default_pooling(str(tmp_path))
+
+
+def test_a_cached_name_is_read_like_its_folder(bert, tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    snapshot = tmp_path / "models--acme--enc" / "snapshots" / "abc"
+    shutil.copytree(bert, snapshot)
+    (snapshot / "1_Pooling").mkdir()
+    (snapshot / "1_Pooling" / "config.json").write_text('{"pooling_mode_cls_token": true}')
+    refs = tmp_path / "models--acme--enc" / "refs"
+    refs.mkdir()
+    (refs / "main").write_text("abc")
+    assert default_pooling("acme/enc") == "cls"
+    before = HubEncoder("acme/enc")
+    torch.testing.assert_close(embed(before, TEXTS), embed(HubEncoder(str(bert)), TEXTS))
+    # Other weights under the same name and settings: their vectors may not come from the cache.
+    os.utime(snapshot / "model.safetensors", (1, 1))
+    assert HubEncoder("acme/enc").identity != before.identity
 
 
 def test_what_is_no_text_encoder_is_refused(tmp_path):

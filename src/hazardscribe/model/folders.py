@@ -33,7 +33,7 @@ def refuse_unusable(path: str | Path) -> None:
     if not folder.is_dir():
         if folder.is_absolute() or str(path).startswith("."):
             raise InputError(f"{folder}: there is no such model folder. Check the path.")
-        if not _is_cached(folder.as_posix()):
+        if not model_folder(str(path)).is_dir():
             raise InputError(
                 f"{path}: no such folder, and no such name in the local Hugging Face cache. "
                 "Check the path; hazardscribe itself fetches nothing."
@@ -134,12 +134,19 @@ def missing_package(package: str, extra: str) -> str:
     )
 
 
-def _is_cached(name: str) -> bool:
-    """Whether the local Hugging Face cache holds a model of that name."""
+def model_folder(name: str) -> Path:
+    """The folder of a model: the name itself, or its snapshot in the local Hugging Face cache.
+
+    A name that is neither is returned as it is.
+    """
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
+    folder = Path(name)
+    if folder.is_dir():
+        return folder
     try:
-        return isinstance(try_to_load_from_cache(name, "config.json"), str)
+        config = try_to_load_from_cache(folder.as_posix(), "config.json")
     except HFValidationError:  # not even a possible name
-        return False
+        return folder
+    return Path(config).parent if isinstance(config, str) else folder

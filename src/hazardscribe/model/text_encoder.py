@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,6 +14,7 @@ from hazardscribe.model.folders import (
     UNLOADABLE,
     WEIGHTS,
     fingerprint,
+    model_folder,
     reason,
     refuse_unusable,
 )
@@ -22,6 +22,12 @@ from hazardscribe.model.lsa import LsaEncoder
 from hazardscribe.model.sequences import TextEncoder, pool_sequence, second_sequence
 
 LSA = "lsa"
+_POOLINGS = {
+    "mean": "mean",
+    "cls": "cls",
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_cls_token": "cls",
+}
 
 
 class HubEncoder:
@@ -40,9 +46,10 @@ class HubEncoder:
         from transformers import AutoModel, AutoTokenizer
 
         refuse_unusable(path)
+        folder = model_folder(path)
         try:
-            self._tokenizer = AutoTokenizer.from_pretrained(path, **LOADING)
-            model: Any = AutoModel.from_pretrained(path, dtype=torch.float32, **WEIGHTS)
+            self._tokenizer = AutoTokenizer.from_pretrained(folder, **LOADING)
+            model: Any = AutoModel.from_pretrained(folder, dtype=torch.float32, **WEIGHTS)
         except UNLOADABLE as error:
             raise InputError(
                 f"text encoder {path!r} could not be loaded: {reason(error)}\n"
@@ -56,7 +63,7 @@ class HubEncoder:
         self._model = model.to(device).eval().requires_grad_(False)
         self.path, self.prefix = path, prefix
         self.dim = int(model.config.hidden_size)
-        self.identity = f"{path}/{fingerprint(Path(path), model.config.to_json_string())}/{prefix}"
+        self.identity = f"{path}/{fingerprint(folder, model.config.to_json_string())}/{prefix}"
 
     @torch.no_grad()
     def encode(self, texts: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -90,10 +97,24 @@ def embed(
 
 
 def default_pooling(path: str) -> str:
-    """The pooling that a sentence-transformers folder states, else `mean`."""
-    config = Path(path) / "1_Pooling" / "config.json"
+    """The pooling that a sentence-transformers folder or cached name states, else `mean`.
+
+    Raises:
+        InputError: if it states a pooling other than `mean` or `cls`.
+    """
+    config = model_folder(path) / "1_Pooling" / "config.json"
     if not config.is_file():
         return "mean"
     stated = json.loads(config.read_text(encoding="utf-8"))
-    is_cls = stated.get("pooling_mode_cls_token") or stated.get("pooling_mode") == "cls"
-    return "cls" if is_cls else "mean"
+    # One flag a kind, or in newer folders the kind itself; several kinds are concatenated.
+    kinds = {key for key, value in stated.items() if key.startswith("pooling_mode_") and value}
+    if isinstance(stated.get("pooling_mode"), str):
+        kinds.add(stated["pooling_mode"])
+    pooling = {_POOLINGS.get(kind) for kind in kinds} or {"mean"}
+    if len(pooling) > 1 or None in pooling:
+        raise InputError(
+            f"text encoder {path!r}: is made for the pooling {', '.join(sorted(kinds))}; "
+            "hazardscribe pools by the mean or the first token. Name another text encoder, use "
+            "`lsa`, or choose one of the two with alignment.pooling."
+        )
+    return str(pooling.pop())
