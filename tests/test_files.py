@@ -82,6 +82,41 @@ def test_a_rename_that_fails_puts_the_former_folder_back(target, monkeypatch):
     assert (target / "weights").read_text() == "old"
 
 
+def test_a_reader_between_the_renames_breaks_no_writing(target, monkeypatch):
+    former, readings = Path.rename, []
+
+    def rename(self, to):
+        if self.name.endswith(".partial") and len(readings) < 2:
+            readings.append(to)
+            recover_folder(target)
+            assert (target / "weights").read_text() == "old"
+        return former(self, to)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", rename)
+        with new_folder(target) as partial:
+            (partial / "weights").write_text("new")
+    assert len(readings) == 2
+    assert (target / "weights").read_text() == "new"
+    assert [path.name for path in target.parent.iterdir()] == ["model"]
+
+
+def test_a_writer_that_finishes_first_breaks_no_reading(target, monkeypatch):
+    previous = target.with_name(".model.previous")
+    target.rename(previous)
+    former = Path.rename
+
+    def rename(self, to):
+        target.mkdir()
+        (target / "weights").write_text("new")
+        return former(self, to)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", rename)
+        recover_folder(target)
+    assert (target / "weights").read_text() == "new"
+
+
 def test_a_read_only_folder_is_an_input_error(tmp_path, monkeypatch):
     def refuse(self, *args, **kwargs):
         raise PermissionError(13, "Permission denied")

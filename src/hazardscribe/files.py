@@ -20,6 +20,7 @@ from hazardscribe.errors import InputError
 
 log = logging.getLogger(__name__)
 _MAY_NOT_WRITE = (errno.EACCES, errno.EPERM, errno.EROFS)
+_TRIES = 10  # of putting a folder in place; each needs a reader within microseconds to fail
 _OS_ERROR = re.compile(r"\(os error (\d+)\)")
 
 
@@ -45,10 +46,7 @@ def new_folder(target: Path) -> Iterator[Path]:
         for path in sorted(partial.rglob("*")):
             flush(path)
         flush(partial)
-        shutil.rmtree(previous, ignore_errors=True)
-        if target.exists():
-            target.rename(previous)
-        partial.rename(target)
+        _put_in_place(partial, target, previous)
         flush(target.parent)
         shutil.rmtree(previous, ignore_errors=True)
     except Exception as error:
@@ -65,6 +63,21 @@ def new_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
         with suppress(OSError):
             recover_folder(target)
+
+
+def _put_in_place(partial: Path, target: Path, previous: Path) -> None:
+    """The two renames, again where a reader's `recover_folder` came between them."""
+    for remaining in reversed(range(_TRIES)):
+        shutil.rmtree(previous, ignore_errors=True)
+        if target.exists():
+            target.rename(previous)
+        try:
+            partial.rename(target)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) or not remaining:
+                raise
+        else:
+            return
 
 
 def writing_failure(error: Exception) -> OSError | None:
@@ -116,7 +129,11 @@ def recover_folder(target: Path) -> None:
     """Bring back a folder whose replacement was cut off between its two renames."""
     previous = target.with_name(f".{target.name}.previous")
     if previous.exists() and not target.exists():
-        previous.rename(target)
+        try:
+            previous.rename(target)
+        except OSError:
+            if not target.exists():  # else its writer was still at work, and has finished
+                raise
 
 
 def draft_of(path: Path) -> Path:

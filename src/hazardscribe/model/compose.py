@@ -141,13 +141,13 @@ def load_language_model(path: str) -> LanguageModel:
     """Load any causal language model in float32, with its tokenizer.
 
     Raises:
-        InputError: if it cannot be loaded.
+        InputError: if it cannot be loaded, or is of a kind that cannot be composed.
     """
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
     refuse_unusable(path)
     try:
-        _refuse_encoder(path, AutoConfig.from_pretrained(path, **LOADING))
+        _refuse_other_kinds(path, AutoConfig.from_pretrained(path, **LOADING))
         # Checkpoints are mostly stored in bfloat16, in which AdamW's updates round away.
         model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, **WEIGHTS)
         tokenizer = AutoTokenizer.from_pretrained(path, **LOADING)
@@ -159,11 +159,21 @@ def load_language_model(path: str) -> LanguageModel:
             "Name a folder in Hugging Face format (config.json, *.safetensors, tokenizer.json), "
             "or `scratch`."
         ) from error
+    # The composed classes tie their output to this table, by its name.
+    if model.config.tie_word_embeddings and not hasattr(model.base_model, "embed_tokens"):
+        raise InputError(
+            f"--llm {path}: a language model of type {model.config.model_type!r} cannot be "
+            "composed: its layout is an older one. Name one like Qwen3, Llama or SmolLM2, or "
+            "`scratch`."
+        )
     return LanguageModel(model, tokenizer)
 
 
-def _refuse_encoder(path: str, config: Any) -> None:
-    """Text encoders (BERT and its kin) also load as language models, with half of it untrained."""
+def _refuse_other_kinds(path: str, config: Any) -> None:
+    """Text encoders (BERT and its kin) also load as language models, with half of it untrained.
+
+    So do vision-language models, whose language model lies within.
+    """
     from transformers.models.auto.modeling_auto import (
         MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
         MODEL_FOR_MASKED_LM_MAPPING_NAMES,
@@ -175,6 +185,11 @@ def _refuse_encoder(path: str, config: Any) -> None:
         raise InputError(
             f"--llm {path}: type {kind!r} is not a causal language model. Name one that writes "
             "text, such as Qwen3, Llama or SmolLM2, or `scratch`."
+        )
+    if config.get_text_config() is not config:
+        raise InputError(
+            f"--llm {path}: type {kind!r} is a vision-language model already. Train it as it is "
+            "(`start` of the recipe), or name its text-only version."
         )
 
 
