@@ -58,7 +58,13 @@ class PhotoFinder:
                 return _named(names)
         if not _SEPARATORS.search(cell) or _ADDRESS.match(cell) or EMBEDDED.match(cell):
             return _named([cell])
-        if isinstance(self.find(cell), str):
+        found = self.find(cell)
+        # What was found by its last part alone may be the last of several names.
+        path = cell.replace("\\", "/").lstrip("./")
+        last = path.rpartition("/")[2]
+        if isinstance(found, str) and (
+            _SEPARATORS.search(last) or name_key(Path(found).as_posix()).endswith(name_key(path))
+        ):
             return [cell]
         return _named(_SEPARATORS.split(cell))
 
