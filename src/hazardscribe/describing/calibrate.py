@@ -33,6 +33,7 @@ from hazardscribe.evaluation.acceptable import acceptable
 from hazardscribe.evaluation.photo_scores import Truth
 from hazardscribe.evaluation.rows import cases_from_rows
 from hazardscribe.evaluation.rules import Rules
+from hazardscribe.pairs.left_out import tell_unreadable
 from hazardscribe.pairs.targets import target_texts
 
 logger = logging.getLogger(__name__)
@@ -201,14 +202,7 @@ class _Look:
                 found |= zip(pixels, readings, strict=True)
         if not found:
             raise InputError(f"calibrate: none of the {name} can be read. First: {failed[0]}")
-        if failed:
-            logger.warning(
-                "calibrate: %d of %d %s cannot be read and are left out. First: %s",
-                len(failed),
-                len(photos),
-                name,
-                failed[0],
-            )
+        tell_unreadable("calibrate", failed, len(photos), name)
         return found
 
     def write(self, photos: Sequence[str], decoding: Decoding, name: str) -> list[Generated]:

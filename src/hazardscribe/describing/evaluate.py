@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
@@ -21,10 +20,9 @@ from hazardscribe.model.checkpoint import load_card, load_checkpoint
 from hazardscribe.model.parts import image_token_id
 from hazardscribe.model.sequences import first_sequence
 from hazardscribe.model.text_encoder import LSA, default_pooling, embed, load_text_encoder
+from hazardscribe.pairs.left_out import tell_unreadable
 from hazardscribe.pairs.photo import load_photo
 from hazardscribe.pairs.targets import target_texts
-
-logger = logging.getLogger(__name__)
 
 # What the nearest-photo baseline compares where there was no pretrained tower: a tiny picture.
 _THUMBNAIL = 32
@@ -123,13 +121,7 @@ def _describe(describer: Describer, photos: list[str], progress: bool) -> dict[s
             found[photo] = description
     if not found:
         raise InputError(f"evaluate: none of {len(photos)} photos can be read. First: {failed[0]}")
-    if failed:
-        logger.warning(
-            "evaluate: %d of %d photos cannot be read and are left out. First: %s",
-            len(failed),
-            len(photos),
-            failed[0],
-        )
+    tell_unreadable("evaluate", failed, len(photos), "photos")
     return found
 
 
@@ -170,13 +162,7 @@ def _readable(photos: list[str], load: Callable[[str], Any]) -> Iterator[tuple[i
             failed.append(error)
         else:
             yield number, picture
-    if failed:
-        logger.warning(
-            "nearest-photo baseline: %d of %d photos cannot be read and are left out. First: %s",
-            len(failed),
-            len(photos),
-            failed[0],
-        )
+    tell_unreadable("nearest-photo baseline", failed, len(photos), "photos")
 
 
 class _TowerFeatures:

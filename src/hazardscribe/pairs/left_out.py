@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Sequence
 
 from hazardscribe.pairs.records import Pairs, Rejected
 
@@ -34,6 +35,18 @@ def tell_left_out(pairs: Pairs) -> None:
     more = len(pairs.rejected) - _SHOWN
     if more > 0:
         log.info("left out: and %d more", more)
+
+
+def tell_unreadable(where: str, failed: Sequence[Exception | str], of: int, what: str) -> None:
+    """Warn of photos that could not be read and are left out, where there are any.
+
+    Args:
+        where: what leaves them out. failed: why, one a photo. of: photos asked for. what: such as
+            `photos`.
+    """
+    if failed:
+        message = "%s: %d of %d %s cannot be read and are left out. First: %s"
+        log.warning(message, where, len(failed), of, what, failed[0])
 
 
 def counts_by_reason(rejected: list[Rejected]) -> str:
