@@ -208,6 +208,37 @@ def test_the_tab_opened_last_works_on_the_queue(
 
 
 @pytest.mark.extended
+@pytest.mark.parametrize("claimed", ["still", "anew"])
+def test_a_finding_on_its_way_is_sent_once_though_the_queue_is_claimed_again(
+    visit: Visit, fake: Fake, photo: Path, album: Album, claimed: str
+) -> None:
+    page = visit()
+    album(page, photo)
+    in_state(page, "ready")
+    held: list[Any] = []
+    page.context.route("**/v1/findings", lambda route: held.append(route))
+    with page.expect_request("**/v1/findings"):
+        page.get_by_role("button", name="确认入账").tap()
+    # Word of a tab that left, which may be older than this tab's claim.
+    page.evaluate(
+        """(claimed) => {
+            const key = "hazardscribe.worker";
+            if (claimed === "anew") localStorage.removeItem(key);
+            window.dispatchEvent(new StorageEvent("storage", { key, newValue: null }));
+        }""",
+        claimed,
+    )
+    held[0].continue_()
+    page.locator(".done li").wait_for()
+    page.wait_for_load_state("networkidle")
+    assert len(held) == 1
+    page.context.unroute("**/v1/findings")
+    page.reload()
+    page.locator(".done li").wait_for()
+    assert len(fake.confirmed) == 1
+
+
+@pytest.mark.extended
 def test_without_storage_the_page_says_so_and_works(
     visit: Visit, fake: Fake, photo: Path, album: Album, browser: Any
 ) -> None:
@@ -251,7 +282,7 @@ def test_once_seen_the_page_opens_without_a_network(
     in_state(page, "offline")
     page.context.set_offline(False)
     page.locator(".done li").wait_for()
-    assert [finding["text"] for finding, _, _ in fake.confirmed] == ["配电箱未上锁"]
+    assert [finding.text for finding in fake.findings.values()] == ["配电箱未上锁"]
 
 
 @pytest.mark.extended

@@ -17,9 +17,11 @@ export function lease({ won, lost }) {
     won();
   };
   window.addEventListener("storage", (event) => {
-    if (event.key !== NAME || event.newValue === me) return;
-    if (event.newValue === null) claim();
-    else lost();
+    if (event.key !== NAME) return;
+    // As it is now: after a reload, word of the page before may come once this one has claimed.
+    const owner = localStorage.getItem(NAME);
+    if (owner === null) claim();
+    else if (owner !== me) lost();
   });
   window.addEventListener("pagehide", () => {
     try {

@@ -64,7 +64,8 @@ export class Queue extends EventTarget {
 
   /** Read what this device keeps, and work on it. */
   async start() {
-    this.#cards.clear();
+    // A finding on its way keeps its card, which learns that it arrived and is not sent again.
+    for (const id of this.#cards.keys()) if (!this.#running.has(id)) this.#cards.delete(id);
     this.#active = true;
     for (const card of await this.#shelf.cards()) {
       // A photo may have been quicker than the database.
