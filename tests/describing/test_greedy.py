@@ -9,8 +9,8 @@ import torch
 import tiny
 from hazardscribe.describing import greedy
 from hazardscribe.describing.generate import Decoding, generate
-from hazardscribe.describing.packed import COMPOSED
 from hazardscribe.model.checkpoint import load_checkpoint
+from hazardscribe.model.composed import COMPOSED
 from hazardscribe.model.prompting import Prompter
 from hazardscribe.pairs.photo import load_photo
 

@@ -220,9 +220,8 @@ def test_word_dropout_hides_the_description_alone_and_only_in_training(family_fo
     recipe = replace(RECIPE, word_dropout=0.5)
     module, batch = module_and_batch(family_folder("llava"), recipe)
     seen: list[torch.Tensor] = []
-    module.vlm.register_forward_pre_hook(
-        lambda _, args, kwargs: seen.append(kwargs["input_ids"]), with_kwargs=True
-    )
+    words = module.vlm.get_input_embeddings()
+    words.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
     with torch.no_grad():
         module.train()(batch)
         module.eval()(batch)
@@ -233,3 +232,51 @@ def test_word_dropout_hides_the_description_alone_and_only_in_training(family_fo
     assert 0.2 < hidden[description].float().mean() < 0.8
     assert not hidden[~description].any()
     assert torch.equal(seen[1], ids)
+
+
+@pytest.mark.parametrize("llm", ["full", "lora", "freeze"])
+@pytest.mark.parametrize("family", ["llava", "fast_vlm"])
+def test_the_text_before_the_photo_is_read_once_with_the_same_loss_and_gradients(
+    family, llm, family_folder
+):
+    recipe = replace(RECIPE, llm=Part(tune=llm), lora=Lora(dropout=0))
+    found = {}
+    for shares in (True, False):
+        torch.manual_seed(0)
+        module, batch = module_and_batch(family_folder(family), recipe)
+        assert module._shares_prompt
+        module._shares_prompt = shares
+        read: list[int] = []
+        layer = module.vlm.model.language_model.layers[0]
+        layer.register_forward_pre_hook(
+            lambda _, args, read=read: read.append(args[0].shape[:2].numel())
+        )
+        loss = module(batch)["caption"]
+        loss.backward()
+        found[shares] = (
+            loss.detach(),
+            {n: p.grad for n, p in module.named_parameters() if p.grad is not None},
+            sum(read),
+        )
+    (loss, gradients, tokens), (wanted, exact, all_tokens) = found[True], found[False]
+    n, length = batch["input_ids"].shape
+    before = batch["input_ids"][0].tolist().index(module.image_token_id)
+    assert (tokens, all_tokens) == (before + n * (length - before), n * length)
+    torch.testing.assert_close(loss, wanted)
+    assert gradients.keys() == exact.keys()
+    for name, gradient in gradients.items():
+        torch.testing.assert_close(gradient, exact[name], rtol=1e-3, atol=1e-5, msg=name)
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        replace(RECIPE, activation_checkpointing=True),
+        replace(RECIPE, llm=Part(tune="lora"), lora=Lora(dropout=0.1)),
+    ],
+)
+def test_with_dropout_or_recomputed_activations_each_row_reads_its_own_prompt(
+    recipe, family_folder
+):
+    module, _ = module_and_batch(family_folder("llava"), recipe)
+    assert not module._shares_prompt

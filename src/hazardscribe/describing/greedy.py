@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from hazardscribe.describing.packed import COMPOSED
+from hazardscribe.model import composed
 from hazardscribe.model.sequences import FirstSequence
 
 # Settings of a generation config that leave greedy search as it is, or are given here.
@@ -36,18 +36,12 @@ def fits(vlm: Any, inputs: dict[str, torch.Tensor]) -> bool:
     """Whether `write` finds what `generate` would: equal prompts in a plain model."""
     ids, mask = inputs["input_ids"], inputs["attention_mask"]
     settings = vlm.generation_config.to_diff_dict()
-    # Composed families hand plain positions and embeddings to their language model; others have
-    # positions in space, photo tokens that see each other, or tiles. And some language models
-    # keep a state of another form than keys and values, which cannot be shared.
-    layers = getattr(vlm.config.get_text_config(), "layer_types", None) or ["full_attention"]
     return (
-        vlm.config.model_type in COMPOSED
-        and set(layers) == {"full_attention"}
+        composed.is_composed(vlm)
+        and composed.is_whole(vlm)
         and all(name in _HARMLESS or not value for name, value in settings.items())
         and bool(mask.all())
         and bool((ids == ids[0]).all())
-        # Weights that several processes share are whole only inside the model's own forward pass.
-        and all(type(weight) is torch.nn.Parameter for weight in vlm.parameters())
     )
 
 
@@ -79,7 +73,8 @@ def write(
     ids = inputs["input_ids"]
     device, rows = ids.device, len(ids)
     backbone, head = vlm.model.language_model, vlm.lm_head
-    states, cache = _read_prompt(vlm, ids, sequence, image_token)
+    shared = composed.shared_length(ids, image_token)
+    states, cache = composed.read(vlm, ids, sequence, image_token, shared, keep=True)
     position = ids.shape[1]
     if streamer is not None:
         streamer.put(ids.cpu())
@@ -115,31 +110,3 @@ def write(
     if streamer is not None:
         streamer.end()
     return torch.stack(tokens, 1), torch.stack(scores, 1)
-
-
-def _read_prompt(
-    vlm: Any, ids: torch.Tensor, sequence: FirstSequence, image_token: int
-) -> tuple[torch.Tensor, Any]:
-    """Hidden states `(B, L', D)` of the prompt's last tokens, and all its keys and values."""
-    from transformers import DynamicCache
-
-    backbone = vlm.model.language_model
-    cache = DynamicCache(config=backbone.config)
-    shared = shared_length(ids, image_token)
-    if shared:
-        backbone(input_ids=ids[:1, :shared], past_key_values=cache, use_cache=True)
-        cache.batch_repeat_interleave(len(ids))
-    rest = ids[:, shared:]
-    embedded = backbone.get_input_embeddings()(rest)
-    tokens = sequence.values[sequence.mask].to(embedded.dtype)
-    embedded = embedded.masked_scatter((rest == image_token)[..., None], tokens)
-    positions = torch.arange(shared, ids.shape[1], device=ids.device)[None]
-    output = backbone(
-        inputs_embeds=embedded, past_key_values=cache, position_ids=positions, use_cache=True
-    )
-    return output.last_hidden_state, cache
-
-
-def shared_length(ids: torch.Tensor, image_token: int) -> int:
-    """Tokens before the photo, which a batch of several need not read for each."""
-    return int((ids[0] == image_token).nonzero()[0]) if len(ids) > 1 else 0

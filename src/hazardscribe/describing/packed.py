@@ -14,8 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-# The families that `hazardscribe init` writes: a language model and its output layer side by side.
-COMPOSED = frozenset({"fast_vlm", "llava"})
+from hazardscribe.model.composed import COMPOSED
 
 
 class PackedLinear(nn.Module):

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from hazardscribe.model import composed
 from hazardscribe.model.parts import image_token_id, modules_of, part_of
 from hazardscribe.model.prompting import IGNORED
 from hazardscribe.model.sequences import FirstSequence, first_sequence
@@ -55,6 +56,7 @@ class TrainingModule(nn.Module):
         self._tower = modules_of(vlm, "tower")
         self._fixed_tower = recipe.tower.tune == "freeze"
         self._word_dropout = recipe.word_dropout
+        self._shares_prompt = _can_share_prompt(vlm, recipe)
         text_config = vlm.config.get_text_config()
         blanks = (text_config.pad_token_id, text_config.eos_token_id)
         # what stands for a hidden token: any id that means nothing of its own
@@ -113,6 +115,12 @@ class TrainingModule(nn.Module):
         if self.training and self._word_dropout:
             text_inputs["input_ids"] = self._hide_words(text_inputs["input_ids"], supervised)
         with self._autocast(self.llm_precision):
+            if self._shares_prompt and composed.is_whole(self.vlm):
+                ids, image_token = text_inputs["input_ids"], self.image_token_id
+                shared = composed.shared_length(ids, image_token)
+                states, _ = composed.read(self.vlm, ids, sequence, image_token, shared)
+                logits = self.vlm.lm_head(states[supervised[:, shared:]])
+                return caption_nll(logits, labels[supervised])
             logits = self.vlm(
                 **text_inputs,
                 mm_encoder_outputs={"image": sequence.encoder_output},
@@ -192,3 +200,15 @@ class TrainingModule(nn.Module):
             }
             for (part, decays), parameters in groups.items()
         ]
+
+
+def _can_share_prompt(vlm: Any, recipe: Recipe) -> bool:
+    """Whether the text before the photo may be read once for all rows of a batch.
+
+    With dropout each row would have to draw its own; recomputed activations keep no keys.
+    """
+    if not composed.is_composed(vlm) or recipe.activation_checkpointing:
+        return False
+    language_model = vlm.model.language_model
+    drops = any(isinstance(one, nn.Dropout) and one.p > 0 for one in language_model.modules())
+    return not drops and not getattr(language_model.config, "attention_dropout", 0)

@@ -22,6 +22,7 @@ from hazardscribe.errors import InputError
 from hazardscribe.evaluation import evaluate_texts
 from hazardscribe.evaluation.rows import cases_from_rows
 from hazardscribe.files import cache_folder
+from hazardscribe.model.attention import use_short_attention
 from hazardscribe.model.checkpoint import (
     DEFAULT_PROMPT,
     Card,
@@ -84,6 +85,8 @@ class Session(ABC):
         apply_tuning(self.vlm, recipe)
         lay_out_convolutions(self.vlm)
         use_onednn(self.vlm)
+        if not torch.cuda.is_available():
+            use_short_attention(self.vlm)
 
     @abstractmethod
     def trainer(self, stop: StopOnSignal) -> Any:

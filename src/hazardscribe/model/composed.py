@@ -1,0 +1,84 @@
+"""Models as `hazardscribe init` composes them: a photo's tokens among a plain causal LLM's words.
+
+Their language model takes embeddings and plain positions, so it can be run by itself, and what
+stands before the photo in every prompt needs to be read once for a whole batch: attention being
+causal, it never sees the photo. Other families have positions in space, photo tokens that see each
+other, or tiles; they are run as a whole, by their own forward pass.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from hazardscribe.model.sequences import FirstSequence
+
+# A language model and its output layer side by side, as `hazardscribe init` writes them.
+COMPOSED = frozenset({"fast_vlm", "llava"})
+
+
+def is_composed(vlm: Any) -> bool:
+    """Whether `read` knows the model, and its language model keeps nothing but keys and values.
+
+    Some keep a state of another form, which cannot be shared.
+    """
+    layers = getattr(vlm.config.get_text_config(), "layer_types", None) or ["full_attention"]
+    return vlm.config.model_type in COMPOSED and set(layers) == {"full_attention"}
+
+
+def is_whole(vlm: torch.nn.Module) -> bool:
+    """Whether all weights lie here: those that processes share are whole only inside a forward."""
+    return all(type(weight) is torch.nn.Parameter for weight in vlm.parameters())
+
+
+def shared_length(ids: torch.Tensor, image_token: int) -> int:
+    """Tokens before the photo, which a batch of several need not read for each.
+
+    Args:
+        ids: `(B, L)`, the same prompt in every row.
+    """
+    return int((ids[0] == image_token).nonzero()[0]) if len(ids) > 1 else 0
+
+
+def read(
+    vlm: Any,
+    ids: torch.Tensor,
+    sequence: FirstSequence,
+    image_token: int,
+    shared: int,
+    keep: bool = False,
+) -> tuple[torch.Tensor, Any]:
+    """Run the language model over prompts that begin alike, and what follows them.
+
+    Gradients reach all of it, the shared beginning by the sum over the rows. Padding, if any, must
+    stand on the right, where no word looks.
+
+    Args:
+        vlm: a model that `is_composed`. ids: `(B, L)`, with the placeholders of the photos.
+        sequence: the photos' first sequence. image_token: id of the placeholder.
+        shared: how many tokens are the same in all rows. keep: whether to keep the rows' keys and
+            values for what comes after.
+
+    Returns:
+        Hidden states `(B, L - shared, D)` of what is not shared, and the keys and values of all
+        that was read, None where there are none.
+    """
+    from transformers import DynamicCache
+
+    backbone = vlm.model.language_model
+    cache: Any = DynamicCache(config=backbone.config) if keep or shared else None
+    # All words at once: in training each look-up makes a gradient as large as the vocabulary.
+    words = backbone.get_input_embeddings()(ids)
+    if shared:
+        backbone(inputs_embeds=words[:1, :shared], past_key_values=cache, use_cache=True)
+        cache.batch_repeat_interleave(len(ids))
+    tokens = sequence.values[sequence.mask].to(words.dtype)
+    is_photo = (ids[:, shared:] == image_token)[..., None]
+    states = backbone(
+        inputs_embeds=words[:, shared:].masked_scatter(is_photo, tokens),
+        past_key_values=cache,
+        position_ids=torch.arange(shared, ids.shape[1], device=ids.device)[None],
+        use_cache=cache is not None,
+    ).last_hidden_state
+    return states, cache
