@@ -31,7 +31,7 @@ def main() -> None:
     import torch
 
     from hazardscribe.model.checkpoint import load_checkpoint
-    from hazardscribe.training.tuning import lay_out_convolutions
+    from hazardscribe.model.layout import lay_out_convolutions
 
     plain = load_checkpoint(args.model)
     laid_out = copy.deepcopy(plain.vlm)

@@ -20,6 +20,10 @@ benchmarks/results/describing_speed-<name>.json.
     ours-by-generate              `Describer` with the search left to `generate`
     ours-unpacked                 `Describer` with plain linear layers
     ours-whole-prompt             `Describer` that reads the prompt's start for every photo
+    ours-copying                  `Describer` whose keys and values are copied for each word
+    ours-sdpa                     `Describer` with PyTorch's attention kernel
+    ours-contiguous               `Describer` without channels-last kernels
+    ours-giving-back              `Describer` that gives memory back as soon as it is free
     ours-int8                     `Describer` with torch's dynamic int8 products (here alone)
 
 `--quality` describes validation photos with `ours`, `ours-bfloat16` and `ours-int8` and gives the
@@ -49,6 +53,7 @@ ONE_BY_ONE = ("pipeline", "generate")
 PEERS = (
     *("pipeline", "pipeline-batched", "generate", "generate-batched", "ours", "ours-bfloat16"),
     *("ours-by-generate", "ours-unpacked", "ours-whole-prompt", "ours-int8"),
+    *("ours-copying", "ours-sdpa", "ours-contiguous", "ours-giving-back"),
 )
 Describe = Callable[[list[str]], list[str]]
 
@@ -212,16 +217,27 @@ def peer_of(args: argparse.Namespace) -> Describe:
 def ours(folder: Path, how: str, batch: int, new_tokens: int) -> Describe:
     """`Describer` as users call it, or with one lever let go."""
     import torch
+    from transformers import DynamicCache
 
     from hazardscribe import Describer
     from hazardscribe.describing import greedy, packed
+    from hazardscribe.model import composed
+    from hazardscribe.model.memory import keep_freed_memory
 
     if how in ("unpacked", "int8"):
         packed.can_pack = lambda vlm: False
     if how == "by-generate":
         greedy.fits = lambda vlm, inputs: False
     if how == "whole-prompt":
-        greedy.shared_length = lambda ids, image_token: 0
+        composed.shared_length = lambda ids, image_token: 0
+    if how == "copying":
+        greedy.roomy_cache = lambda layers: DynamicCache()
+    if how == "sdpa":
+        packed.use_short_attention = lambda vlm: None
+    if how == "contiguous":
+        packed.lay_out_convolutions = lambda vlm: None
+    if how != "giving-back":
+        keep_freed_memory()  # as `hazardscribe describe` does
     describer = Describer(
         folder,
         batch_size=batch,

@@ -1,4 +1,4 @@
-"""What it saves to keep the memory that a layer frees, on a processor (training/memory.py).
+"""What it saves to keep the memory that a layer frees, on a processor (model/memory.py).
 
     python benchmarks/kept_memory.py [--threads 1] [--repeats 9]
 
@@ -62,7 +62,7 @@ def work(args: argparse.Namespace) -> None:
     import torch
     from torch import nn
 
-    from hazardscribe.training.memory import keep_freed_memory
+    from hazardscribe.model.memory import keep_freed_memory
 
     torch.set_num_threads(args.threads)
     if args.worker == "keep" and not keep_freed_memory():

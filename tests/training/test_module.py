@@ -10,6 +10,7 @@ import torch
 
 import tiny
 from hazardscribe.model.checkpoint import load_checkpoint, save_checkpoint
+from hazardscribe.model.layout import lay_out_convolutions
 from hazardscribe.model.lsa import LsaEncoder
 from hazardscribe.model.parts import part_of
 from hazardscribe.model.prompting import Prompter
@@ -21,7 +22,6 @@ from hazardscribe.training.tuning import (
     apply_tuning,
     find_unreached,
     freeze_unreached,
-    lay_out_convolutions,
     merged_state,
 )
 

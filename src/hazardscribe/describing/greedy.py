@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 
+from hazardscribe.describing.room import roomy_cache
 from hazardscribe.model import composed
 from hazardscribe.model.sequences import FirstSequence
 
@@ -74,7 +75,8 @@ def write(
     device, rows = ids.device, len(ids)
     backbone, head = vlm.model.language_model, vlm.lm_head
     shared = composed.shared_length(ids, image_token)
-    states, cache = composed.read(vlm, ids, sequence, image_token, shared, keep=True)
+    cache = roomy_cache(backbone.config.num_hidden_layers)
+    states = composed.read(vlm, ids, sequence, image_token, shared, cache)
     position = ids.shape[1]
     if streamer is not None:
         streamer.put(ids.cpu())

@@ -14,7 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from hazardscribe.model.attention import use_short_attention
 from hazardscribe.model.composed import COMPOSED
+from hazardscribe.model.layout import lay_out_convolutions
 
 
 class PackedLinear(nn.Module):
@@ -85,9 +87,8 @@ def prepare(vlm: Any, dtype: torch.dtype) -> None:
     """Make the language model of a composed model ready for fast products on a processor.
 
     The products alone are of the given type: norms, sums, keys and values stay in float32. Beside
-    being exact that is faster, as PyTorch's attention over few queries is slow in bfloat16 on a
-    processor. The visual encoder stays as it is: it is a small share of the work, and a
-    batch-normalised one needs float32.
+    being exact that is not slower. The visual encoder stays in float32: it is a small share of the
+    work, and a batch-normalised one needs it.
 
     Args:
         vlm: loaded in float32, not to be trained or saved any more.
@@ -95,3 +96,5 @@ def prepare(vlm: Any, dtype: torch.dtype) -> None:
     """
     vlm.lm_head = PackedLinear(vlm.lm_head, dtype)
     pack(vlm.model.language_model, dtype)
+    use_short_attention(vlm)
+    lay_out_convolutions(vlm)

@@ -47,8 +47,8 @@ def read(
     sequence: FirstSequence,
     image_token: int,
     shared: int,
-    keep: bool = False,
-) -> tuple[torch.Tensor, Any]:
+    cache: Any = None,
+) -> torch.Tensor:
     """Run the language model over prompts that begin alike, and what follows them.
 
     Gradients reach all of it, the shared beginning by the sum over the rows. Padding, if any, must
@@ -57,17 +57,17 @@ def read(
     Args:
         vlm: a model that `is_composed`. ids: `(B, L)`, with the placeholders of the photos.
         sequence: the photos' first sequence. image_token: id of the placeholder.
-        shared: how many tokens are the same in all rows. keep: whether to keep the rows' keys and
-            values for what comes after.
+        shared: how many tokens are the same in all rows. cache: an empty one, to be filled with the
+            keys and values of all rows.
 
     Returns:
-        Hidden states `(B, L - shared, D)` of what is not shared, and the keys and values of all
-        that was read, None where there are none.
+        Hidden states `(B, L - shared, D)` of what is not shared.
     """
     from transformers import DynamicCache
 
     backbone = vlm.model.language_model
-    cache: Any = DynamicCache(config=backbone.config) if keep or shared else None
+    if cache is None and shared:
+        cache = DynamicCache(config=backbone.config)
     # All words at once: in training each look-up makes a gradient as large as the vocabulary.
     words = backbone.get_input_embeddings()(ids)
     if shared:
@@ -75,10 +75,11 @@ def read(
         cache.batch_repeat_interleave(len(ids))
     tokens = sequence.values[sequence.mask].to(words.dtype)
     is_photo = (ids[:, shared:] == image_token)[..., None]
-    states = backbone(
+    output = backbone(
         inputs_embeds=words[:, shared:].masked_scatter(is_photo, tokens),
         past_key_values=cache,
         position_ids=torch.arange(shared, ids.shape[1], device=ids.device)[None],
         use_cache=cache is not None,
-    ).last_hidden_state
-    return states, cache
+    )
+    states: torch.Tensor = output.last_hidden_state
+    return states

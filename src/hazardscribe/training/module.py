@@ -118,7 +118,7 @@ class TrainingModule(nn.Module):
             if self._shares_prompt and composed.is_whole(self.vlm):
                 ids, image_token = text_inputs["input_ids"], self.image_token_id
                 shared = composed.shared_length(ids, image_token)
-                states, _ = composed.read(self.vlm, ids, sequence, image_token, shared)
+                states = composed.read(self.vlm, ids, sequence, image_token, shared)
                 logits = self.vlm.lm_head(states[supervised[:, shared:]])
                 return caption_nll(logits, labels[supervised])
             logits = self.vlm(

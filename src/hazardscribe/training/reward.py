@@ -24,6 +24,7 @@ from hazardscribe.model.checkpoint import (
     load_card,
     load_checkpoint,
 )
+from hazardscribe.model.layout import lay_out_convolutions
 from hazardscribe.training.callbacks import (
     EvaluateMissed,
     EvaluateStart,
@@ -40,7 +41,7 @@ from hazardscribe.training.rewards import reward_parts
 from hazardscribe.training.run import plot_rewards
 from hazardscribe.training.sampling import Sampling
 from hazardscribe.training.session import Session
-from hazardscribe.training.tuning import find_unreached, freeze_unreached, lay_out_convolutions
+from hazardscribe.training.tuning import find_unreached, freeze_unreached
 
 if TYPE_CHECKING:
     from hazardscribe.pairs.read import Pairs

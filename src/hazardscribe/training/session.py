@@ -30,19 +30,20 @@ from hazardscribe.model.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
+from hazardscribe.model.layout import lay_out_convolutions
+from hazardscribe.model.memory import keep_freed_memory
 from hazardscribe.model.prompting import Prompter, crops
 from hazardscribe.model.resize import set_image_size
 from hazardscribe.pairs.pixel_cache import PixelCache
 from hazardscribe.pairs.targets import detect_language, target_texts
 from hazardscribe.processes import is_first, processes
 from hazardscribe.training.callbacks import Progress, StopOnSignal, StopWithoutBetter
-from hazardscribe.training.memory import keep_freed_memory
 from hazardscribe.training.products import use_onednn
 from hazardscribe.training.recipe import Recipe
 from hazardscribe.training.rows import Rows, shared
 from hazardscribe.training.sharding import is_sharded, tie, whole
 from hazardscribe.training.together import gathered
-from hazardscribe.training.tuning import apply_tuning, lay_out_convolutions, merged_state
+from hazardscribe.training.tuning import apply_tuning, merged_state
 
 if TYPE_CHECKING:
     from hazardscribe.pairs.read import Pairs

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from hazardscribe.errors import InputError
-from hazardscribe.model.parts import modules_of, part_of
+from hazardscribe.model.parts import part_of
 from hazardscribe.training.recipe import Recipe
 
 logger = logging.getLogger(__name__)
@@ -36,19 +36,6 @@ def apply_tuning(vlm: nn.Module, recipe: Recipe) -> None:
         # Vectors are small, and a batch norm's must have the type of its statistics.
         if not parameter.requires_grad and parameter.ndim >= 2:
             parameter.data = parameter.data.to(getattr(torch, part.compute))
-
-
-def lay_out_convolutions(vlm: nn.Module) -> None:
-    """Store a convolutional tower's kernels channels-last, in place; the weights stay the same.
-
-    Convolutions, depthwise ones above all, run faster so on a CPU (benchmarks/channels_last.py).
-    torch's batch norm adds up its statistics less exactly in this layout: 2e-5 of a standard
-    deviation instead of 5e-7. A tower with one convolution, the patch embedding of a vision
-    transformer, gains nothing and is left alone.
-    """
-    for tower in modules_of(vlm, "tower"):
-        if sum(isinstance(module, nn.Conv2d) for module in tower.modules()) > 1:
-            tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def _add_adapters(vlm: nn.Module, recipe: Recipe) -> None:

@@ -189,6 +189,7 @@ def evaluate_model(
     from hazardscribe.evaluation.rules import Rules
     from hazardscribe.files import check_writable
     from hazardscribe.model.folders import refuse_unusable
+    from hazardscribe.model.memory import keep_freed_memory
     from hazardscribe.pairs.left_out import tell_left_out
     from hazardscribe.pairs.read import read_pairs
     from hazardscribe.pairs.safe import SAFE_TEXT, with_safe
@@ -205,6 +206,8 @@ def evaluate_model(
     describer = Describer(
         model, batch_size=batch_size, precision=precision, beams=beams, rerank=rerank, risk=risk
     )
+    if describer.device == "cpu":
+        keep_freed_memory()
     pairs = read_pairs(data, photos=photos, columns=columns, progress=progress)
     tell_left_out(pairs)
     language = describer.card.language

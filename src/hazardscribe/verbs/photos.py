@@ -81,6 +81,7 @@ def describe(
         records, language = _by_engines(engines, found, batch_size)
     elif model is not None:
         from hazardscribe.describing.describer import Describer
+        from hazardscribe.model.memory import keep_freed_memory
 
         describer = Describer(
             model,
@@ -94,6 +95,8 @@ def describe(
             doubt=doubt,
             risk=risk,
         )
+        if describer.device == "cpu":
+            keep_freed_memory()
         made = zip(found, describer.stream(found), strict=True)
         records, language = (record(*one) for one in made), describer.card.language
     else:

@@ -1,4 +1,4 @@
-"""Memory that a training step frees is kept for the next one, on a processor.
+"""Memory that a step or a batch frees is kept for the next one, on a processor.
 
 The activations of a visual encoder are buffers of many megabytes. glibc asks the system anew for
 each of them and gives it back at once, and the system fills every page with zeros before it hands
