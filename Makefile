@@ -4,6 +4,7 @@
 #   make test      the core tests: offline, no GPU, no system package
 #   make fuzz      random and damaged ledgers through import, ten minutes (MINUTES=60 SEED=7)
 #   make soak      trainings, imports and a server under kills, an hour (MINUTES=180 SEED=7)
+#   make bench     speed beside the peers and growth, half an hour on two cores (DATA=DIR PARTS=DIR)
 #   make coverage  the core tests, and which lines none of them reaches
 #   make audit     known vulnerabilities of these versions (asks pypi.org; fails without an answer)
 #   make licences  writes docs/licenses.md; fails where a licence stands in the way
@@ -17,7 +18,7 @@ PIP_FLAGS ?=
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt $(PIP_FLAGS)
 
-.PHONY: demo test test-all coverage fuzz soak audit licences lint types install dev clean
+.PHONY: demo test test-all coverage fuzz soak bench audit licences lint types install dev clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -57,6 +58,28 @@ fuzz: dev
 soak: MINUTES = 60
 soak: dev
 	$(BIN)/python benchmarks/soak.py --minutes $(MINUTES) --seed $(SEED)
+
+# The tables of docs/performance.md, to be run where nothing else does. DATA: a folder of pairs with
+# English descriptions; PARTS: a visual encoder `vision-cnn` and a language model `llm-en` in it.
+RUNS := runs/bench
+bench: dev
+	@test -d "$(DATA)" -a -d "$(PARTS)" || { echo "make bench DATA=folder PARTS=folder"; exit 2; }
+	test -d $(RUNS)/start || $(BIN)/hazardscribe init --vision $(PARTS)/vision-cnn --llm $(PARTS)/llm-en \
+		--data $(DATA) --image_size 224 --target '{description_en}' --out $(RUNS)/start
+	$(BIN)/python benchmarks/training_speed.py --data $(DATA) --start $(RUNS)/start --steps 10 \
+		--repeats 2 --peers ours ours-both trl plain
+	$(BIN)/python benchmarks/training_speed.py --data $(DATA) --start $(RUNS)/start --steps 12 \
+		--repeats 2 --peers ours trl --precision bfloat16
+	$(BIN)/python benchmarks/training_speed.py --data $(DATA) --start $(RUNS)/start --steps 16 \
+		--repeats 1 --peers ours trl-defaults --megapixels 12 --name large
+	$(BIN)/python benchmarks/training_speed.py --data $(DATA) --start $(RUNS)/start --data-path \
+		--repeats 1 --peers ours trl-defaults --megapixels 12 --name large
+	$(BIN)/python benchmarks/describing_speed.py --data $(DATA) --model $(RUNS)/start --photos 64 \
+		--repeats 2 --peers pipeline pipeline-batched ours ours-bfloat16
+	$(BIN)/python benchmarks/products.py
+	$(BIN)/python benchmarks/attention.py
+	$(BIN)/python benchmarks/sampled_bank.py --texts 10000 100000
+	$(BIN)/python benchmarks/scaling.py --up-to 10000
 
 coverage: dev
 	$(BIN)/python -m pytest -m "not extended" --cov --cov-report=term --cov-fail-under=90

@@ -56,6 +56,7 @@ def batches_only(trainer: Any, args: argparse.Namespace) -> float:
 def ours(args: argparse.Namespace) -> tuple[Any, list[float], list[float]]:
     import torch
 
+    from hazardscribe.model import composed
     from hazardscribe.training import session as session_module
     from hazardscribe.training.callbacks import StopOnSignal
     from hazardscribe.training.likelihood import LikelihoodSession
@@ -63,6 +64,10 @@ def ours(args: argparse.Namespace) -> tuple[Any, list[float], list[float]]:
 
     if args.worker == "ours-giving-back":
         session_module.keep_freed_memory = lambda: False
+    if args.worker == "ours-sdpa":
+        session_module.use_short_attention = lambda vlm: None
+    if args.worker == "ours-whole-prompt":
+        composed.shared_length = lambda ids, image_token: 0
     session = LikelihoodSession(pairs_of(args), recipe_of(args), Path(tempfile.mkdtemp()), False)
     if "contiguous" in args.worker:
         session.module.to(memory_format=torch.contiguous_format)

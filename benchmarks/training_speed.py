@@ -17,6 +17,8 @@ batches alone, from the second epoch on. Writes benchmarks/results/training_spee
     ours-mkl          with the products that PyTorch takes by itself
     ours-mkl-contiguous   without either: its losses begin as plain's do
     ours-giving-back      with memory given back to the system as soon as it is free
+    ours-sdpa             with PyTorch's attention kernel
+    ours-whole-prompt     with the text before the photo read for each of the rows
     trl               SFTTrainer, prompt and completion apart, no checkpointing, `--workers` workers
                       (on two cores none is best)
     trl-defaults      SFTTrainer as it comes: with checkpointing, in bfloat16
@@ -40,7 +42,7 @@ from measuring import processor, spread
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = (
     *("ours", "ours-both", "ours-contiguous", "ours-mkl", "ours-mkl-contiguous"),
-    *("ours-giving-back", "trl", "trl-defaults", "plain"),
+    *("ours-giving-back", "ours-sdpa", "ours-whole-prompt", "trl", "trl-defaults", "plain"),
 )
 
 
