@@ -3,8 +3,9 @@
     python benchmarks/scaling.py [--up-to 100000] [--work DIR]
 
 Draws photos (each another, small JPEGs) and a CSV ledger of the wanted sizes, then runs each stage
-in a process of its own on each size: import, check, reading, the pixel cache, the text bank and the
-scoring of descriptions. Printed: seconds for a thousand pairs and peak memory. Writes
+in a process of its own on each size: import, check, reading, the pixel cache, the text bank, steps
+of training with both objectives (a small model from scratch) and the scoring of descriptions.
+Printed: seconds for a thousand pairs, of training for a thousand steps, and peak memory. Writes
 benchmarks/results/scaling.json and docs/pictures/scaling.svg. A stage that took more than `--most`
 seconds is not run on the next size, and the result says so by leaving it out.
 """
@@ -26,6 +27,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 SIZES = (1000, 10_000, 100_000, 1_000_000)
 SITES = ("东侧", "西侧", "南侧", "北侧", "一层", "二层", "三层", "基坑")
+STEPS = 40  # of training, whatever the number of pairs
 OBJECTS = ("临边", "洞口", "配电箱", "气瓶", "脚手架", "灭火器", "电缆", "通道")
 STATES = ("未设防护", "未固定", "破损", "锈蚀", "被堵塞", "无标识", "裸露", "超期")
 
@@ -50,7 +52,7 @@ def main() -> None:
             if stage in slow:
                 continue
             found[stage][size] = one = run(stage, size)
-            each = 1000 * one["seconds"] / size
+            each = a_thousand(stage, size, one)
             print(f"{stage:8}{size:>10,}{each:>10.3f} s a thousand{one['peak_mib']:>8.0f} MiB")
             sys.stdout.flush()
             if one["seconds"] > args.most:
@@ -60,6 +62,11 @@ def main() -> None:
     out = ROOT / "benchmarks" / "results" / "scaling.json"
     out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     plot(found, ROOT / "docs" / "pictures" / "scaling.svg")
+
+
+def a_thousand(stage: str, size: int, found: dict[str, Any]) -> float:
+    """Seconds for a thousand pairs, or of training for a thousand steps."""
+    return float(1000 * found["seconds"] / (STEPS if stage == "train" else size))
 
 
 def run(stage: str, size: int) -> dict[str, Any]:
@@ -148,6 +155,33 @@ def banking(folder: Path) -> Callable[[], Any]:
     return lambda: TextBank(texts, load_text_encoder("lsa", texts, "", "cpu"))
 
 
+def training(folder: Path) -> Callable[[], Any]:
+    import tempfile
+
+    from hazardscribe import Recipe, read_pairs, verbs
+    from hazardscribe.training.callbacks import StopOnSignal
+    from hazardscribe.training.likelihood import LikelihoodSession
+    from training_peers import only_steps
+
+    start = folder.parent / "start"
+    if not start.exists():
+        verbs.init(start, data=folder / "pairs")
+    recipe = Recipe.from_dict(
+        {
+            "start": str(start),
+            "prompt": "隐患：",
+            "alignment": {"weight": 0.3, "share_above": 0.6, "first_share": 0.4},
+            "steps": STEPS,
+            "batch_size": 32,
+        }
+    )
+    pairs = read_pairs(folder / "pairs", check_photos=False)
+    session = LikelihoodSession(pairs, recipe, Path(tempfile.mkdtemp()), progress=False)
+    trainer = session.trainer(StopOnSignal())
+    only_steps(trainer)
+    return trainer.train
+
+
 def scoring(folder: Path) -> Callable[[], Any]:
     from hazardscribe.evaluation.evaluate import evaluate_texts
     from hazardscribe.evaluation.rows import cases_from_rows
@@ -178,6 +212,7 @@ STAGES = {
     "read": reading,
     "cache": caching,
     "bank": banking,
+    "train": training,
     "score": scoring,
 }
 
@@ -193,10 +228,10 @@ def plot(found: dict[str, dict[int, Any]], path: Path) -> None:
     figure, (time_axis, memory_axis) = pyplot.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
     for stage, sizes in found.items():
         pairs = list(sizes)
-        seconds = [1000 * one["seconds"] / size for size, one in sizes.items()]
+        seconds = [a_thousand(stage, size, one) for size, one in sizes.items()]
         time_axis.loglog(pairs, seconds, marker="o", label=stage)
         memory_axis.loglog(pairs, [one["peak_mib"] for one in sizes.values()], marker="o")
-    time_axis.set(xlabel="pairs", ylabel="seconds a thousand pairs")
+    time_axis.set(xlabel="pairs", ylabel="seconds a thousand pairs (steps)")
     memory_axis.set(xlabel="pairs", ylabel="peak memory, MiB")
     figure.legend(*time_axis.get_legend_handles_labels(), loc="outside right", frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
