@@ -6,9 +6,10 @@
 
 Every peer runs in a process of its own, turn by turn, on the same checkpoint, with the same pairs
 in the same order, the same batch, optimizer and learning rates; a ratio is taken within a turn.
-Printed: seconds a step (median after the first three), how far the first losses lie from plain
-Trainer's as a share of them, peak memory. The learning rate is low: at 1e-4 an untrained projector
-magnifies rounding to hundredths within ten steps. `--data-path` times the way of photos into
+Printed: seconds a step (median after the first three); the whole from the checkpoint and the photo
+files to the end of training beside ours (photos decoded into an empty cache included); how far the
+first losses lie from plain Trainer's as a share of them; peak memory. The learning rate is low: at
+1e-4 an untrained projector magnifies rounding to hundredths within ten steps. `--data-path` times the way of photos into
 batches alone, from the second epoch on. Writes benchmarks/results/training_speed-<name>.json.
 
     ours              `DescriptionTrainer`, caption likelihood alone
@@ -108,6 +109,10 @@ def summary(args: argparse.Namespace, turns: list[dict[str, Any]]) -> dict[str, 
         peers[peer] = {
             "seconds": spread([turn[peer]["seconds"] for turn in turns]),
             "times_ours": spread(ratios),
+            "total_seconds": spread([turn[peer]["total_seconds"] for turn in turns]),
+            "total_times_ours": spread(
+                [turn[peer]["total_seconds"] / turn["ours"]["total_seconds"] for turn in turns]
+            ),
             "peak_mib": spread([turn[peer]["peak_mib"] for turn in turns]),
             "in_use_mib": spread([turn[peer]["in_use_mib"] for turn in turns]),
         }
@@ -137,18 +142,22 @@ def summary(args: argparse.Namespace, turns: list[dict[str, Any]]) -> dict[str, 
 
 
 def print_table(result: dict[str, Any]) -> None:
-    head = ("seconds a step", "times ours", "peak MiB", "in use", "losses apart")
-    print(f"{'':14}{head[0]:>24}{head[1]:>24}{head[2]:>10}{head[3]:>10}{head[4]:>14}")
+    head = ("seconds a step", "times ours", "whole, times ours")
+    more = ("peak MiB", "in use", "losses apart")
+    print(
+        f"{'':18}" + "".join(f"{one:>22}" for one in head) + "".join(f"{one:>13}" for one in more)
+    )
     for peer, found in result["peers"].items():
         cells = [
             f"{one['median']:.3g} [{one['low']:.3g}, {one['high']:.3g}]"
-            for one in (found["seconds"], found["times_ours"])
+            for one in (found["seconds"], found["times_ours"], found["total_times_ours"])
         ]
         apart = found.get("first_losses_apart")
         print(
-            f"{peer:14}{cells[0]:>24}{cells[1]:>24}{found['peak_mib']['median']:>10.0f}"
-            f"{found['in_use_mib']['median']:>10.0f}"
-            f"{'-' if apart is None else format(apart, '.1e'):>14}"
+            f"{peer:18}"
+            + "".join(f"{cell:>22}" for cell in cells)
+            + f"{found['peak_mib']['median']:>13.0f}{found['in_use_mib']['median']:>13.0f}"
+            f"{'-' if apart is None else format(apart, '.1e'):>13}"
         )
 
 
