@@ -9,8 +9,9 @@ in the same order, the same batch, optimizer and learning rates; a ratio is take
 Printed: seconds a step (median after the first three); the whole from the checkpoint and the photo
 files to the end of training beside ours (photos decoded into an empty cache included); how far the
 first losses lie from plain Trainer's as a share of them; peak memory. The learning rate is low: at
-1e-4 an untrained projector magnifies rounding to hundredths within ten steps. `--data-path` times the way of photos into
-batches alone, from the second epoch on. Writes benchmarks/results/training_speed-<name>.json.
+1e-4 an untrained projector magnifies rounding to hundredths within ten steps. `--data-path` times
+the way of photos into batches alone, from the second epoch on. Writes
+benchmarks/results/training_speed-<name>.json.
 
     ours              `DescriptionTrainer`, caption likelihood alone
     ours-both         with the alignment likelihood
