@@ -1,12 +1,13 @@
 """Greedy search without the work that a batch of equal prompts does not need.
 
 transformers' `generate` serves every model and every search. Where all rows hold the same prompt
-around one photo, as in any model that `hazardscribe init` composes, three things can be left out
+around one photo, as in any model that `hazardscribe init` composes, four things can be left out
 without changing what is computed:
 
 * the text before the photo is the same in every row and, attention being causal, never sees the
   photo: its keys and values are computed once a batch, not once a row;
 * a row that has come to its end token leaves the batch, keys and values with it;
+* keys and values have room for the words to come and are not copied for each (`room.py`);
 * of a step's logits, only the chosen token and its log probability are kept, in place of
   `(B, V)` scores for every step that are normalised in the end.
 """
