@@ -55,7 +55,7 @@ def test_in_bfloat16_it_is_as_near_to_the_formula_as_transformers_own_products()
     assert error < 1.2 * their_error
 
 
-@pytest.mark.parametrize("why", ["no mask", "long", "dropout"])
+@pytest.mark.parametrize("why", ["no mask", "long", "dropout", "position bias"])
 def test_what_does_not_fit_goes_to_pytorchs_kernel(why, monkeypatch):
     query, key, value, mask = tensors()
     module = torch.nn.Module()
@@ -78,6 +78,7 @@ def test_what_does_not_fit_goes_to_pytorchs_kernel(why, monkeypatch):
         scaling=0.5,
         dropout=0.5 if why == "dropout" else 0.0,
         is_causal=False,
+        position_bias=torch.zeros_like(mask) if why == "position bias" else None,
     )
     assert calls
     assert found.shape == (3, 5, 6, 4)

@@ -17,6 +17,7 @@ from torch import nn
 from hazardscribe.model.composed import is_composed
 
 NAME = "hazardscribe_short"
+_MORE = ("softcap", "s_aux", "position_bias", "cache")  # what some models add to the formula
 LONGEST = 512  # keys; beyond, what the weights of attention take in memory is worth sparing
 
 
@@ -50,6 +51,7 @@ def short_attention(
         or dropout
         or keys > LONGEST
         or query.device.type != "cpu"
+        or any(kwargs.get(name) is not None for name in _MORE)
     ):
         return sdpa_attention_forward(
             module,
