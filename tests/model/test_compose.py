@@ -246,7 +246,8 @@ def test_plain_transformers_says_the_same_without_this_package(tower, llm, tmp_p
     inputs = describer.prompter.inputs([describer.pixels(photos[0])])
     with torch.no_grad():
         logits = describer.vlm(**inputs).logits[0, -1]
-    assert plain["logits"] == logits.tolist()
+    # Ours sums in another order: model/attention.py, describing/packed.py.
+    assert plain["logits"] == pytest.approx(logits.tolist(), rel=1e-4, abs=1e-5)
     assert plain["text"] == describer(photos[0]).text
 
 
