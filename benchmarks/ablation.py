@@ -21,18 +21,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import random
 import shutil
 import subprocess
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+
+from counting import operations
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "ablation"
@@ -189,9 +189,6 @@ def thinned(pairs: Any, share: float) -> Any:
 
 def step_flops(pairs: Any, recipe: Any, folder: Path) -> tuple[float, float, float]:
     """Floating-point operations of a step: alignment alone, as in the row, with both objectives."""
-    import torch
-    from torch.utils.flop_counter import FlopCounterMode
-
     from hazardscribe.training.callbacks import StopOnSignal
     from hazardscribe.training.likelihood import LikelihoodSession
 
@@ -200,11 +197,7 @@ def step_flops(pairs: Any, recipe: Any, folder: Path) -> tuple[float, float, flo
     batch = next(iter(trainer.get_train_dataloader()))["batch"]
 
     def count(caption: bool, alignment: bool) -> float:
-        counted = {
-            torch.ops.aten.convolution_backward: grouped_backward,
-            torch.ops.mkldnn._linear_pointwise: linear_product,
-        }
-        with FlopCounterMode(display=False, custom_mapping=counted) as counter:
+        with operations() as counter:
             losses = session.module(batch, caption=caption, alignment=alignment)
             sum(losses.values()).backward()
         session.module.zero_grad(set_to_none=True)
@@ -216,24 +209,6 @@ def step_flops(pairs: Any, recipe: Any, folder: Path) -> tuple[float, float, flo
     both = count(caption=True, alignment=has_head)
     joint = count(caption=True, alignment=False) if options.joint_weight == 0 else both
     return first, joint, both
-
-
-def grouped_backward(
-    grad: Sequence[int], photo: Sequence[int], weight: Sequence[int], *rest: Any, **_: Any
-) -> int:
-    """Operations of a convolution's two gradients, each as many as those of its forward pass.
-
-    torch's own count forgets the groups: 65 times too many for a depthwise convolution of 64
-    channels. Shapes: `grad` `(B, C_out, H, W)`, `weight` `(C_out, C_in / groups, kH, kW)`; the last
-    argument says which gradients are asked for.
-    """
-    of_photo, of_weight, _of_bias = rest[-1]
-    return 2 * math.prod(grad) * math.prod(weight[1:]) * (of_photo + of_weight)
-
-
-def linear_product(x: Sequence[int], weight: Sequence[int], *_: Any, **__: Any) -> int:
-    """Operations of `x` `(..., K)` times `weight` `(N, K)`, uncounted by torch."""
-    return 2 * math.prod(x) * weight[0]
 
 
 def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from counting import operations
+
 WARM = 3  # steps left out of the timing
 
 
@@ -31,6 +33,7 @@ def work(args: argparse.Namespace) -> dict[str, Any]:
     begin = time.perf_counter()
     trainer, losses, ticks = (ours if args.worker.startswith("ours") else peer)(args)
     in_use = watch_memory(trainer)
+    operations = count_first_step(trainer)
     if args.data_path:
         seconds = batches_only(trainer, args)
     else:
@@ -42,8 +45,18 @@ def work(args: argparse.Namespace) -> dict[str, Any]:
         "total_seconds": time.perf_counter() - begin,
         "losses": losses,
         "in_use_mib": max(in_use, default=0),
-        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak_mib": peak_mib(),
+        "teraflop": sum(operations) / 1e12,
     }
+
+
+def peak_mib() -> float:
+    """Of the GPU where there is one, else of the process."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def batches_only(trainer: Any, args: argparse.Namespace) -> float:
@@ -230,6 +243,23 @@ def watch_memory(trainer: Any) -> list[float]:
         return loss
 
     trainer.compute_loss = compute_loss
+    return found
+
+
+def count_first_step(trainer: Any) -> list[float]:
+    """Floating-point operations of the first step, which is not timed."""
+    found: list[float] = []
+    former = trainer.training_step
+
+    def training_step(*args: Any, **kwargs: Any) -> Any:
+        if found:
+            return former(*args, **kwargs)
+        with operations() as counter:
+            loss = former(*args, **kwargs)
+        found.append(float(counter.get_total_flops()))
+        return loss
+
+    trainer.training_step = training_step
     return found
 
 

@@ -8,8 +8,10 @@ Every peer runs in a process of its own, turn by turn, on the same checkpoint, w
 in the same order, the same batch, optimizer and learning rates; a ratio is taken within a turn.
 Printed: seconds a step (median after the first three); the whole from the checkpoint and the photo
 files to the end of training beside ours (photos decoded into an empty cache included); how far the
-first losses lie from plain Trainer's as a share of them; peak memory. The learning rate is low: at
-1e-4 an untrained projector magnifies rounding to hundredths within ten steps. `--data-path` times
+first losses lie from plain Trainer's as a share of them; peak memory, of the GPU where there is
+one; operations a second, as torch counts those of the first step (divided by what the device can
+do, the utilisation). The learning rate is low: at 1e-4 an untrained projector magnifies rounding to
+hundredths within ten steps. `--data-path` times
 the way of photos into batches alone, from the second epoch on. Writes
 benchmarks/results/training_speed-<name>.json.
 
@@ -115,6 +117,10 @@ def summary(args: argparse.Namespace, turns: list[dict[str, Any]]) -> dict[str, 
                 [turn[peer]["total_seconds"] / turn["ours"]["total_seconds"] for turn in turns]
             ),
             "peak_mib": spread([turn[peer]["peak_mib"] for turn in turns]),
+            "teraflop": round(turns[0][peer]["teraflop"], 4),
+            "gflop_a_second": spread(
+                [1e3 * turn[peer]["teraflop"] / turn[peer]["seconds"] for turn in turns], 1
+            ),
             "in_use_mib": spread([turn[peer]["in_use_mib"] for turn in turns]),
         }
         losses, others = turns[0][peer]["losses"], turns[0][reference]["losses"]
@@ -144,7 +150,7 @@ def summary(args: argparse.Namespace, turns: list[dict[str, Any]]) -> dict[str, 
 
 def print_table(result: dict[str, Any]) -> None:
     head = ("seconds a step", "times ours", "whole, times ours")
-    more = ("peak MiB", "in use", "losses apart")
+    more = ("peak MiB", "in use", "losses apart", "GFLOP/s")
     print(
         f"{'':18}" + "".join(f"{one:>22}" for one in head) + "".join(f"{one:>13}" for one in more)
     )
@@ -159,6 +165,7 @@ def print_table(result: dict[str, Any]) -> None:
             + "".join(f"{cell:>22}" for cell in cells)
             + f"{found['peak_mib']['median']:>13.0f}{found['in_use_mib']['median']:>13.0f}"
             f"{'-' if apart is None else format(apart, '.1e'):>13}"
+            f"{found['gflop_a_second']['median']:>13.0f}"
         )
 
 
