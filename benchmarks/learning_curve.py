@@ -5,8 +5,8 @@
 Takes the figures that benchmarks/ablation.py kept of the rows `--rows` (default: `corpus` and those
 named after it), which had the same operations on more or fewer photos. Means over seeds with 95 %
 intervals by the bootstrap over photos and seeds. Writes the table between the marks
-`<!-- learning-curve -->` of docs/method.md and docs/pictures/learning-curve.svg; dashed lines are
-what is aimed at.
+`<!-- NAME -->` of docs/method.md and docs/pictures/NAME.svg (`--name`, by default learning-curve);
+dashed lines are what is aimed at.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 from ablation import ROOT, read_plan, thinned
 from ablation_table import cell, figures, predictions, truth_of, write_table
 
-PICTURE = ROOT / "docs" / "pictures" / "learning-curve.svg"
+PICTURES = ROOT / "docs" / "pictures"
 # score -> what it is called, what is aimed at, the kind of hazard whose photos count for it
 SHOWN = {
     "hazard_f1": ("hazard F1", 0.80, None),
@@ -48,14 +48,15 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--parts", type=Path)
     parser.add_argument("--rows", nargs="+", help="rows that differ in train_share alone")
+    parser.add_argument("--name", default="learning-curve", help="of table and picture")
     args = parser.parse_args()
     plan = read_plan(args.plan, args.parts)
     rows = args.rows or [name for name in plan["rows"] if name.split("-")[0] == "corpus"]
     points = points_of(plan, figures(args.plan.stem, plan), rows, args.data)
     table = table_of(points)
     print(table)
-    write_table("learning-curve", table)
-    plot(points, PICTURE)
+    write_table(args.name, table)
+    plot(points, PICTURES / f"{args.name}.svg")
 
 
 def points_of(
