@@ -9,8 +9,10 @@ ratio is taken within a turn. Loading and a first small batch are not timed. `--
 written for every photo by every peer, with the end token suppressed for all alike, so that speeds
 can be compared also on a model that was not trained; `--new-tokens 0` lets texts end by themselves.
 Printed: photos a second, ratios to the pipeline one by one and in batches, and the share of texts
-that equal those of plain `generate`, one by one where it takes part. With one thread, a second of
-the process's own time is a fair clock also on a machine that others use. Writes
+that equal those of plain `generate`, one by one where it takes part. `Describer` shrinks a photo to
+twice the model's side when it decodes it; with `--side` photos are shrunk before, for all peers.
+With one thread, a second of the process's own time is a fair clock also on a machine that others
+use. Writes
 benchmarks/results/describing_speed-<name>.json.
 
     pipeline, pipeline-batched    transformers' `image-text-to-text` pipeline, float32
@@ -69,6 +71,7 @@ def main() -> None:
     parser.add_argument("--new-tokens", type=int, default=24)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--side", type=int, help="longest side to which photos are shrunk before")
     parser.add_argument("--quality", action="store_true")
     parser.add_argument("--name", default="cpu", help="of the result")
     parser.add_argument("--worker", choices=PEERS, help=argparse.SUPPRESS)
@@ -151,6 +154,7 @@ def about(args: argparse.Namespace) -> dict[str, Any]:
         "one_by_one": args.singly,
         "batch": args.batch,
         "new_tokens": args.new_tokens or None,
+        "side": args.side,
         "threads": args.threads,
         "processor": processor(),
         "versions": {
@@ -203,7 +207,21 @@ def work(args: argparse.Namespace) -> dict[str, Any]:
 def photos_of(args: argparse.Namespace) -> list[str]:
     from hazardscribe import read_pairs
 
-    return [row["photo"] for row in read_pairs(args.data)["validation"]]
+    photos = [row["photo"] for row in read_pairs(args.data)["validation"]]
+    if args.side:
+        return [shrunk(photo, args) for photo in photos[: args.photos]]
+    return photos
+
+
+def shrunk(photo: str, args: argparse.Namespace) -> str:
+    """The photo as a PNG that `Describer` does not shrink, so that every peer sees its pixels."""
+    target = ROOT / "runs" / "describing_speed" / f"{Path(photo).stem}-{args.side}.png"
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        picture = opened(photo)
+        picture.thumbnail((args.side, args.side))
+        picture.save(target)
+    return str(target)
 
 
 def peer_of(args: argparse.Namespace) -> Describe:
