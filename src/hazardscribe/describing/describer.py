@@ -129,6 +129,11 @@ class Describer:
         elif calibrated:
             _tell_uncalibrated(self.folder, rerank, risk)
 
+    def prepare(self) -> None:
+        """Load now what else is loaded with the first photo that needs it."""
+        if self._aligner is not None:
+            _ = self._aligner.bank.encoder
+
     @overload
     def __call__(self, photos: Photo) -> Description: ...
     @overload

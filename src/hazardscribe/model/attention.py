@@ -18,7 +18,7 @@ from hazardscribe.model.composed import is_composed
 
 NAME = "hazardscribe_short"
 _MORE = ("softcap", "s_aux", "position_bias", "cache")  # what some models add to the formula
-LONGEST = 512  # keys; beyond, what the weights of attention take in memory is worth sparing
+LONGEST = 256  # keys; over longer texts the kernel is as fast, and spares memory
 
 
 def short_attention(

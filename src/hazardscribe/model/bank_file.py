@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +54,8 @@ def save_bank(folder: Path, bank: TextBank) -> None:
 def load_bank(folder: Path, device: str | torch.device = "cpu") -> TextBank | None:
     """The bank of a model folder; None where it has none.
 
-    Where the Hugging Face encoder that made it is not to be had, or is not the same any more, a
-    warning says so and the bank knows its own texts only.
+    A Hugging Face encoder that made it is loaded when it is first needed. Where it is not to be
+    had, or is not the same any more, a warning says so and the bank knows its own texts only.
 
     Raises:
         InputError: if the files are damaged.
@@ -80,7 +81,7 @@ def load_bank(folder: Path, device: str | torch.device = "cpu") -> TextBank | No
             "without comparing photos and texts, or run `hazardscribe calibrate` on the model."
         ) from error
     if encoder is None and named is not None:
-        bank.encoder = _hub_encoder(named, bank, device)
+        bank.load_encoder_by(partial(_hub_encoder, named, bank, device))
     return bank.to(device)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from hazardscribe.model.text_encoder import HubEncoder, embed
 KEPT = ("vectors", "mean", "log_counts")
 """The buffers that a model folder keeps."""
 _ENCODE_BATCH = 64
+Encoder = LsaEncoder | HubEncoder
 
 
 class TextBank(nn.Module):
@@ -50,7 +51,7 @@ class TextBank(nn.Module):
     def __init__(
         self,
         texts: Sequence[str] | Mapping[str, float],
-        encoder: LsaEncoder | HubEncoder,
+        encoder: Encoder,
         *,
         pooling: str = "mean",
         with_tokens: bool = False,
@@ -60,7 +61,8 @@ class TextBank(nn.Module):
         counts = texts if isinstance(texts, Mapping) else Counter(texts)
         self.texts = list(counts)
         self._index = {text: i for i, text in enumerate(self.texts)}
-        self.encoder: LsaEncoder | HubEncoder | None = encoder
+        self._encoder: Encoder | None = encoder
+        self._load_encoder: Callable[[], Encoder | None] | None = None
         self.pooling = pooling
         self._cumulative: torch.Tensor | None = None
         raw = _pooled(self.texts, encoder, pooling, cache)
@@ -79,18 +81,32 @@ class TextBank(nn.Module):
         cls,
         texts: Sequence[str],
         tensors: dict[str, torch.Tensor],
-        encoder: LsaEncoder | HubEncoder | None,
+        encoder: Encoder | None,
         pooling: str,
     ) -> TextBank:
         """The bank whose `texts` and buffers were kept; without token states."""
         bank = cls.__new__(cls)
         nn.Module.__init__(bank)
-        bank.texts, bank.encoder, bank.pooling = list(texts), encoder, pooling
+        bank.texts, bank.pooling = list(texts), pooling
+        bank._encoder, bank._load_encoder = encoder, None
         bank._cumulative = None
         bank._index = {text: i for i, text in enumerate(bank.texts)}
         for name in KEPT:
             bank.register_buffer(name, tensors[name], persistent=False)
         return bank
+
+    @property
+    def encoder(self) -> Encoder | None:
+        """What gave the vectors, None where it is not at hand; loaded when it is first needed."""
+        if self._load_encoder is not None:
+            load, self._load_encoder = self._load_encoder, None
+            with torch.inference_mode(False):
+                self._encoder = load()
+        return self._encoder
+
+    def load_encoder_by(self, load: Callable[[], Encoder | None]) -> None:
+        """Say how the encoder is loaded, should a text be asked for that is not of the bank."""
+        self._load_encoder = load
 
     @property
     def cumulative_counts(self) -> torch.Tensor:
@@ -132,9 +148,7 @@ class TextBank(nn.Module):
         return len(self.texts)
 
 
-def _pooled(
-    texts: list[str], encoder: LsaEncoder | HubEncoder, pooling: str, cache: Path | None
-) -> torch.Tensor:
+def _pooled(texts: list[str], encoder: Encoder, pooling: str, cache: Path | None) -> torch.Tensor:
     """Unit vectors `(C, D)`, taken from the cache where it has them."""
     if cache is None or isinstance(encoder, LsaEncoder):  # fitted on this corpus: nothing to reuse
         return embed(encoder, texts, pooling)
@@ -160,9 +174,7 @@ def _pooled(
     return torch.stack([found[key] for key in keys])
 
 
-def _tokens(
-    texts: list[str], encoder: LsaEncoder | HubEncoder
-) -> tuple[torch.Tensor, torch.Tensor]:
+def _tokens(texts: list[str], encoder: Encoder) -> tuple[torch.Tensor, torch.Tensor]:
     rows, masks = [], []
     for i in range(0, len(texts), _ENCODE_BATCH):
         values, mask = second_sequence(encoder, texts[i : i + _ENCODE_BATCH])

@@ -60,6 +60,7 @@ class LocalEngine:
             doubt=settings.doubt,
             risk=settings.risk,
         )
+        self._describer.prepare()  # nobody waits for it later
         card = self._describer.card
         self.language: Language = "en" if card.language == "en" else "zh"
         self.model = model_id(self._describer.folder, str(card))
