@@ -22,7 +22,6 @@ benchmarks/results/describing_speed-<name>.json.
     ours-by-generate              `Describer` with the search left to `generate`
     ours-unpacked                 `Describer` with plain linear layers
     ours-whole-prompt             `Describer` that reads the prompt's start for every photo
-    ours-copying                  `Describer` whose keys and values are copied for each word
     ours-sdpa                     `Describer` with PyTorch's attention kernel
     ours-contiguous               `Describer` without channels-last kernels
     ours-giving-back              `Describer` that gives memory back as soon as it is free
@@ -55,7 +54,7 @@ ONE_BY_ONE = ("pipeline", "generate")
 PEERS = (
     *("pipeline", "pipeline-batched", "generate", "generate-batched", "ours", "ours-bfloat16"),
     *("ours-by-generate", "ours-unpacked", "ours-whole-prompt", "ours-int8"),
-    *("ours-copying", "ours-sdpa", "ours-contiguous", "ours-giving-back"),
+    *("ours-sdpa", "ours-contiguous", "ours-giving-back"),
 )
 Describe = Callable[[list[str]], list[str]]
 
@@ -235,7 +234,6 @@ def peer_of(args: argparse.Namespace) -> Describe:
 def ours(folder: Path, how: str, batch: int, new_tokens: int) -> Describe:
     """`Describer` as users call it, or with one lever let go."""
     import torch
-    from transformers import DynamicCache
 
     from hazardscribe import Describer
     from hazardscribe.describing import greedy, packed
@@ -248,8 +246,6 @@ def ours(folder: Path, how: str, batch: int, new_tokens: int) -> Describe:
         greedy.fits = lambda vlm, inputs: False
     if how == "whole-prompt":
         composed.shared_length = lambda ids, image_token: 0
-    if how == "copying":
-        greedy.roomy_cache = lambda layers: DynamicCache()
     if how == "sdpa":
         packed.use_short_attention = lambda vlm: None
     if how == "contiguous":

@@ -1,13 +1,12 @@
 """Greedy search without the work that a batch of equal prompts does not need.
 
 transformers' `generate` serves every model and every search. Where all rows hold the same prompt
-around one photo, as in any model that `hazardscribe init` composes, four things can be left out
+around one photo, as in any model that `hazardscribe init` composes, three things can be left out
 without changing what is computed:
 
 * the text before the photo is the same in every row and, attention being causal, never sees the
   photo: its keys and values are computed once a batch, not once a row;
 * a row that has come to its end token leaves the batch, keys and values with it;
-* keys and values have room for the words to come and are not copied for each (`room.py`);
 * of a step's logits, only the chosen token and its log probability are kept, in place of
   `(B, V)` scores for every step that are normalised in the end.
 """
@@ -19,7 +18,6 @@ from typing import Any
 
 import torch
 
-from hazardscribe.describing.room import roomy_cache
 from hazardscribe.model import composed
 from hazardscribe.model.sequences import FirstSequence
 
@@ -72,11 +70,13 @@ def write(
     Returns:
         New ids `(B, T)`, `pad` after the end, and their log probabilities `(B, T)`, 0 after it.
     """
+    from transformers import DynamicCache
+
     ids = inputs["input_ids"]
     device, rows = ids.device, len(ids)
     backbone, head = vlm.model.language_model, vlm.lm_head
     shared = composed.shared_length(ids, image_token)
-    cache = roomy_cache(backbone.config.num_hidden_layers)
+    cache = DynamicCache(config=backbone.config)
     states = composed.read(vlm, ids, sequence, image_token, shared, cache)
     position = ids.shape[1]
     if streamer is not None:
