@@ -4,7 +4,7 @@
 #   make test      the core tests: offline, no GPU, no system package
 #   make fuzz      random and damaged ledgers through import, ten minutes (MINUTES=60 SEED=7)
 #   make soak      trainings, imports and a server under kills, an hour (MINUTES=180 SEED=7)
-#   make bench     speed beside the peers and growth, half an hour on two cores (DATA=DIR PARTS=DIR)
+#   make bench     speed beside the peers and growth (DATA=DIR PARTS=DIR)
 #   make coverage  the core tests, and which lines none of them reaches
 #   make audit     known vulnerabilities of these versions (asks pypi.org; fails without an answer)
 #   make licences  writes docs/licenses.md; fails where a licence stands in the way
@@ -70,8 +70,8 @@ bench: dev
 		--repeats 2 --peers ours ours-both trl plain
 	$(BIN)/python benchmarks/training_speed.py --data $(DATA) --start $(RUNS)/start --steps 12 \
 		--repeats 2 --peers ours trl --precision bfloat16
-	$(BIN)/python benchmarks/training_speed.py --data $(DATA) --start $(RUNS)/start --steps 16 \
-		--repeats 1 --peers ours trl-defaults --megapixels 12 --name large
+	$(BIN)/python benchmarks/training_speed.py --data $(DATA) --start $(RUNS)/start --steps 32 \
+		--repeats 1 --peers ours trl-defaults --megapixels 12 --name large --precision bfloat16
 	$(BIN)/python benchmarks/training_speed.py --data $(DATA) --start $(RUNS)/start --data-path \
 		--repeats 1 --peers ours trl-defaults --megapixels 12 --name large
 	$(BIN)/python benchmarks/describing_speed.py --data $(DATA) --model $(RUNS)/start --photos 64 \

@@ -86,9 +86,8 @@ def pack(module: nn.Module, dtype: torch.dtype) -> None:
 def prepare(vlm: Any, dtype: torch.dtype) -> None:
     """Make the language model of a composed model ready for fast products on a processor.
 
-    The products alone are of the given type: norms, sums, keys and values stay in float32. Beside
-    being exact that is not slower. The visual encoder stays in float32: it is a small share of the
-    work, and a batch-normalised one needs it.
+    The products alone are of the given type: norms, sums, keys and values stay in float32, and so
+    does the visual encoder, a small share of the work; a batch-normalised one needs it.
 
     Args:
         vlm: loaded in float32, not to be trained or saved any more.

@@ -282,7 +282,7 @@ def test_once_seen_the_page_opens_without_a_network(
     in_state(page, "offline")
     page.context.set_offline(False)
     page.locator(".done li").wait_for()
-    assert [finding.text for finding in fake.findings.values()] == ["配电箱未上锁"]
+    assert [finding["text"] for finding, _, _ in fake.confirmed] == ["配电箱未上锁"]
 
 
 @pytest.mark.extended
