@@ -52,6 +52,7 @@ def main() -> None:
     parser.add_argument("--rows", nargs="*", help="only these rows")
     parser.add_argument("--seeds", nargs="*", type=int, help="instead of the plan's")
     parser.add_argument("--times", type=float, default=1, help="the plan's compute, so many times")
+    parser.add_argument("--workers", type=int, default=0, help="processes that make batches")
     parser.add_argument("--list", action="store_true", help="say what would run, and stop")
     parser.add_argument("--commit", action="store_true", help="commit each run's figures")
     args = parser.parse_args()
@@ -77,6 +78,7 @@ def main() -> None:
         kept = RESULTS / stem / f"{name}-seed{seed}.json"
         if kept.exists():
             continue
+        plan["recipe"]["workers"] = args.workers
         figures = run(plan, name, rows[name], seed, data, work)
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_text(json.dumps(figures, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -195,6 +197,8 @@ def step_flops(pairs: Any, recipe: Any, folder: Path) -> tuple[float, float, flo
     session = LikelihoodSession(pairs, recipe, folder, progress=False)
     trainer = session.trainer(StopOnSignal())
     batch = next(iter(trainer.get_train_dataloader()))["batch"]
+    device = next(session.module.parameters()).device
+    batch = {name: value.to(device) for name, value in batch.items()}
 
     def count(caption: bool, alignment: bool) -> float:
         with operations() as counter:

@@ -16,6 +16,13 @@ def processor() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
+def accelerator() -> str | None:
+    """The GPU's name, None where there is none."""
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else None
+
+
 def spread(values: Sequence[float], digits: int = 4) -> dict[str, float]:
     """Median and extremes."""
     found = {"median": statistics.median(values), "low": min(values), "high": max(values)}

@@ -12,6 +12,8 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -225,7 +227,9 @@ def watch(trainer: Any, name: str) -> tuple[list[float], list[float]]:
 
 
 def watch_memory(trainer: Any) -> list[float]:
-    """What malloc has given out and not got back after each forward pass, in MiB."""
+    """What is in use after each forward pass, of the GPU or by malloc, in MiB."""
+    import torch
+
     names = "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost"
 
     class Mallinfo2(ctypes.Structure):  # of glibc's malloc.h
@@ -238,8 +242,11 @@ def watch_memory(trainer: Any) -> list[float]:
 
     def compute_loss(*args: Any, **kwargs: Any) -> Any:
         loss = former(*args, **kwargs)
-        told = ask()
-        found.append((told.uordblks + told.hblkhd) / 2**20)
+        if torch.cuda.is_available():
+            found.append(torch.cuda.memory_allocated() / 2**20)
+        else:
+            told = ask()
+            found.append((told.uordblks + told.hblkhd) / 2**20)
         return loss
 
     trainer.compute_loss = compute_loss
@@ -248,13 +255,16 @@ def watch_memory(trainer: Any) -> list[float]:
 
 def count_first_step(trainer: Any) -> list[float]:
     """Floating-point operations of the first step, which is not timed."""
+    import torch
+
     found: list[float] = []
     former = trainer.training_step
 
     def training_step(*args: Any, **kwargs: Any) -> Any:
         if found:
             return former(*args, **kwargs)
-        with operations() as counter:
+        # What runs compiled is out of the counter's sight.
+        with torch.compiler.set_stance("force_eager"), operations() as counter:
             loss = former(*args, **kwargs)
         found.append(float(counter.get_total_flops()))
         return loss
@@ -280,11 +290,13 @@ def recipe_of(args: argparse.Namespace) -> Any:
             "start": str(args.start),
             "target": args.target,
             "prompt": prompt_of(args),
-            "tower": rate,
-            "projector": rate,
+            "tower": rate | {"compute": args.tower_precision},
+            "projector": rate | {"compute": args.tower_precision},
             "llm": rate | {"compute": args.precision},
             "tower_norm": "moving",  # as the peers leave it
             "alignment": {"weight": weight, "text_encoder": "lsa"},
+            "compile": args.worker == "ours-compiled",
+            "workers": args.workers,
             "steps": args.steps,
             "batch_size": args.batch,
             "schedule": "constant",
@@ -345,8 +357,6 @@ def blow_up(args: argparse.Namespace, folder: Path, most: int = 128) -> None:
     """A selection of the photos as large JPEGs, with their texts."""
     import csv
 
-    from PIL import Image
-
     from hazardscribe import read_pairs
     from hazardscribe.pairs.targets import target_texts
 
@@ -359,13 +369,22 @@ def blow_up(args: argparse.Namespace, folder: Path, most: int = 128) -> None:
         chosen = random.Random(0).sample(
             range(len(rows)), min(most if split == "train" else 8, len(rows))
         )
-        for i in chosen:
-            with Image.open(rows[i]["photo"]) as photo:
-                photo = photo.convert("RGB")
-            scale = (args.megapixels * 1e6 / (photo.width * photo.height)) ** 0.5
-            size = (round(photo.width * scale), round(photo.height * scale))
-            name = f"photos/{split}{i}.jpg"
-            photo.resize(size, Image.Resampling.BICUBIC).save(folder / name, quality=92)
-            lines.append([name, texts[i], texts[i], split])
+
+        with ThreadPoolExecutor(os.cpu_count()) as threads:
+            names = [f"photos/{split}{i}.jpg" for i in chosen]
+            photos = [rows[i]["photo"] for i in chosen]
+            targets = [folder / name for name in names]
+            list(threads.map(partial(blow_up_photo, args.megapixels), photos, targets))
+        lines += [[name, texts[i], texts[i], split] for name, i in zip(names, chosen, strict=True)]
     with (folder / "pairs.csv").open("w", newline="", encoding="utf-8") as stream:
         csv.writer(stream).writerows([["photo", "description", "description_en", "split"], *lines])
+
+
+def blow_up_photo(megapixels: float, photo: str, target: Path) -> None:
+    from PIL import Image
+
+    with Image.open(photo) as picture:
+        picture = picture.convert("RGB")
+    scale = (megapixels * 1e6 / (picture.width * picture.height)) ** 0.5
+    size = (round(picture.width * scale), round(picture.height * scale))
+    picture.resize(size, Image.Resampling.BICUBIC).save(target, quality=92)

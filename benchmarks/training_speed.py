@@ -9,22 +9,22 @@ in the same order, the same batch, optimizer and learning rates; a ratio is take
 Printed: seconds a step (median after the first three); the whole from the checkpoint and the photo
 files to the end of training beside ours (photos decoded into an empty cache included); how far the
 first losses lie from plain Trainer's as a share of them; peak memory, of the GPU where there is
-one; operations a second, as torch counts those of the first step (divided by what the device can
-do, the utilisation). The learning rate is low: at 1e-4 an untrained projector magnifies rounding to
-hundredths within ten steps. `--data-path` times
-the way of photos into batches alone, from the second epoch on. Writes
+one; operations a second, as torch counts those of the first step, and with `--peak` their share of
+what the device can do at most. The learning rate is low: at 1e-4 an untrained projector magnifies
+rounding to hundredths within ten steps. `--data-path` times the way of photos into batches alone,
+from the second epoch on. On two cores `--workers 0` is best; beside a GPU give many. Writes
 benchmarks/results/training_speed-<name>.json.
 
     ours              `DescriptionTrainer`, caption likelihood alone
     ours-both         with the alignment likelihood
+    ours-compiled     with `compile`, as on a GPU
     ours-contiguous   without channels-last kernels, whose batch norms are rounded otherwise
     ours-mkl          with the products that PyTorch takes by itself
     ours-mkl-contiguous   without either: its losses begin as plain's do
     ours-giving-back      with memory given back to the system as soon as it is free
     ours-sdpa             with PyTorch's attention kernel
     ours-whole-prompt     with the text before the photo read for each of the rows
-    trl               SFTTrainer, prompt and completion apart, no checkpointing, `--workers` workers
-                      (on two cores none is best)
+    trl               SFTTrainer, prompt and completion apart, no checkpointing
     trl-defaults      SFTTrainer as it comes: with checkpointing, in bfloat16
     plain             transformers' Trainer with the model's own loss
 """
@@ -41,11 +41,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from measuring import processor, spread
+from measuring import accelerator, processor, spread
 
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = (
-    *("ours", "ours-both", "ours-contiguous", "ours-mkl", "ours-mkl-contiguous"),
+    *("ours", "ours-both", "ours-compiled", "ours-contiguous", "ours-mkl", "ours-mkl-contiguous"),
     *("ours-giving-back", "ours-sdpa", "ours-whole-prompt", "trl", "trl-defaults", "plain"),
 )
 
@@ -61,8 +61,15 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=1e-5, help="learning rate of every part")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--workers", type=int, default=0, help="that decode for the tuned peers")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=0,
+        help="that make batches, of ours and tuned peers",
+    )
+    parser.add_argument("--peak", type=float, help="TFLOP/s of the device, by its data sheet")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
+    parser.add_argument("--tower-precision", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--megapixels", type=float, help="blow the photos up to JPEGs of this size")
     parser.add_argument("--data-path", action="store_true", help="no steps, only batches")
     parser.add_argument("--work", type=Path, default=ROOT / "runs" / "training_speed")
@@ -123,6 +130,9 @@ def summary(args: argparse.Namespace, turns: list[dict[str, Any]]) -> dict[str, 
             ),
             "in_use_mib": spread([turn[peer]["in_use_mib"] for turn in turns]),
         }
+        if args.peak:
+            gflop = peers[peer]["gflop_a_second"]["median"]
+            peers[peer]["utilisation"] = round(gflop / 1e3 / args.peak, 4)
         losses, others = turns[0][peer]["losses"], turns[0][reference]["losses"]
         if losses and others:
             apart = [abs(a - b) / b for a, b in zip(losses[:10], others[:10], strict=True)]
@@ -135,9 +145,12 @@ def summary(args: argparse.Namespace, turns: list[dict[str, Any]]) -> dict[str, 
         "steps": args.steps,
         "threads": args.threads,
         "precision": args.precision,
+        "tower_precision": args.tower_precision,
         "megapixels": args.megapixels,
         "losses_beside": reference,
         "processor": processor(),
+        "accelerator": accelerator(),
+        "peak_teraflop_a_second": args.peak,
         "versions": {
             "torch": torch.__version__,
             "transformers": transformers.__version__,
@@ -150,7 +163,7 @@ def summary(args: argparse.Namespace, turns: list[dict[str, Any]]) -> dict[str, 
 
 def print_table(result: dict[str, Any]) -> None:
     head = ("seconds a step", "times ours", "whole, times ours")
-    more = ("peak MiB", "in use", "losses apart", "GFLOP/s")
+    more = ("peak MiB", "in use", "losses apart", "GFLOP/s", "of the peak")
     print(
         f"{'':18}" + "".join(f"{one:>22}" for one in head) + "".join(f"{one:>13}" for one in more)
     )
@@ -166,6 +179,7 @@ def print_table(result: dict[str, Any]) -> None:
             + f"{found['peak_mib']['median']:>13.0f}{found['in_use_mib']['median']:>13.0f}"
             f"{'-' if apart is None else format(apart, '.1e'):>13}"
             f"{found['gflop_a_second']['median']:>13.0f}"
+            f"{format(found['utilisation'], '.1%') if 'utilisation' in found else '-':>13}"
         )
 
 

@@ -241,11 +241,12 @@ def test_the_text_before_the_photo_is_read_once_with_the_same_loss_and_gradients
 ):
     recipe = replace(RECIPE, llm=Part(tune=llm), lora=Lora(dropout=0))
     found = {}
-    for shares in (True, False):
+    for way in ("shared", "by parts", "whole"):
         torch.manual_seed(0)
         module, batch = module_and_batch(family_folder(family), recipe)
         assert module._shares_prompt
-        module._shares_prompt = shares
+        module._shares_prompt = way == "shared"
+        module._reads_by_parts = way != "whole"
         read: list[int] = []
         layer = module.vlm.model.language_model.layers[0]
         layer.register_forward_pre_hook(
@@ -253,19 +254,21 @@ def test_the_text_before_the_photo_is_read_once_with_the_same_loss_and_gradients
         )
         loss = module(batch)["caption"]
         loss.backward()
-        found[shares] = (
+        found[way] = (
             loss.detach(),
             {n: p.grad for n, p in module.named_parameters() if p.grad is not None},
             sum(read),
         )
-    (loss, gradients, tokens), (wanted, exact, all_tokens) = found[True], found[False]
+    wanted, exact, all_tokens = found["whole"]
     n, length = batch["input_ids"].shape
     before = batch["input_ids"][0].tolist().index(module.image_token_id)
-    assert (tokens, all_tokens) == (before + n * (length - before), n * length)
-    torch.testing.assert_close(loss, wanted)
-    assert gradients.keys() == exact.keys()
-    for name, gradient in gradients.items():
-        torch.testing.assert_close(gradient, exact[name], rtol=1e-3, atol=1e-5, msg=name)
+    assert all_tokens == n * length
+    assert found["shared"][2] == before + n * (length - before)
+    for loss, gradients, _ in found.values():
+        torch.testing.assert_close(loss, wanted)
+        assert gradients.keys() == exact.keys()
+        for name, gradient in gradients.items():
+            torch.testing.assert_close(gradient, exact[name], rtol=1e-3, atol=1e-5, msg=name)
 
 
 @pytest.mark.parametrize(

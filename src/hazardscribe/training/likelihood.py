@@ -16,6 +16,7 @@ from hazardscribe.processes import processes
 from hazardscribe.training.bank import text_bank
 from hazardscribe.training.batches import Collator, PairDataset
 from hazardscribe.training.callbacks import EvaluateMissed, EvaluateWhenDue, StopOnSignal
+from hazardscribe.training.compiled import compile_blocks
 from hazardscribe.training.module import TrainingModule
 from hazardscribe.training.recipe import Recipe
 from hazardscribe.training.run import plot_losses
@@ -73,6 +74,8 @@ class LikelihoodSession(Session):
         probe = collator([dataset[0, 0], dataset[len(dataset) - 1, 0]])["batch"]
         probe = {name: value.to(device) for name, value in probe.items()}
         freeze_unreached(self.module, find_unreached(self.module, probe))
+        if recipe.compile:
+            compile_blocks(self.vlm)
 
         per_step = recipe.batch_size * recipe.accumulation * processes()[1]
         an_epoch = math.ceil(len(train_rows) / per_step)  # its last step may hold fewer photos

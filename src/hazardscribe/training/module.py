@@ -56,7 +56,10 @@ class TrainingModule(nn.Module):
         self._tower = modules_of(vlm, "tower")
         self._fixed_tower = recipe.tower.tune == "freeze"
         self._word_dropout = recipe.word_dropout
-        self._shares_prompt = _can_share_prompt(vlm, recipe)
+        self._reads_by_parts = _can_read_by_parts(vlm, recipe)
+        # A prompt read once hands keys and values on from block to block, and each block would have
+        # to be compiled for itself.
+        self._shares_prompt = self._reads_by_parts and not recipe.compile
         text_config = vlm.config.get_text_config()
         blanks = (text_config.pad_token_id, text_config.eos_token_id)
         # what stands for a hidden token: any id that means nothing of its own
@@ -115,9 +118,9 @@ class TrainingModule(nn.Module):
         if self.training and self._word_dropout:
             text_inputs["input_ids"] = self._hide_words(text_inputs["input_ids"], supervised)
         with self._autocast(self.llm_precision):
-            if self._shares_prompt and composed.is_whole(self.vlm):
+            if self._reads_by_parts and composed.is_whole(self.vlm):
                 ids, image_token = text_inputs["input_ids"], self.image_token_id
-                shared = composed.shared_length(ids, image_token)
+                shared = composed.shared_length(ids, image_token) if self._shares_prompt else 0
                 states = composed.read(self.vlm, ids, sequence, image_token, shared)
                 logits = self.vlm.lm_head(states[supervised[:, shared:]])
                 return caption_nll(logits, labels[supervised])
@@ -202,8 +205,8 @@ class TrainingModule(nn.Module):
         ]
 
 
-def _can_share_prompt(vlm: Any, recipe: Recipe) -> bool:
-    """Whether the text before the photo may be read once for all rows of a batch.
+def _can_read_by_parts(vlm: Any, recipe: Recipe) -> bool:
+    """Whether the language model may be run by itself, the text before the photo once a batch.
 
     With dropout each row would have to draw its own; recomputed activations keep no keys.
     """

@@ -28,7 +28,14 @@ from hazardscribe.training.recipe import Recipe
 
 RUN_FILE = "run.json"
 # Keys that say how a machine does it, not what is learned: a run may go on with others.
-_OF_THE_MACHINE = {"workers", "activation_checkpointing", "find_batch_size", "keep", "report_to"}
+_OF_THE_MACHINE = {
+    "workers",
+    "activation_checkpointing",
+    "compile",
+    "find_batch_size",
+    "keep",
+    "report_to",
+}
 _PACKAGES = ("torch", "torchvision", "transformers", "accelerate", "peft", "pillow", "numpy")
 
 

@@ -38,6 +38,7 @@ from hazardscribe.pairs.pixel_cache import PixelCache
 from hazardscribe.pairs.targets import detect_language, target_texts
 from hazardscribe.processes import is_first, processes
 from hazardscribe.training.callbacks import Progress, StopOnSignal, StopWithoutBetter
+from hazardscribe.training.compiled import uncompiled
 from hazardscribe.training.products import use_onednn
 from hazardscribe.training.recipe import Recipe
 from hazardscribe.training.rows import Rows, shared
@@ -85,9 +86,10 @@ class Session(ABC):
         self.prompter = Prompter(self.processor, self.vlm, self.card.prompt)
         apply_tuning(self.vlm, recipe)
         lay_out_convolutions(self.vlm)
-        use_onednn(self.vlm)
-        if not torch.cuda.is_available():
-            use_short_attention(self.vlm)
+        if not recipe.compile:  # these are called by name, where a compiler cannot look inside
+            use_onednn(self.vlm)
+            if not torch.cuda.is_available():
+                use_short_attention(self.vlm)
 
     @abstractmethod
     def trainer(self, stop: StopOnSignal) -> Any:
@@ -200,13 +202,14 @@ class Session(ABC):
         recipe, texts = self.recipe, []
         for i in range(0, len(rows), recipe.batch_size):
             photos = [self.cache.pixels(row["photo"]) for row in rows[i : i + recipe.batch_size]]
-            made = generate(
-                self.vlm,
-                self.prompter,
-                photos,
-                Decoding(max_new_tokens=recipe.max_text_tokens),
-                compute=getattr(torch, recipe.llm.compute),
-            )
+            with uncompiled():
+                made = generate(
+                    self.vlm,
+                    self.prompter,
+                    photos,
+                    Decoding(max_new_tokens=recipe.max_text_tokens),
+                    compute=getattr(torch, recipe.llm.compute),
+                )
             texts += [description.texts[0] for description in made]
         return texts
 
