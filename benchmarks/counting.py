@@ -12,10 +12,15 @@ def operations() -> Any:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
+    aten = torch.ops.aten
     counted = {
-        torch.ops.aten.convolution_backward: grouped_backward,
+        aten.convolution_backward: grouped_backward,
         torch.ops.mkldnn._linear_pointwise: linear_product,
     }
+    for kernel in ("flash", "efficient", "cudnn"):
+        name = f"_scaled_dot_product_{kernel}_attention"
+        counted[getattr(aten, name)] = attention
+        counted[getattr(aten, f"{name}_backward")] = attention_backward
     return FlopCounterMode(display=False, custom_mapping=counted)
 
 
@@ -35,3 +40,26 @@ def grouped_backward(
 def linear_product(x: Sequence[int], weight: Sequence[int], *_: Any, **__: Any) -> int:
     """Operations of `x` `(..., K)` times `weight` `(N, K)`, uncounted by torch."""
     return 2 * math.prod(x) * weight[0]
+
+
+def attention(
+    query: Sequence[int], key: Sequence[int], value: Sequence[int], *_: Any, **__: Any
+) -> int:
+    """Operations of attention's two products; torch refuses heads that share keys and values.
+
+    Shapes: `query` `(B, H, L, D)`, `key` and `value` `(B, K, S, D)`. What a causal mask spares is
+    counted, as torch does.
+    """
+    return 2 * math.prod(query[:3]) * key[2] * (query[3] + value[3])
+
+
+def attention_backward(
+    _grad: Sequence[int],
+    query: Sequence[int],
+    key: Sequence[int],
+    value: Sequence[int],
+    *_: Any,
+    **__: Any,
+) -> int:
+    """Operations of the four products of its gradients; what is computed once more is not."""
+    return 2 * attention(query, key, value)
