@@ -16,6 +16,8 @@ def operations() -> Any:
     counted = {
         aten.convolution_backward: grouped_backward,
         torch.ops.mkldnn._linear_pointwise: linear_product,
+        aten.addmm: added_product,
+        aten.mm: product,
     }
     for kernel in ("flash", "efficient", "cudnn"):
         name = f"_scaled_dot_product_{kernel}_attention"
@@ -40,6 +42,18 @@ def grouped_backward(
 def linear_product(x: Sequence[int], weight: Sequence[int], *_: Any, **__: Any) -> int:
     """Operations of `x` `(..., K)` times `weight` `(N, K)`, uncounted by torch."""
     return 2 * math.prod(x) * weight[0]
+
+
+def added_product(
+    _sum: Sequence[int], a: Sequence[int], b: Sequence[int], *_: Any, **__: Any
+) -> int:
+    """Operations of a product added to something; torch stumbles over a type of its result."""
+    return product(a, b)
+
+
+def product(a: Sequence[int], b: Sequence[int], *_: Any, **__: Any) -> int:
+    """Operations of `a` `(M, K)` times `b` `(K, N)`."""
+    return 2 * math.prod(a) * b[1]
 
 
 def attention(
