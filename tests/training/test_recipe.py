@@ -65,6 +65,7 @@ OTHER = Recipe(
     save_every=5,
     keep=1,
     activation_checkpointing=True,
+    compile=True,
     find_batch_size=True,
     workers=2,
     seed=1,
