@@ -23,6 +23,8 @@ from pathlib import Path
 from measuring import spread
 
 ROOT = Path(__file__).resolve().parent.parent
+# What describing does not need and the libraries bring.
+BROUGHT = ("torch", "torch._dynamo", "sympy", "torch.distributed.tensor", "scipy.optimize")
 
 
 def main() -> None:
@@ -39,6 +41,7 @@ def main() -> None:
         "import torch": ["-c", "import torch"],
         "import torch, transformers, torchvision": ["-c", imports],
         "describe": describe,
+        "describe, no re-ranking": [*describe, "--rerank", "false"],
     }
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in jobs}
     for _ in range(args.repeats):
@@ -46,15 +49,26 @@ def main() -> None:
             found[name].append(first_line(job, args.threads))
     result = {
         "threads": args.threads,
+        "seconds_of_imports": of_imports(jobs["import torch, transformers, torchvision"]),
         "versions": {"python": platform.python_version()},
         "processes": {
             name: {"seconds": spread([a for a, _ in times]), "cpu": spread([b for _, b in times])}
             for name, times in found.items()
         },
     }
-    print(json.dumps(result["processes"], indent=1))
+    print(json.dumps({key: result[key] for key in ("processes", "seconds_of_imports")}, indent=1))
     out = ROOT / "benchmarks" / "results" / "cold_start.json"
     out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+def of_imports(job: list[str]) -> dict[str, float]:
+    """Seconds of the largest imports within a job, each with all that it brings, by Python."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", *job], capture_output=True, text=True, check=True
+    )
+    lines = [line.removeprefix("import time:").split("|") for line in done.stderr.splitlines()]
+    found = {one[2].strip(): one[1] for one in lines if len(one) == 3 and one[1].strip().isdigit()}
+    return {name: round(int(found[name]) / 1e6, 2) for name in BROUGHT if name in found}
 
 
 def first_line(job: list[str], threads: int) -> tuple[float, float]:
