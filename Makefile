@@ -59,7 +59,7 @@ soak: MINUTES = 60
 soak: dev
 	$(BIN)/python benchmarks/soak.py --minutes $(MINUTES) --seed $(SEED)
 
-# The tables of docs/performance.md, to be run where nothing else does. DATA: a folder of pairs with
+# The main tables of docs/performance.md, to be run where nothing else does. DATA: a folder of pairs with
 # English descriptions; PARTS: a visual encoder `vision-cnn` and a language model `llm-en` in it.
 RUNS := runs/bench
 bench: dev
@@ -72,13 +72,15 @@ bench: dev
 		--repeats 2 --peers ours trl --precision bfloat16
 	$(BIN)/python benchmarks/training_speed.py --data $(DATA) --start $(RUNS)/start --steps 32 \
 		--repeats 1 --peers ours trl-defaults --megapixels 12 --name large --precision bfloat16
+	$(BIN)/python benchmarks/training_speed.py --data $(DATA) --start $(RUNS)/start --steps 32 \
+		--repeats 1 --peers ours trl-defaults --megapixels 12 --name large
 	$(BIN)/python benchmarks/training_speed.py --data $(DATA) --start $(RUNS)/start --data-path \
 		--repeats 1 --peers ours trl-defaults --megapixels 12 --name large
 	$(BIN)/python benchmarks/describing_speed.py --data $(DATA) --model $(RUNS)/start --photos 64 \
 		--repeats 2 --peers pipeline pipeline-batched ours ours-bfloat16
 	$(BIN)/python benchmarks/products.py
 	$(BIN)/python benchmarks/attention.py
-	$(BIN)/python benchmarks/sampled_bank.py --texts 10000 100000
+	$(BIN)/python benchmarks/sampled_bank.py --texts 10000 100000 1000000 --threads 2
 	$(BIN)/python benchmarks/scaling.py --up-to 10000
 
 coverage: dev

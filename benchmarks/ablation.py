@@ -9,7 +9,8 @@ with both objectives (counted by torch, forward and backward, on a batch of the 
 row whose first steps leave the language model out gets more of them. Rows are compared by what
 they write about the validation photos with the weights that were best on dev.
 
-A run whose figures lie under benchmarks/results/ablation/<plan>/ is not repeated, and a run that
+A run whose figures lie under benchmarks/results/ablation/<plan>/ is not repeated (`--again` makes
+its model once more), and a run that
 was cut off goes on where its last checkpoint lies. `--part 1/2` and `--part 2/2` share the work of
 a plan between two processes; `--commit` commits each finished run's figures; `--times 10` gives
 every run ten times the compute (figures under <plan>-10x); `--list` says what would run.
@@ -53,6 +54,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="*", type=int, help="instead of the plan's")
     parser.add_argument("--times", type=float, default=1, help="the plan's compute, so many times")
     parser.add_argument("--workers", type=int, default=0, help="processes that make batches")
+    parser.add_argument("--again", action="store_true", help="also what has figures already")
     parser.add_argument("--list", action="store_true", help="say what would run, and stop")
     parser.add_argument("--commit", action="store_true", help="commit each run's figures")
     args = parser.parse_args()
@@ -76,7 +78,7 @@ def main() -> None:
     data = pairs_of(plan, args.data, work)
     for name, seed in runs[number - 1 :: of]:
         kept = RESULTS / stem / f"{name}-seed{seed}.json"
-        if kept.exists():
+        if kept.exists() and not args.again:
             continue
         plan["recipe"]["workers"] = args.workers
         figures = run(plan, name, rows[name], seed, data, work)

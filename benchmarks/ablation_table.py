@@ -6,7 +6,8 @@
 A table stands in docs/method.md between `<!-- plan -->` and `<!-- /plan -->`, with `plan` the name
 of the plan's file. Means over seeds; intervals and differences by the paired bootstrap over photos
 and seeds (`hazardscribe.evaluation.paired`), each row against the plan's first; `--against ROW`
-makes a table of the differences to another row (marks `<!-- plan-against-ROW -->`).
+makes a table of the differences to another row (marks `<!-- plan-against-ROW -->`). Without its
+marks a table is printed alone.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +146,8 @@ def write_table(name: str, table: str) -> None:
     start, end = (re.escape(f"<!-- {mark}{name} -->") for mark in ("", "/"))
     marks = re.compile(rf"({start}\n).*?({end})", re.DOTALL)
     if not marks.search(page):
-        raise SystemExit(f"{PAGE}: has no marks <!-- {name} --> and <!-- /{name} -->")
+        print(f"{PAGE.name} has no marks <!-- {name} -->: printed alone", file=sys.stderr)
+        return
     PAGE.write_text(marks.sub(lambda m: f"{m[1]}{table}\n{m[2]}", page), encoding="utf-8")
 
 

@@ -6,13 +6,14 @@
 
 Every peer runs in a process of its own, turn by turn, on the same checkpoint, with the same pairs
 in the same order, the same batch, optimizer and learning rates; a ratio is taken within a turn.
-Printed: seconds a step (median after the first three); the whole from the checkpoint and the photo
+Printed: seconds a step (median after the first two); the whole from the checkpoint and the photo
 files to the end of training beside ours (photos decoded into an empty cache included); how far the
-first losses lie from plain Trainer's as a share of them; peak memory, of the GPU where there is
-one; operations a second, as torch counts those of the first step, and with `--peak` their share of
-what the device can do at most. The learning rate is low: at 1e-4 an untrained projector magnifies
-rounding to hundredths within ten steps. `--data-path` times the way of photos into batches alone,
-from the second epoch on. On two cores `--workers 0` is best; beside a GPU give many. Writes
+first ten losses lie from plain Trainer's (the last peer's, without it) as a share of them; peak
+memory, of the GPU where there is one; operations a second, as torch counts those of the first step,
+and with `--peak` their share of what the device can do at most. The learning rate is low: at 1e-4
+an untrained projector magnifies rounding to hundredths within ten steps.
+`--data-path` times the way of photos into batches alone, from the second epoch on. On two cores
+`--workers 0` is best; beside a GPU give many. Writes
 benchmarks/results/training_speed-<name>.json.
 
     ours              `DescriptionTrainer`, caption likelihood alone
@@ -144,6 +145,7 @@ def summary(args: argparse.Namespace, turns: list[dict[str, Any]]) -> dict[str, 
         "learning_rate": args.rate,
         "steps": args.steps,
         "threads": args.threads,
+        "workers": args.workers,
         "precision": args.precision,
         "tower_precision": args.tower_precision,
         "megapixels": args.megapixels,

@@ -2,7 +2,7 @@
 
 Between two matrix products of a block, PyTorch reads and writes the whole batch a dozen times
 (norms, rotations, gates, sums); `torch.compile` makes one kernel of what stands there. Blocks of
-one kind share their code, so each kind is compiled once, however many there are.
+one kind share their code, so each kind is compiled once or twice, however many there are.
 `benchmarks/training_speed.py` has the peer `ours-compiled`.
 """
 

@@ -57,10 +57,10 @@ class TrainingModule(nn.Module):
         self._fixed_tower = recipe.tower.tune == "freeze"
         self._word_dropout = recipe.word_dropout
         self._reads_by_parts = _can_read_by_parts(vlm, recipe)
-        # On a GPU this takes longer than it spares (docs/performance.md), and compiled blocks, which
-        # would be handed the keys and values, would each have to be compiled for itself.
-        on_processor = not torch.cuda.is_available() and not recipe.compile
-        self._shares_prompt = self._reads_by_parts and on_processor
+        # On a GPU this takes longer than it spares (docs/performance.md), and blocks to which keys
+        # and values are handed would each have to be compiled for themselves.
+        pays = not torch.cuda.is_available() and not recipe.compile
+        self._shares_prompt = self._reads_by_parts and pays
         text_config = vlm.config.get_text_config()
         blanks = (text_config.pad_token_id, text_config.eos_token_id)
         # what stands for a hidden token: any id that means nothing of its own

@@ -206,8 +206,8 @@ class Recipe:
         keep: resumable checkpoints kept.
         activation_checkpointing: recompute activations in the backward pass to save memory.
         compile: let `torch.compile` make kernels of the blocks of tower and language model; for
-            GPUs, where a step gets faster and smaller by it. It takes a minute at the start, needs
-            a C compiler, and does nothing for the stage `reward`.
+            GPUs, where a step gets faster by it. It takes up to a minute at the start, needs a C
+            compiler, and does nothing for the stage `reward`.
         workers: processes that prepare batches; 0: in the training process.
         seed: of everything random.
         report_to: loggers of the Trainer, such as `tensorboard` or `wandb`; several as

@@ -86,7 +86,8 @@ class Session(ABC):
         self.prompter = Prompter(self.processor, self.vlm, self.card.prompt)
         apply_tuning(self.vlm, recipe)
         lay_out_convolutions(self.vlm)
-        if not recipe.compile:  # these are called by name, where a compiler cannot look inside
+        # These are called by name, where a compiler cannot look inside.
+        if not (recipe.compile and recipe.stage == "likelihood"):
             use_onednn(self.vlm)
             if not torch.cuda.is_available():
                 use_short_attention(self.vlm)
