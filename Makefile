@@ -69,7 +69,7 @@ bench: dev
 	$(BIN)/python benchmarks/training_speed.py --data $(DATA) --start $(RUNS)/start --steps 10 \
 		--repeats 2 --peers ours ours-both trl plain
 	$(BIN)/python benchmarks/training_speed.py --data $(DATA) --start $(RUNS)/start --steps 12 \
-		--repeats 2 --peers ours trl --precision bfloat16
+		--repeats 2 --peers ours trl --precision bfloat16 --name short
 	$(BIN)/python benchmarks/training_speed.py --data $(DATA) --start $(RUNS)/start --steps 32 \
 		--repeats 1 --peers ours trl-defaults --megapixels 12 --name large --precision bfloat16
 	$(BIN)/python benchmarks/training_speed.py --data $(DATA) --start $(RUNS)/start --steps 32 \
