@@ -13,7 +13,7 @@ from test_module import RECIPE, module_and_batch
 import tiny
 from hazardscribe.training import compiled
 from hazardscribe.training.compiled import blocks_of, compile_blocks, uncompiled
-from hazardscribe.training.recipe import Part, Recipe
+from hazardscribe.training.recipe import Lora, Part, Recipe
 from hazardscribe.training.train import train
 
 
@@ -74,6 +74,31 @@ def test_losses_and_gradients_are_the_same(family, compute, family_folder, graph
     assert list(module.state_dict()) == names
     torch.testing.assert_close(losses, wanted)
     compare(gradients, exact, 1e-4 if compute == "float32" else 2e-2)
+
+
+@pytest.mark.extended
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"llm": Part(tune="lora"), "lora": Lora(dropout=0)},
+        {"tower": Part(tune="freeze")},
+        {"activation_checkpointing": True},
+    ],
+    ids=["adapters", "frozen tower", "recomputed"],
+)
+def test_also_with_adapters_frozen_parts_and_recomputed_activations(changes, family_folder, graphs):
+    module, batch = module_and_batch(
+        family_folder("llava"), replace(RECIPE, compile=True, **changes)
+    )
+    module.train()
+    if "activation_checkpointing" in changes:
+        module.vlm.activation_checkpointing_enable({"use_reentrant": False})
+    wanted, exact = step(module, batch)
+    compile_blocks(module.vlm)
+    losses, gradients = step(module, batch)
+    assert graphs
+    torch.testing.assert_close(losses, wanted)
+    compare(gradients, exact, 1e-4)
 
 
 @pytest.mark.parametrize("family", ["llava", "fast_vlm"])
