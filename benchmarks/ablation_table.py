@@ -34,17 +34,19 @@ def main() -> None:
     parser.add_argument("--parts", type=Path)
     parser.add_argument("--work", type=Path, default=ROOT / "runs" / "ablation")
     parser.add_argument("--split", default="validation", choices=("validation", "dev"))
+    parser.add_argument("--times", type=float, default=1, help="as benchmarks/ablation.py was told")
     parser.add_argument("--against", help="a row: the differences of all others to it, alone")
     args = parser.parse_args()
     plan = read_plan(args.plan, args.parts)
-    runs = figures(args.plan.stem, plan)
+    name = args.plan.stem if args.times == 1 else f"{args.plan.stem}-{args.times:g}x"
+    runs = figures(name, plan)
     if args.split == "dev":
         table = dev_table(runs, plan)
     else:
         data = pairs_of(plan, args.data, args.work / args.plan.stem)
         table = validation_table(runs, plan, data, args.against)
     print(table)
-    write_table(args.plan.stem + (f"-against-{args.against}" if args.against else ""), table)
+    write_table(name + (f"-against-{args.against}" if args.against else ""), table)
 
 
 def figures(name: str, plan: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:

@@ -75,7 +75,7 @@ def batches_only(trainer: Any, args: argparse.Namespace) -> float:
 def ours(args: argparse.Namespace) -> tuple[Any, list[float], list[float]]:
     import torch
 
-    from hazardscribe.model import composed
+    from hazardscribe.model import composed, prompting
     from hazardscribe.training import session as session_module
     from hazardscribe.training.callbacks import StopOnSignal
     from hazardscribe.training.likelihood import LikelihoodSession
@@ -87,6 +87,9 @@ def ours(args: argparse.Namespace) -> tuple[Any, list[float], list[float]]:
         session_module.use_short_attention = lambda vlm: None
     if args.worker == "ours-whole-prompt":
         composed.shared_length = lambda ids, image_token: 0
+    if args.worker == "ours-padded":
+        pad = prompting._pad
+        prompting._pad = lambda rows, value: to_multiple(pad(rows, value), value)
     session = LikelihoodSession(pairs_of(args), recipe_of(args), Path(tempfile.mkdtemp()), False)
     if "contiguous" in args.worker:
         session.module.to(memory_format=torch.contiguous_format)
@@ -98,6 +101,13 @@ def ours(args: argparse.Namespace) -> tuple[Any, list[float], list[float]]:
     only_steps(trainer)
     losses, ticks = watch(trainer, "caption_loss")
     return trainer, losses, ticks
+
+
+def to_multiple(batch: Any, value: int, of: int = 16) -> Any:
+    """`(B, L)` padded on the right to the next multiple, so that batches have few lengths."""
+    import torch
+
+    return torch.nn.functional.pad(batch, (0, -batch.shape[1] % of), value=value)
 
 
 def peer(args: argparse.Namespace) -> tuple[Any, list[float], list[float]]:

@@ -23,6 +23,7 @@ benchmarks/results/training_speed-<name>.json.
     ours-mkl          with the products that PyTorch takes by itself
     ours-mkl-contiguous   without either: its losses begin as plain's do
     ours-giving-back      with memory given back to the system as soon as it is free
+    ours-padded           with texts padded to multiples of 16 tokens
     ours-sdpa             with PyTorch's attention kernel
     ours-whole-prompt     with the text before the photo read for each of the rows
     trl               SFTTrainer, prompt and completion apart, no checkpointing
@@ -47,7 +48,8 @@ from measuring import accelerator, processor, spread
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = (
     *("ours", "ours-both", "ours-compiled", "ours-contiguous", "ours-mkl", "ours-mkl-contiguous"),
-    *("ours-giving-back", "ours-sdpa", "ours-whole-prompt", "trl", "trl-defaults", "plain"),
+    *("ours-giving-back", "ours-padded", "ours-sdpa", "ours-whole-prompt"),
+    *("trl", "trl-defaults", "plain"),
 )
 
 
