@@ -64,6 +64,7 @@ def main() -> None:
     plan = read_plan(args.plan, args.parts)
     stem = args.plan.stem if args.times == 1 else f"{args.plan.stem}-{args.times:g}x"
     plan["budget"] *= args.times
+    plan["recipe"]["workers"] = args.workers
     seeds = args.seeds if args.seeds is not None else plan["seeds"]
     rows = {n: row for n, row in plan["rows"].items() if not args.rows or n in args.rows}
     number, of = map(int, args.part.split("/"))
@@ -80,7 +81,6 @@ def main() -> None:
         kept = RESULTS / stem / f"{name}-seed{seed}.json"
         if kept.exists() and not args.again:
             continue
-        plan["recipe"]["workers"] = args.workers
         figures = run(plan, name, rows[name], seed, data, work)
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_text(json.dumps(figures, ensure_ascii=False) + "\n", encoding="utf-8")

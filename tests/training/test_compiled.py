@@ -11,6 +11,7 @@ import torch
 from test_module import RECIPE, module_and_batch
 
 import tiny
+from hazardscribe.errors import InputError
 from hazardscribe.training import compiled
 from hazardscribe.training.compiled import blocks_of, compile_blocks, uncompiled
 from hazardscribe.training.recipe import Lora, Part, Recipe
@@ -152,6 +153,20 @@ def test_a_run_learns_and_evaluates_alike(pairs, start, tmp_path, graphs):
         for name, value in wanted.items():
             if "loss" in name or name == "eval_cider_d":
                 assert entry[name] == pytest.approx(value, rel=1e-4), name
+
+
+def test_without_a_compiler_the_run_says_what_to_do(monkeypatch, pairs, start, tmp_path):
+    def backend(graph, inputs):
+        raise RuntimeError("no C++ compiler here")
+
+    torch._dynamo.reset()
+    monkeypatch.setattr(compiled, "BACKEND", backend)
+    recipe = Recipe(start=str(start), steps=2, batch_size=4, compile=True, calibrate=False)
+    with pytest.raises(InputError, match=r"no C\+\+ compiler here.*set compile: false.*--resume"):
+        train(pairs, recipe, tmp_path / "run")
+    torch._dynamo.reset()
+    done = train(pairs, replace(recipe, compile=False), tmp_path / "run", resume=True)
+    assert done.model.is_dir()
 
 
 @pytest.mark.extended

@@ -1,4 +1,4 @@
-"""What stops a training from outside, told in a sentence: memory, a dead worker, a full disk."""
+"""What stops a training from outside, told in a sentence: memory, a dead worker, no compiler."""
 
 from __future__ import annotations
 
@@ -29,6 +29,13 @@ def out_of_memory(error: BaseException) -> bool:
     return isinstance(error, Exception) and should_reduce_batch_size(error)
 
 
+def could_not_compile(error: BaseException) -> bool:
+    """Whether `torch.compile` gave up, for want of a compiler most often."""
+    from torch._dynamo.exc import TorchDynamoException
+
+    return isinstance(error, TorchDynamoException)
+
+
 def fault(error: Exception, recipe: Recipe, checkpoints: Path) -> InputError | None:
     """The sentence for an error from within the loop; None for a defect of ours.
 
@@ -55,6 +62,13 @@ def fault(error: Exception, recipe: Recipe, checkpoints: Path) -> InputError | N
         return InputError(
             "a worker process that prepares batches died, most often because memory ran out "
             "(--shm-size in a container counts). Lower workers, or set workers: 0; the result "
+            f"does not depend on it. {again}"
+        )
+    if recipe.compile and could_not_compile(error):
+        said = " ".join(str(error).partition("\n\n")[0].split())[:300]
+        return InputError(
+            f"compile: the model's blocks could not be compiled ({said}). "
+            "Install a C++ compiler and Python's headers, or set compile: false; what is learned "
             f"does not depend on it. {again}"
         )
     if type(error).__name__ == "UnpicklingError":

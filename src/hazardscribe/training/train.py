@@ -63,8 +63,8 @@ def train(
 
     Raises:
         InputError: for unusable pairs, recipe, start checkpoint or folder, a folder in which
-            another training is at work, a damaged checkpoint, a full disk, too little memory, or a
-            worker that died.
+            another training is at work, a damaged checkpoint, a full disk, too little memory, a
+            worker that died, or blocks that could not be compiled.
         TrainingDivergedError: when the loss is no longer a number.
     """
     out = Path(out)
