@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from hazardscribe.model.memory import give_back_freed_memory, keep_freed_memory
+
 STEPS = """
 import ctypes, sys
 import torch
@@ -52,8 +54,32 @@ def test_memory_is_asked_for_once():
     assert min(kept) > max(given_back) + 2 * BUFFER  # and what the step works with
 
 
-def test_another_system_is_left_as_it_is(monkeypatch):
-    from hazardscribe.model.memory import keep_freed_memory
+GIVE_BACK = """
+import torch
+from pathlib import Path
+from hazardscribe.model.memory import give_back_freed_memory, keep_freed_memory
 
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) >> 8  # pages of 4 KB, in MiB
+
+assert keep_freed_memory()
+buffers = [torch.ones(8 << 20) for _ in range(16)]  # 32 MiB each
+del buffers[::2]
+full = resident()
+assert give_back_freed_memory()
+print(full - resident(), *(int(one.min()) for one in buffers))
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a setting of glibc")
+def test_what_lies_between_buffers_can_be_given_back():
+    command = [sys.executable, "-c", GIVE_BACK]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert int(said[0]) > 200  # of 256 MiB
+    assert said[1:] == ["1"] * 8
+
+
+def test_another_system_is_left_as_it_is(monkeypatch):
     monkeypatch.setattr(platform, "libc_ver", lambda: ("", ""))
     assert keep_freed_memory() is False
+    assert give_back_freed_memory() is False

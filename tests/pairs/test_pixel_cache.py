@@ -136,7 +136,7 @@ def _sum(cache: PixelCache, photo: Path) -> int:
     return int(cache.pixels(photo).sum())
 
 
-def test_workers_open_the_map_for_themselves(photos: list[Path], tmp_path: Path) -> None:
+def test_workers_open_the_file_for_themselves(photos: list[Path], tmp_path: Path) -> None:
     photos[3].write_bytes(b"no photo")
     cache = PixelCache.build(photos, tmp_path / "cache", bound=BOUND)
     cache.pixels(photos[0])
@@ -147,6 +147,33 @@ def test_workers_open_the_map_for_themselves(photos: list[Path], tmp_path: Path)
     assert copy.failed[str(photos[3])].reason == "not_an_image"
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         assert pool.submit(_sum, cache, photos[1]).result() == _sum(cache, photos[1])
+
+
+def test_pixels_are_read_without_pread_too(
+    photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Windows."""
+    cache = PixelCache.build(photos, tmp_path / "cache", bound=BOUND)
+    monkeypatch.delattr(os, "pread", raising=False)
+    agrees(cache, photos)
+
+
+def test_a_file_that_became_shorter_is_no_black_photo(photos: list[Path], tmp_path: Path) -> None:
+    cache = PixelCache.build(photos, tmp_path / "cache", bound=BOUND)
+    (file,) = (tmp_path / "cache").glob("*.bin")
+    os.truncate(file, file.stat().st_size - 1)
+    agrees(cache, photos[:-1])
+    with pytest.raises(InputError, match=r"\.bin: ends before the pixels of .*; remove it"):
+        cache.pixels(photos[-1])
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="asks Linux")
+def test_pixels_are_not_mapped(photos: list[Path], tmp_path: Path) -> None:
+    """Mapped pages count as memory: the process would seem to grow by each photo it has seen."""
+    cache = PixelCache.build(photos, tmp_path / "cache", bound=BOUND)
+    pixels = cache.pixels(photos[0])
+    assert str(tmp_path / "cache") not in Path("/proc/self/maps").read_text()
+    assert not pixels.flags.writeable
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kills a process")

@@ -18,10 +18,11 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX, _ARENA_MAX = -1, -2, -4, -8
 def keep_freed_memory() -> bool:
     """Let this process keep what it frees, from now on; whether it could be arranged.
 
-    Peak memory grows by what lies between buffers in use. Nothing changes but speed. Other C
-    libraries than glibc, and systems other than Linux, are left as they are.
+    Peak memory grows by what lies between buffers in use, see `give_back_freed_memory`. Nothing
+    changes but speed. Other C libraries than glibc, and systems other than Linux, are left as they
+    are.
     """
-    if platform.system() != "Linux" or platform.libc_ver()[0] != "glibc":
+    if not _is_glibc():
         return False
     mallopt = ctypes.CDLL(None).mallopt
     settings = (
@@ -32,3 +33,17 @@ def keep_freed_memory() -> bool:
     )
     done = [mallopt(name, value) == 1 for name, value in settings]
     return all(done)
+
+
+def give_back_freed_memory() -> bool:
+    """Give back, this once, what is kept and not in use; whether there was any.
+
+    Batches of other lengths ask for buffers of other sizes, and what lies between those grows from
+    step to step, up to as much again as is in use. The next step asks the system anew for what it
+    needs.
+    """
+    return _is_glibc() and ctypes.CDLL(None).malloc_trim(0) == 1
+
+
+def _is_glibc() -> bool:
+    return platform.system() == "Linux" and platform.libc_ver()[0] == "glibc"

@@ -136,7 +136,7 @@ class Prompter:
 def to_tensor(photo: np.ndarray) -> torch.Tensor:
     """`(H, W, 3)` uint8 to the `(3, H, W)` tensor that processors take without converting.
 
-    The photo is copied: cached pixels are read-only views of a memory map.
+    The photo is copied: cached pixels are read-only.
     """
     return torch.from_numpy(np.ascontiguousarray(photo.transpose(2, 0, 1)))
 

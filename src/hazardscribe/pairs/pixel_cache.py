@@ -1,8 +1,9 @@
-"""Decoded photos in one memory-mapped file, so that an epoch costs no decoding.
+"""Decoded photos in one file, so that an epoch costs no decoding.
 
 Unpacking phone photos of 12 megapixels costs ten to a hundred times what the GPU does with them.
-The cache decodes each photo once, within a bound, and hands out views into a file that all
-worker processes share through the page cache.
+The cache decodes each photo once, within a bound, and reads it from a file that all worker
+processes share through the page cache. The file is read rather than mapped: mapped pages count as
+the process's own memory, which would seem to grow until it held every photo.
 
 On disk, for bound B and loader version V: `pixels-bB-vV.bin`, the pixels of one photo after
 another, and `pixels-bB-vV.json`, the index. The pixel file only grows; the index is the truth
@@ -48,7 +49,7 @@ _Entry = list[Any]
 class PixelCache:
     """Read access to the decoded pixels of the photos it was built for.
 
-    Can be pickled and used in worker processes: each opens the memory map for itself.
+    Can be pickled and used in worker processes: each opens the file for itself.
 
     Attributes:
         folder: where the files lie.
@@ -64,7 +65,7 @@ class PixelCache:
         self.failed: dict[str, PhotoError] = {}
         self.decoded = 0
         self._places: dict[str, tuple[int, int, int]] = {}
-        self._map: np.ndarray | None = None
+        self._file: FileIO | None = None
 
     @classmethod
     def build(
@@ -122,11 +123,12 @@ class PixelCache:
         """Pixels of one photo, equal to `np.asarray(load_photo(photo, bound=bound))`.
 
         Returns:
-            uint8 array (H, W, 3), a read-only view into the memory map.
+            uint8 array (H, W, 3), read-only.
 
         Raises:
             PhotoError: the photo could not be decoded.
-            InputError: the photo was not among those the cache was built for.
+            InputError: the photo was not among those the cache was built for, or the file has
+                become shorter since.
         """
         key = _key(photo)
         place = self._places.get(key)
@@ -137,15 +139,19 @@ class PixelCache:
                 f"{photo}: is not in the pixel cache {self.folder}; build the cache with it"
             )
         offset, height, width = place
-        if self._map is None:
-            import numpy as np
+        import numpy as np
 
-            self._map = np.memmap(self._data_path, dtype=np.uint8, mode="r")
-        flat = self._map[offset : offset + 3 * height * width]
-        return flat.reshape(height, width, 3)
+        if self._file is None:
+            self._file = self._data_path.open("rb", buffering=0)
+        flat = _read_at(self._file, offset, 3 * height * width)
+        if len(flat) < 3 * height * width:
+            raise InputError(
+                f"{self._data_path}: ends before the pixels of {photo}; remove it, it is made anew"
+            )
+        return np.frombuffer(flat, dtype=np.uint8).reshape(height, width, 3)
 
     def __getstate__(self) -> dict[str, Any]:
-        state = self.__dict__ | {"_map": None}
+        state = self.__dict__ | {"_file": None}
         state["failed"] = {key: (e.reason, str(e)) for key, e in self.failed.items()}
         return state
 
@@ -217,7 +223,7 @@ class PixelCache:
 
         start, committed, done = end, end, 0
         if end == 0:
-            # A new file, not a shortened one: another process may have the old one mapped.
+            # A new file, not a shortened one: another process may be reading the old one.
             self._index_path.unlink(missing_ok=True)
             self._data_path.unlink(missing_ok=True)
         with self._data_path.open("r+b" if end else "w+b", buffering=0) as data:
@@ -312,6 +318,14 @@ def _ordered(
                 yield key, result
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _read_at(data: FileIO, offset: int, size: int) -> bytes:
+    """Fewer bytes than asked for where the file ends before."""
+    if hasattr(os, "pread"):  # processes that a fork made share the file's position
+        return os.pread(data.fileno(), size, offset)
+    data.seek(offset)
+    return data.read(size)
 
 
 def _write_all(data: FileIO, block: memoryview) -> None:

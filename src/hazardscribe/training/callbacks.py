@@ -12,6 +12,7 @@ from typing import Any
 from tqdm import tqdm
 from transformers import TrainerCallback
 
+from hazardscribe.model.memory import give_back_freed_memory
 from hazardscribe.training.together import any_of
 
 logger = logging.getLogger(__name__)
@@ -59,6 +60,22 @@ class StopOnSignal(TrainerCallback):
             control.should_evaluate = False
             control.should_training_stop = True
         return control
+
+
+class GiveBackMemory(TrainerCallback):
+    """What earlier steps have left between the buffers of a processor is given back now and then.
+
+    Args:
+        every: steps; asking anew for what one step needs costs a fifth to a third of one.
+    """
+
+    def __init__(self, every: int = 16) -> None:
+        self._every = every
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Give back after every so many steps."""
+        if state.global_step % self._every == 0:
+            give_back_freed_memory()
 
 
 class EvaluateWhenDue(TrainerCallback):

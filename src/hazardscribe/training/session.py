@@ -37,7 +37,12 @@ from hazardscribe.model.resize import set_image_size
 from hazardscribe.pairs.pixel_cache import PixelCache
 from hazardscribe.pairs.targets import detect_language, target_texts
 from hazardscribe.processes import is_first, processes
-from hazardscribe.training.callbacks import Progress, StopOnSignal, StopWithoutBetter
+from hazardscribe.training.callbacks import (
+    GiveBackMemory,
+    Progress,
+    StopOnSignal,
+    StopWithoutBetter,
+)
 from hazardscribe.training.compiled import uncompiled
 from hazardscribe.training.products import use_onednn
 from hazardscribe.training.recipe import Recipe
@@ -67,8 +72,7 @@ class Session(ABC):
 
     def __init__(self, pairs: Pairs, recipe: Recipe, out: Path, progress: bool) -> None:
         self.recipe, self.out, self.progress = recipe, out, progress
-        if not torch.cuda.is_available():
-            keep_freed_memory()
+        self._keeps_memory = not torch.cuda.is_available() and keep_freed_memory()
         self.warnings: list[str] = []
         self.reason: str | None = None
         # Of the last evaluation and of the one whose weights were kept: an untrained model says the
@@ -159,6 +163,8 @@ class Session(ABC):
         """What every loop has around it, in place of transformers' own printing."""
         trainer.remove_callback(PrinterCallback)
         trainer.remove_callback(ProgressCallback)
+        if self._keeps_memory:
+            trainer.add_callback(GiveBackMemory())
         if self.progress:
             trainer.add_callback(Progress())
         if self.recipe.patience:
