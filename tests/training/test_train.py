@@ -19,6 +19,7 @@ from hazardscribe.model.prompting import IGNORED, Prompter
 from hazardscribe.objectives.alignment import INITIAL_SCALE
 from hazardscribe.pairs.ledger.importing import import_ledger
 from hazardscribe.pairs.read import read_pairs
+from hazardscribe.training import callbacks, session
 from hazardscribe.training import trainer as training_loop
 from hazardscribe.training.checkpoints import last_checkpoint
 from hazardscribe.training.recipe import Alignment, Part, Recipe
@@ -324,6 +325,17 @@ def test_a_run_may_leave_the_calibration_for_later(pairs, recipe, tmp_path):
     assert not (bare.model / CALIBRATION_FILE).exists()
     records = [json.loads((run.folder / "run.json").read_text()) for run in (fitted, bare)]
     assert ["calibration" in record for record in records] == [True, False]
+
+
+def test_memory_that_lies_between_buffers_is_given_back(monkeypatch, pairs, recipe, tmp_path):
+    asked = []
+    monkeypatch.setattr(session, "keep_freed_memory", lambda: True)
+    monkeypatch.setattr(callbacks, "give_back_freed_memory", lambda: asked.append(1))
+    train(pairs, replace(recipe, steps=9, evaluate_every=0), tmp_path / "kept")
+    assert len(asked) == 1  # after step 8
+    monkeypatch.setattr(session, "keep_freed_memory", lambda: False)  # as beside a GPU
+    train(pairs, replace(recipe, steps=9, evaluate_every=0), tmp_path / "given back")
+    assert len(asked) == 1
 
 
 def test_repaired_places_join_train_and_dev_where_asked_for(start, recipe, tmp_path):

@@ -66,10 +66,10 @@ class GiveBackMemory(TrainerCallback):
     """What earlier steps have left between the buffers of a processor is given back now and then.
 
     Args:
-        every: steps; asking anew for what one step needs costs a fifth to a third of one.
+        every: steps; asking anew for what a step needs costs a fifth of one, eight bound the peak.
     """
 
-    def __init__(self, every: int = 16) -> None:
+    def __init__(self, every: int = 8) -> None:
         self._every = every
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
