@@ -81,7 +81,7 @@ bench: dev
 	$(BIN)/python benchmarks/products.py
 	$(BIN)/python benchmarks/attention.py
 	$(BIN)/python benchmarks/sampled_bank.py --texts 10000 100000 1000000 --threads 2
-	$(BIN)/python benchmarks/scaling.py --up-to 100000
+	$(BIN)/python benchmarks/scaling.py
 
 coverage: dev
 	$(BIN)/python -m pytest -m "not extended" --cov --cov-report=term --cov-fail-under=90

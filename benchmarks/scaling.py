@@ -1,13 +1,14 @@
 """Does time grow with the pairs alone, and memory not at all? From a thousand pairs to a million.
 
-    python benchmarks/scaling.py [--up-to 100000] [--work DIR]
+    python benchmarks/scaling.py [--sizes 1000 10000 100000] [--work DIR]
 
 Draws photos (each another, small JPEGs) and a CSV ledger of the wanted sizes, then runs each stage
 in a process of its own on each size: import, check, reading, the pixel cache, the text bank, steps
 of training with both objectives (a small model from scratch) and the scoring of descriptions.
 Printed: seconds for a thousand pairs, of training for a thousand steps, and peak memory. Writes
-benchmarks/results/scaling.json and docs/pictures/scaling.svg. A stage that took more than `--most`
-seconds is not run on the next size, and the result says so by leaving it out.
+benchmarks/results/scaling.json, where figures of other sizes stay, and docs/pictures/scaling.svg. A
+stage that took more than `--most` seconds is not run on the next size, and the result says so by
+leaving it out.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ STATES = ("未设防护", "未固定", "破损", "锈蚀", "被堵塞", "无标�
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--up-to", type=int, default=100_000)
+    parser.add_argument("--sizes", type=int, nargs="+", choices=SIZES, default=list(SIZES[:3]))
     parser.add_argument("--most", type=float, default=600, help="seconds")
     parser.add_argument("--stages", nargs="+", choices=list(STAGES), default=list(STAGES))
     parser.add_argument("--work", type=Path, default=ROOT / "runs" / "scaling")
@@ -44,9 +45,10 @@ def main() -> None:
         stage, size = args.worker
         print("RESULT " + json.dumps(work(stage, args.work / size)))
         return
-    found: dict[str, dict[int, Any]] = {stage: {} for stage in args.stages}
+    out = ROOT / "benchmarks" / "results" / "scaling.json"
+    found = kept(out)
     slow: set[str] = set()
-    for size in (size for size in SIZES if size <= args.up_to):
+    for size in sorted(args.sizes):
         draw_ledger(args.work / str(size), size)
         for stage in args.stages:
             if stage in slow:
@@ -59,9 +61,16 @@ def main() -> None:
                 slow.add(stage)
     versions = {"python": platform.python_version()}
     result = {"versions": versions, "most_seconds": args.most, "stages": found}
-    out = ROOT / "benchmarks" / "results" / "scaling.json"
     out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     plot(found, ROOT / "docs" / "pictures" / "scaling.svg")
+
+
+def kept(path: Path) -> dict[str, dict[int, Any]]:
+    """What was found before, by stage and size."""
+    stages = json.loads(path.read_text(encoding="utf-8"))["stages"] if path.exists() else {}
+    return {
+        stage: {int(size): one for size, one in stages.get(stage, {}).items()} for stage in STAGES
+    }
 
 
 def a_thousand(stage: str, size: int, found: dict[str, Any]) -> float:
