@@ -43,6 +43,17 @@ def test_a_photo_that_cannot_be_read_is_left_out_and_counted(start, shards, tmp_
     assert "2 张照片中有 1 张无法读取" in (out / "report.html").read_text(encoding="utf-8")
 
 
+def test_a_photo_that_reading_left_out_is_told_in_the_report(start, shards, tmp_path):
+    """Of one table, damaged photos are left out when it is read, and in no split."""
+    frame = pd.concat([pd.read_parquet(shard) for shard in sorted(shards.glob("*.parquet"))])
+    frame.to_csv(tmp_path / "pairs.csv", index=False)
+    out = tmp_path / "report"
+    verbs.evaluate_model(start, tmp_path / "pairs.csv", out, evidence=0)
+    stored = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+    assert (stored["counts"]["unreadable"], stored["counts"]["left_out"]) == (0, 2)
+    assert "读取数据时有 2 张照片" in (out / "report.html").read_text(encoding="utf-8")
+
+
 def test_the_tower_of_the_start_leaves_out_the_same_photos(start, shards, caplog):
     describer = Describer(start, max_new_tokens=4)
     describer.card = replace(describer.card, start=str(start))

@@ -75,6 +75,7 @@ def test_counts_and_cases(cases):
         "empty": 1,
         "distinct": 7,
         "unreadable": 0,
+        "left_out": 0,
     }
     assert evaluation.cases[3].missing == {"vest_missing"}
     assert evaluation.cases[5].invented == {"vest_missing"}
@@ -249,6 +250,20 @@ def test_photos_that_could_not_be_read_are_counted_and_told(cases):
     evaluation = evaluate(cases, unreadable=2)
     assert evaluation.counts["unreadable"] == 2
     assert "2 of 10 photos could not be read and are in none of the scores." in evaluation.warnings
+
+
+@pytest.mark.parametrize(
+    ("left_out", "told"),
+    [
+        (1, "1 photo of the data (all splits) is missing or damaged and in none of the scores."),
+        (3, "3 photos of the data (all splits) are missing or damaged and in none of the scores."),
+    ],
+)
+def test_photos_that_reading_left_out_are_counted_and_told(cases, left_out, told):
+    evaluation = evaluate(cases, left_out=left_out)
+    assert evaluation.counts["left_out"] == left_out
+    assert told in evaluation.warnings
+    assert evaluate(cases).counts["left_out"] == 0
 
 
 def test_few_photos_are_called_rough(cases):

@@ -41,6 +41,7 @@ def evaluate(
     text_prefix: str = "",
     resamples: int = 1000,
     seed: int = 0,
+    left_out: int = 0,
     progress: bool = False,
 ) -> Evaluation:
     """Describe the photos of a split and score the descriptions beside three baselines.
@@ -54,6 +55,7 @@ def evaluate(
         text_encoder: for `text_similarity`: `lsa`, fitted on the training texts, or a model folder.
         text_prefix: put in front of each text for that encoder.
         resamples: of the bootstrap. seed: of bootstrap and shuffle test.
+        left_out: photos that `read_pairs` left out, for the account in the report.
 
     Raises:
         InputError: if the split is empty or none of its photos can be read. Single ones that cannot
@@ -98,6 +100,7 @@ def evaluate(
         if describer.calibration is not None
         else None,
         unreadable=unreadable,
+        left_out=left_out,
     )
 
 

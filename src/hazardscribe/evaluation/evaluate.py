@@ -79,6 +79,7 @@ def evaluate_texts(
     confidences: Sequence[float] | None = None,
     answers: Sequence[Answer | None] | None = None,
     unreadable: int = 0,
+    left_out: int = 0,
 ) -> Evaluation:
     """Scores the predictions of `cases` and three baselines.
 
@@ -96,6 +97,7 @@ def evaluate_texts(
         confidences: for each case, how sure the model is that its prediction is acceptable, 0..1.
         answers: for each case, what is answered in the prediction's place, or None.
         unreadable: photos that are no cases since they could not be read, for the account.
+        left_out: photos of all splits that were left out before, when the data were read.
 
     Raises:
         InputError: no cases, a case without reference, sequences of unequal length.
@@ -149,9 +151,11 @@ def evaluate_texts(
         elements=elements,
         cases=_case_scores(cases, columns[_MODEL], truth, confidences, answers),
         baseline_texts={name: text for name, text in constants.items() if text},
-        counts=_counts(truth, columns[_MODEL]) | {"unreadable": unreadable},
+        counts=_counts(truth, columns[_MODEL]) | {"unreadable": unreadable, "left_out": left_out},
         nulls=nulls,
-        warnings=tuple(notices(systems[_MODEL], metrics, baselines, unreadable=unreadable)),
+        warnings=tuple(
+            notices(systems[_MODEL], metrics, baselines, unreadable=unreadable, left_out=left_out)
+        ),
         language=language,
         tokenizer=DESCRIPTIONS[language],
         rules=rules.source,

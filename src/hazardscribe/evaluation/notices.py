@@ -56,8 +56,14 @@ def notices(
     language: str = "en",
     *,
     unreadable: int = 0,
+    left_out: int = 0,
 ) -> list[str]:
-    """Why these scores should be doubted; empty when nothing speaks against them."""
+    """Why these scores should be doubted; empty when nothing speaks against them.
+
+    Args:
+        unreadable: photos of this set without a score. left_out: photos that were left out when
+            the data were read, of whichever split.
+    """
     zh = language == "zh"
     found = []
     if collapsed := collapse_warning(predictions, language):
@@ -93,6 +99,15 @@ def notices(
             f"{total} 张照片中有 {unreadable} 张无法读取，未计入得分。"
             if zh
             else f"{unreadable} of {total} photos could not be read and are in none of the scores."
+        )
+    if left_out:
+        found.append(
+            f"读取数据时有 {left_out} 张照片（不分训练与验证）缺失或无法读取，未计入任何得分。"
+            if zh
+            else f"{left_out} photos of the data (all splits) are missing or damaged and in none "
+            "of the scores."
+            if left_out > 1
+            else "1 photo of the data (all splits) is missing or damaged and in none of the scores."
         )
     if len(predictions) < FEW_PHOTOS:
         found.append(

@@ -136,6 +136,7 @@ def render(
             evaluation.baselines,
             language,
             unreadable=evaluation.counts["unreadable"],
+            left_out=evaluation.counts["left_out"],
         ),
         "beware_first": shuffle_failed(evaluation.metrics),
         "baselines": baselines,

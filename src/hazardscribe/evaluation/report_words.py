@@ -154,6 +154,7 @@ COUNTS: Mapping[str, tuple[str, str]] = {
     "empty": ("empty", "空描述"),
     "distinct": ("distinct descriptions", "不同描述"),
     "unreadable": ("photos left out, not readable", "无法读取而未计入的照片"),
+    "left_out": ("photos missing from the data", "数据中缺失或损坏的照片"),
 }
 
 

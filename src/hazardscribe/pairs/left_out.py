@@ -11,6 +11,7 @@ from hazardscribe.pairs.records import Pairs, Rejected
 log = logging.getLogger(__name__)
 
 _SHOWN = 3
+_PHOTO_REASONS = ("photo_missing", "photo_unreadable", "photo_url")
 
 
 def tell_left_out(pairs: Pairs) -> None:
@@ -47,6 +48,11 @@ def tell_unreadable(where: str, failed: Sequence[Exception | str], of: int, what
     if failed:
         message = "%s: %d of %d %s cannot be read and are left out. First: %s"
         log.warning(message, where, len(failed), of, what, failed[0])
+
+
+def photos_left_out(pairs: Pairs) -> int:
+    """Photos that rows name and that were missing or could not be read, of all splits together."""
+    return sum(one.reason in _PHOTO_REASONS for one in pairs.rejected)
 
 
 def counts_by_reason(rejected: list[Rejected]) -> str:

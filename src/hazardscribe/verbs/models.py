@@ -190,7 +190,7 @@ def evaluate_model(
     from hazardscribe.files import check_writable
     from hazardscribe.model.folders import refuse_unusable
     from hazardscribe.model.memory import keep_freed_memory
-    from hazardscribe.pairs.left_out import tell_left_out
+    from hazardscribe.pairs.left_out import photos_left_out, tell_left_out
     from hazardscribe.pairs.read import read_pairs
     from hazardscribe.pairs.safe import SAFE_TEXT, with_safe
     from hazardscribe.training.run import run_of
@@ -210,6 +210,7 @@ def evaluate_model(
         keep_freed_memory()
     pairs = read_pairs(data, photos=photos, columns=columns, progress=progress)
     tell_left_out(pairs)
+    left_out = photos_left_out(pairs)
     language = describer.card.language
     target = describer.card.target
     pairs = with_safe(pairs, safe_share, SAFE_TEXT[language], target=target)
@@ -221,6 +222,7 @@ def evaluate_model(
         text_encoder=text_encoder,
         text_prefix=text_prefix,
         seed=seed,
+        left_out=left_out,
         progress=progress,
     )
     facts = run_of(Path(model)) | {"split": split, "data": {"digest": pairs.digest()}}
