@@ -30,6 +30,7 @@ from hazardscribe.describing.rerank import BEAMS, Reranking, fit_reranking
 from hazardscribe.describing.statements import Statements
 from hazardscribe.errors import InputError, PhotoError
 from hazardscribe.evaluation.acceptable import acceptable
+from hazardscribe.evaluation.cases import Case
 from hazardscribe.evaluation.photo_scores import Truth
 from hazardscribe.evaluation.rows import cases_from_rows
 from hazardscribe.evaluation.rules import Rules
@@ -86,16 +87,7 @@ def calibrate(
     look = _Look(describer, aligner, pixels or describer.pixels, batch_size, progress)
     train_photos = _even(list(dict.fromkeys(str(r["photo"]) for r in train_rows)), TRAIN_PHOTOS)
     dev_photos = _even(list(dict.fromkeys(str(row["photo"]) for row in dev_rows)), DEV_PHOTOS)
-    least = math.ceil(3 / risk)
-    if len(dev_photos) < least:
-        logger.warning(
-            "calibrate: %d dev photos are few; that at most %g %% of the answers are not "
-            "acceptable could not be shown with fewer than %d even if all were right. Take "
-            "confidence and doubt with care, and give more rows the split dev.",
-            len(dev_photos),
-            100 * risk,
-            least,
-        )
+    _warn_of_few(len(dev_photos), risk)
     train_readings = look.read(train_photos, "training photos").values()
     novelty = Novelty(np.stack([one.tower for one in train_readings]))
 
@@ -104,35 +96,28 @@ def calibrate(
     rows = [row for row in dev_rows if str(row["photo"]) in read]
     references = target_texts(rows, describer.card.target)
     rules = Rules.load(describer.card.language)
-    plain = [one.candidates for one in look.write(dev_photos, Decoding(), "describe dev")]
+
+    def cases_of(drafts: Sequence[Candidate]) -> list[Case]:
+        texts = dict(zip(dev_photos, (one.text for one in drafts), strict=True))
+        return cases_from_rows(rows, references, texts)
+
+    candidates = [one.candidates for one in look.write(dev_photos, Decoding(), "describe dev")]
+    greedy = [own[0] for own in candidates]
+    truth = Truth.of(cases_of(greedy), rules, describer.card.language)
     reranking = None
-    candidates = plain
     if aligner is not None:
         decoding = Decoding(beams=beams, alternatives=beams)
         several = [one.candidates for one in look.write(dev_photos, decoding, "candidates")]
-        fits = [
-            aligner.fit(reading.vector, [c.text for c in own])
-            for reading, own in zip(readings, several, strict=True)
-            if reading.vector is not None
-        ]
-        if all(fit is not None for fit in fits):
-            texts = dict(zip(dev_photos, (own[0].text for own in plain), strict=True))
-            cases = cases_from_rows(rows, references, texts)
+        fits = _fits(aligner, readings, several)
+        if fits is not None:
+            drafts = [one.text for one in greedy]
             reranking = fit_reranking(
-                Truth.of(cases, rules, describer.card.language),
-                [own[0].text for own in plain],
-                several,
-                [fit.tolist() for fit in fits if fit is not None],
-                best_by=best_by,
-                beams=beams,
-                seed=seed,
+                truth, drafts, several, fits, best_by=best_by, beams=beams, seed=seed
             )
         if reranking is not None:
             candidates = several
     chosen = _first(candidates, readings, aligner, reranking)
-    texts = dict(zip(dev_photos, (one.text for one in chosen), strict=True))
-    cases = cases_from_rows(rows, references, texts)
-    right = acceptable(cases, rules).astype(np.int64)
+    right = acceptable(cases_of(chosen), rules).astype(np.int64)
     statements = None if aligner is None else Statements(aligner.bank.texts, rules)
     found = [signs(c, r, statements) for c, r in zip(chosen, readings, strict=True)]
     confidence, predicted = fit_confidence(found, right, seed)
@@ -141,20 +126,45 @@ def calibrate(
         no_hazard = np.array(
             [statements.no_hazard(r.posterior) for r in readings if r.posterior is not None]
         )
-    hazard = Truth.of(cases, rules, describer.card.language).hazard
     doubt = fit_doubt(
         predicted,
         right,
         no_hazard,
-        hazard,
+        truth.hazard,
         novelty.distances(np.stack([reading.tower for reading in readings])),
         risk,
     )
     calibration = Calibration(
-        reranking, confidence, doubt, novelty, predicted, right, no_hazard, hazard
+        reranking, confidence, doubt, novelty, predicted, right, no_hazard, truth.hazard
     )
     save_calibration(Path(model), calibration)
     return calibration
+
+
+def _warn_of_few(photos: int, risk: float) -> None:
+    least = math.ceil(3 / risk)
+    if photos < least:
+        logger.warning(
+            "calibrate: %d dev photos are few; that at most %g %% of the answers are not "
+            "acceptable could not be shown with fewer than %d even if all were right. Take "
+            "confidence and doubt with care, and give more rows the split dev.",
+            photos,
+            100 * risk,
+            least,
+        )
+
+
+def _fits(
+    aligner: Aligner, readings: Sequence[Reading], candidates: Sequence[Sequence[Candidate]]
+) -> list[list[float]] | None:
+    """How well each photo's candidates fit it; None where a text has no vector."""
+    fits = [
+        aligner.fit(reading.vector, [one.text for one in own])
+        for reading, own in zip(readings, candidates, strict=True)
+        if reading.vector is not None
+    ]
+    known = [fit.tolist() for fit in fits if fit is not None]
+    return known if len(known) == len(fits) else None
 
 
 def _first(
