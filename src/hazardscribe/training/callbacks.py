@@ -66,7 +66,7 @@ class GiveBackMemory(TrainerCallback):
     """What earlier steps have left between the buffers of a processor is given back now and then.
 
     Args:
-        every: steps; asking anew for what a step needs costs a fifth of one, eight bound the peak.
+        every: steps; fewer cost time, since the next step asks anew for what it needs.
     """
 
     def __init__(self, every: int = 8) -> None:
