@@ -47,7 +47,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from measuring import processor, spread
+from measuring import accelerator, processor, spread
 
 ROOT = Path(__file__).resolve().parent.parent
 ONE_BY_ONE = ("pipeline", "generate")
@@ -156,6 +156,7 @@ def about(args: argparse.Namespace) -> dict[str, Any]:
         "side": args.side,
         "threads": args.threads,
         "processor": processor(),
+        "accelerator": accelerator(),
         "versions": {
             "torch": torch.__version__,
             "transformers": transformers.__version__,
@@ -171,7 +172,7 @@ def write(name: str, result: dict[str, Any]) -> None:
 
 def print_table(result: dict[str, Any]) -> None:
     names = ("photos_a_second", "photos_a_cpu_second")
-    names += ("cpu_times_pipeline", "cpu_times_pipeline-batched")
+    names += ("times_pipeline", "times_pipeline-batched", "cpu_times_pipeline-batched")
     print(f"{'':18}" + "".join(f"{name.replace('_', ' '):>28}" for name in names) + "  equal texts")
     for peer, found in result["peers"].items():
         cells = [
@@ -276,6 +277,7 @@ def loaded(args: argparse.Namespace) -> tuple[Any, Any, list[dict[str, Any]]]:
     from hazardscribe.model.checkpoint import load_card
 
     model = AutoModelForImageTextToText.from_pretrained(args.folder, dtype=torch.float32).eval()
+    model = model.to("cuda" if torch.cuda.is_available() else "cpu")  # where `Describer` runs
     content = [{"type": "image"}, {"type": "text", "text": load_card(args.folder).prompt}]
     messages = [{"role": "user", "content": content}]
     return model, AutoProcessor.from_pretrained(args.folder), messages
@@ -286,7 +288,7 @@ def by_pipeline(args: argparse.Namespace, batch: int) -> Describe:
 
     model, processor, messages = loaded(args)
     prompt = processor.apply_chat_template(messages, add_generation_prompt=True)
-    pipe = pipeline("image-text-to-text", model=model, processor=processor)
+    pipe = pipeline("image-text-to-text", model=model, processor=processor, device=model.device)
 
     def describe(photos: list[str]) -> list[str]:
         texts: list[str] = []
@@ -324,7 +326,7 @@ def by_generate(args: argparse.Namespace, batch: int) -> Describe:
                 text=[prompt] * len(some),
                 return_tensors="pt",
                 add_special_tokens=False,
-            )
+            ).to(model.device)
             output = model.generate(**inputs, max_new_tokens=args.new_tokens or 96, do_sample=False)
             new = output[:, inputs["input_ids"].shape[1] :]
             found = processor.batch_decode(new, skip_special_tokens=True)
