@@ -53,6 +53,11 @@ def test_training_ends_with_a_calibrated_folder(run):
     assert calibration.dev_no_hazard.shape == calibration.dev_hazard.shape == (2,)
 
 
+def test_a_description_may_be_as_long_as_those_trained_on(run):
+    assert Describer(run.model).max_new_tokens == 8
+    assert Describer(run.model, max_new_tokens=3).max_new_tokens == 3
+
+
 def test_photos_that_cannot_be_read_are_left_out(folder, pairs, tmp_path, caplog):
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"no photo")
@@ -235,6 +240,20 @@ def test_similar_encodes_past_photos_once(run, pairs, photos, monkeypatch):
     )
     similar(photos[1], run.model, pairs)
     assert calls == [1]
+
+
+def test_similar_encodes_as_many_photos_at_a_time_as_it_is_told(run, pairs, photos, monkeypatch):
+    from hazardscribe.describing import similar as module
+
+    calls = []
+    encode = module._Encoder.encode
+    monkeypatch.setattr(
+        module._Encoder, "encode", lambda self, p: calls.append(len(p)) or encode(self, p)
+    )
+    monkeypatch.setattr(module._Encoder, "_with_cache", lambda self, use: None)
+    similar(photos[0], run.model, pairs, batch_size=5)
+    assert max(calls) == 5
+    assert sum(calls) == 1 + len(photos)
 
 
 @pytest.mark.parametrize("damage", ["no database", "locked"])

@@ -11,6 +11,7 @@ import pytest
 
 from hazardscribe import read_pairs, verbs
 from hazardscribe.describing.describer import Describer
+from hazardscribe.describing.doubt import answer
 from hazardscribe.describing.evaluate import evaluate
 from hazardscribe.errors import InputError
 
@@ -77,3 +78,29 @@ def test_the_baseline_is_left_out_where_no_training_photo_can_be_read(start, pai
     describer = Describer(start, max_new_tokens=4)
     evaluation = evaluate(describer, pairs["validation"], train, resamples=0)
     assert evaluation.baselines["nearest"] is None
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_what_is_said_in_doubt_is_understood_under_rules_of_ones_own(own, start, pairs, tmp_path):
+    """A rule file need not know how this program says that it cannot judge."""
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("language: zh\nno_hazard: ['没有隐患']\n", encoding="utf-8")
+    describer = Doubting(start, max_new_tokens=4)
+    rows = list(pairs["train"])
+    trust = evaluate(describer, rows, rules=rules if own else None, resamples=0).trust
+    assert trust.coverage.value == pytest.approx(3 / 4)
+    assert trust.reasons == {"unsure": 2, "likely_safe": 4}
+
+
+class Doubting(Describer):
+    """Of eight photos it answers two, says of four that no hazard is seen, and of two nothing."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.calibration = True
+
+    def stream(self, photos):
+        for i, one in enumerate(super().stream(photos)):
+            reason = (None, "unsure", "likely_safe", "likely_safe")[i % 4]
+            text = one.text if reason is None else answer(reason, self.card.language)
+            yield replace(one, text=text, draft="一名工人未戴安全帽", doubt=reason)

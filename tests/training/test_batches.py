@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from accelerate.data_loader import prepare_data_loader, skip_first_batches
+from torch.utils.data import DataLoader, Dataset
 
 from hazardscribe.pairs.pixel_cache import PixelCache
 from hazardscribe.training.augment import augment, mirrored_text
 from hazardscribe.training.batches import BucketSampler, PairDataset
+from hazardscribe.training.loop import Loop
 from hazardscribe.training.recipe import Augmentation
 
 ALL = Augmentation(mirror=0.5, brightness=0.3, crop=0.3)
@@ -148,3 +152,54 @@ def test_pooled_batches_hold_like_lengths():
         return np.mean([max(batch) - min(batch) for batch in batches])
 
     assert spread(12) < 0.2 * spread(1)
+
+
+class Epochs:
+    """What a Trainer does with its batches at the start of an epoch."""
+
+    state = control = SimpleNamespace(global_step=0, max_steps=1, should_training_stop=False)
+
+    def _run_epoch(self, epoch: int, train_dataloader: DataLoader) -> None:
+        train_dataloader.set_epoch(epoch)
+        self.seen = [key for batch in train_dataloader for key in batch]
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_an_epoch_that_was_cut_goes_on_with_its_own_order(processes):
+    rows, cut = 24, 3
+
+    class Trainer(Loop, Epochs):
+        def make_sampler(self):
+            return BucketSampler(range(rows), batch=2 * processes, seed=0)
+
+    def epoch(rank: int, skipped: int) -> list[tuple[int, int]]:
+        trainer = Trainer()
+        keys = Keys(rows)
+        loader = DataLoader(
+            keys, batch_size=2, sampler=trainer._get_train_sampler(), collate_fn=list
+        )
+        loader = prepare_data_loader(
+            loader, num_processes=processes, process_index=rank, put_on_device=False
+        )
+        if skipped:
+            loader = skip_first_batches(loader, skipped)
+        trainer._run_epoch(epoch=1, train_dataloader=loader)
+        return trainer.seen
+
+    for rank in range(processes):
+        whole = epoch(rank, 0)
+        assert {of for _, of in whole} == {1}
+        assert epoch(rank, cut) == whole[2 * cut :]
+
+
+class Keys(Dataset):
+    """A dataset that gives back what it is asked for."""
+
+    def __init__(self, rows: int) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def __getitem__(self, key: tuple[int, int]) -> tuple[int, int]:
+        return key

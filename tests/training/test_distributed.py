@@ -211,3 +211,16 @@ def test_a_run_goes_on_with_another_number_of_processes(one, start, pairs_folder
 
     again = launch("-m", "hazardscribe.cli", "train", *arguments, "--resume=true")
     assert again.returncode == 0, again.stderr[-3000:]
+
+
+@pytest.mark.extended
+def test_several_processes_go_on_within_a_later_epoch(one, start, pairs_folder, tmp_path):
+    """Four steps are two epochs: the third step is not the last of its own."""
+    out = tmp_path / "run"
+    arguments = options(pairs_folder, start, out, steps=4)
+    stopped = launch("stop", 1, 3, *arguments)
+    assert "the same command with --resume" in stopped.stderr, stopped.stderr[-3000:]
+    again = launch("-m", "hazardscribe.cli", "train", *arguments, "--resume=true")
+    assert again.returncode == 0, again.stderr[-3000:]
+    for ours, theirs in zip(losses(out), losses(one), strict=True):
+        assert ours == pytest.approx(theirs, rel=1e-5)

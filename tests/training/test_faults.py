@@ -71,13 +71,14 @@ def stop_after(step: int, monkeypatch, do) -> None:
 
 
 def fill_memory(most: int, monkeypatch) -> None:
-    """Let a forward pass of more than so many photos run out of memory."""
+    """Let a step of more than so many photos run out of memory, once its loss is there."""
     former = trainer.DescriptionTrainer.compute_loss
 
     def compute_loss(self, model, inputs, *args, **kwargs):
+        loss = former(self, model, inputs, *args, **kwargs)
         if len(inputs["batch"]["labels"]) > most:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
-        return former(self, model, inputs, *args, **kwargs)
+        return loss
 
     monkeypatch.setattr(trainer.DescriptionTrainer, "compute_loss", compute_loss)
 
@@ -272,6 +273,15 @@ def test_too_little_memory_is_told_with_settings_of_the_same_step(
     assert "find_batch_size: true" in str(caught.value)
 
 
+def test_portions_of_a_step_are_not_called_the_same_where_they_are_not(
+    recipe, pairs, tmp_path, monkeypatch
+):
+    fill_memory(2, monkeypatch)
+    recipe = replace(recipe, alignment=replace(recipe.alignment, form="in_batch"))
+    with pytest.raises(InputError, match="in_batch contrasts those of one forward pass alone"):
+        train(pairs, recipe, tmp_path / "run")
+
+
 def test_memory_that_runs_out_later_lets_the_run_go_on_in_smaller_portions(
     recipe, pairs, whole, tmp_path, monkeypatch
 ):
@@ -299,6 +309,11 @@ def test_the_batch_that_fits_is_found_and_said(recipe, pairs, tmp_path, monkeypa
         "step still sees 4",
     ]
     assert_same_end(found.folder, by_hand.folder)
+    losses = [
+        [entry["caption_loss"] for entry in json.loads(record)["history"] if "loss" in entry]
+        for record in ((run.folder / "run.json").read_text() for run in (found, by_hand))
+    ]
+    assert losses[0] == losses[1]
 
 
 def test_where_a_single_photo_is_too_much_it_says_so(recipe, pairs, tmp_path, monkeypatch):

@@ -6,13 +6,14 @@ import contextlib
 import io
 import json
 import re
+import shutil
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
-from hazardscribe.cli import build_parser
+from hazardscribe.cli import build_parser, main
 from hazardscribe.errors import InputError
 from hazardscribe.training.likelihood import with_first_share
 from hazardscribe.training.recipe import (
@@ -250,3 +251,16 @@ def test_the_alignment_goes_first_where_the_encoder_has_learned_nothing_yet(
         (tmp_path / "hazardscribe.json").write_text(json.dumps(card), encoding="utf-8")
     resolved = with_first_share(Recipe.from_dict({"start": str(tmp_path), **recipe}))
     assert resolved.alignment.first_share == first_share
+
+
+def test_a_weight_for_later_without_first_steps_is_refused_before_anything_is_read(
+    start, pairs_folder, tmp_path, capsys
+):
+    folder = shutil.copytree(start, tmp_path / "start")
+    (folder / "hazardscribe.json").unlink()  # from elsewhere
+    command = ["train", "--data", str(pairs_folder), "--start", str(folder)]
+    command += ["--alignment.later_weight", "0.1", "--out", str(tmp_path / "run")]
+    assert main(command) == 2
+    told = capsys.readouterr().err
+    assert "alignment.later_weight: weighs the alignment after steps" in told
+    assert "checking photos" not in told

@@ -223,6 +223,29 @@ def test_another_recipe_is_refused_naming_the_keys(uninterrupted, recipe, pairs)
         train(pairs, other, uninterrupted, resume=True)
 
 
+@pytest.mark.parametrize(
+    ("form", "changes", "refused"),
+    [
+        ("corpus", {"batch_size": 1, "accumulation": 4}, None),
+        ("in_batch", {"batch_size": 1, "accumulation": 4}, "batch_size"),
+    ],
+)
+def test_a_step_may_be_shared_out_otherwise_where_it_stays_the_same(
+    form, changes, refused, uninterrupted, recipe, pairs, tmp_path
+):
+    """All forms of the alignment but `corpus` contrast the photos of one forward pass."""
+    out = Path(shutil.copytree(uninterrupted, tmp_path / "run"))
+    record = json.loads((out / "run.json").read_text())
+    record["recipe"]["alignment"]["form"] = form
+    (out / "run.json").write_text(json.dumps(record))
+    other = replace(recipe, alignment=replace(recipe.alignment, form=form), **changes)
+    if refused:
+        with pytest.raises(InputError, match=f"these keys differ: {refused}\\."):
+            train(pairs, other, out, resume=True)
+    else:
+        assert train(pairs, other, out, resume=True).status == "finished"
+
+
 def test_a_run_from_before_a_key_existed_can_go_on(uninterrupted, recipe, pairs, tmp_path):
     out = Path(shutil.copytree(uninterrupted, tmp_path / "run"))
     record = json.loads((out / "run.json").read_text())

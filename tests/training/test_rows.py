@@ -15,6 +15,15 @@ def rows(numbers: list[int]) -> Rows:
     return Rows(dataset, np.array(numbers), texts)
 
 
+def test_a_column_of_the_users_is_left_as_it_is():
+    """A recipe's target may name any column, one of that name included."""
+    dataset = datasets.Dataset.from_dict({"photo": ["0.png"], "target": ["roof"]})
+    of_user = Rows(dataset, np.array([0]), ["roof: no hard hat"])
+    assert of_user[0]["target"] == "roof"
+    assert [row["target"] for row in of_user] == ["roof"]
+    assert of_user.texts() == ["roof: no hard hat"]
+
+
 @pytest.mark.parametrize(
     ("most", "chosen"),
     [(1, [0]), (2, [0, 11]), (4, [0, 4, 7, 11]), (12, range(12)), (99, range(12))],

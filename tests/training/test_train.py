@@ -10,6 +10,7 @@ import pytest
 import safetensors.torch
 import torch
 from PIL import Image
+from transformers import TrainingArguments
 
 import tiny
 from hazardscribe.describing.calibration import CALIBRATION_FILE
@@ -209,7 +210,7 @@ def test_dev_photos_are_scored_from_the_whole_ledger_not_its_beginning(
 
     def texts(self, rows):
         scored.extend(row["photo"] for row in rows)
-        return [row["target"] for row in rows]
+        return rows.texts()
 
     monkeypatch.setattr(Session, "_texts", texts)
     recipe = replace(recipe, steps=1, evaluate_photos=2, calibrate=False)
@@ -336,6 +337,17 @@ def test_memory_that_lies_between_buffers_is_given_back(monkeypatch, pairs, reci
     monkeypatch.setattr(session, "keep_freed_memory", lambda: False)  # as beside a GPU
     train(pairs, replace(recipe, steps=9, evaluate_every=0), tmp_path / "given back")
     assert len(asked) == 1
+
+
+def test_one_process_trains_on_one_gpu_and_says_so(monkeypatch, recipe, tmp_path, caplog):
+    def two(arguments):
+        arguments._n_gpu = 2
+        return torch.device("cpu")
+
+    monkeypatch.setattr(TrainingArguments, "_setup_devices", property(two))
+    arguments = training_loop.training_arguments(replace(recipe, batch_size=4), tmp_path, steps=1)
+    assert (arguments.n_gpu, arguments.train_batch_size) == (1, 4)
+    assert "1 of the 2 here stay idle" in caplog.text
 
 
 def test_repaired_places_join_train_and_dev_where_asked_for(start, recipe, tmp_path):

@@ -6,6 +6,7 @@ import pytest
 from torch import nn
 
 from hazardscribe.errors import InputError
+from hazardscribe.model.parts import part_of
 from hazardscribe.training.recipe import Part, Recipe
 from hazardscribe.training.tuning import apply_tuning
 
@@ -31,3 +32,30 @@ def test_the_language_model_beside_it_does():
     trained = {name for name, weights in vlm.named_parameters() if weights.requires_grad}
     assert any("lora_" in name for name in trained)
     assert not any(name.startswith("vision_tower") for name in trained)
+
+
+def test_a_part_that_is_not_found_is_not_passed_over_in_silence(caplog):
+    vlm = convolutional()
+    vlm.bridge = vlm.multi_modal_projector
+    del vlm.multi_modal_projector
+    with pytest.raises(InputError, match=r"no projector was found.*would do nothing"):
+        apply_tuning(vlm, Recipe(start="x", tower=Part(tune="freeze")))
+    apply_tuning(vlm, Recipe(start="x"))
+    assert "no projector was found" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "model.embed_vision.embedding_projection.weight",  # Gemma 3n
+        "language_projection.weight",  # BLIP-2
+        "qformer.encoder.layer.0.attention.attention.query.weight",
+        "query_tokens",
+        "image_to_text_projection.dense.weight",  # Kosmos-2.5
+        "model.visual_embeddings_table.weight",  # Ovis 2
+        "model.multi_modal_projector.linear_1.weight",
+        "model.visual.merger.mlp.0.weight",
+    ],
+)
+def test_a_projector_is_known_by_the_names_of_its_families(name):
+    assert part_of(name) == "projector"

@@ -101,12 +101,14 @@ def calibrate(
         texts = dict(zip(dev_photos, (one.text for one in drafts), strict=True))
         return cases_from_rows(rows, references, texts)
 
-    candidates = [one.candidates for one in look.write(dev_photos, Decoding(), "describe dev")]
+    longest = describer.max_new_tokens
+    first = look.write(dev_photos, Decoding(max_new_tokens=longest), "describe dev")
+    candidates = [one.candidates for one in first]
     greedy = [own[0] for own in candidates]
     truth = Truth.of(cases_of(greedy), rules, describer.card.language)
     reranking = None
     if aligner is not None:
-        decoding = Decoding(beams=beams, alternatives=beams)
+        decoding = Decoding(beams, longest, alternatives=beams)
         several = [one.candidates for one in look.write(dev_photos, decoding, "candidates")]
         fits = _fits(aligner, readings, several)
         if fits is not None:

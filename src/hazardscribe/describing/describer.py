@@ -17,7 +17,7 @@ from hazardscribe.describing import packed
 from hazardscribe.describing.aligner import Aligner
 from hazardscribe.describing.calibration import load_calibration
 from hazardscribe.describing.doubt import Reason, answer
-from hazardscribe.describing.generate import Candidate, Decoding, generate
+from hazardscribe.describing.generate import LONGEST, Candidate, Decoding, generate
 from hazardscribe.describing.judge import Judge, Reading, read_photos
 from hazardscribe.describing.rerank import Reranking
 from hazardscribe.describing.statements import Statements
@@ -72,7 +72,9 @@ class Describer:
     Args:
         model: a model folder. device: `cpu`, `cuda` ...; default: a GPU where there is one.
         beams: 1 is greedy. alternatives: further descriptions a photo.
-        batch_size: photos at a time. max_new_tokens: longest description, in tokens.
+        batch_size: photos at a time.
+        max_new_tokens: longest description, in tokens; default: as the model's generation config
+            has it, where training leaves the length to which it cut the texts, else 96.
         precision: `float32`, or `bfloat16` products; on a processor, the encoder of a composed
             model stays in float32.
         rerank: whether several candidates are compared by both likelihoods; default: where it
@@ -93,7 +95,7 @@ class Describer:
         beams: int = 1,
         alternatives: int = 0,
         batch_size: int = 16,
-        max_new_tokens: int = 96,
+        max_new_tokens: int | None = None,
         precision: str = "float32",
         rerank: bool | None = None,
         doubt: bool = True,
@@ -106,7 +108,7 @@ class Describer:
             ("alternatives", alternatives, 0),
             ("max_new_tokens", max_new_tokens, 1),
         ):
-            if value < least:
+            if value is not None and value < least:
                 raise InputError(f"--{name} {value}: must be at least {least}.")
         if risk is not None and not 0 < risk < 1:
             raise InputError(f"--risk {risk}: must be between 0 and 1, such as 0.1")
@@ -116,11 +118,13 @@ class Describer:
         self.vlm, self.processor = loaded.vlm, loaded.processor
         self._bound = image_bound(self.card, self.processor)
         self.prompter = Prompter(self.processor, self.vlm, self.card.prompt)
-        self._batch_size = batch_size
+        self.batch_size = batch_size
         self.compute = torch.bfloat16 if precision == "bfloat16" else torch.float32
         if device == "cpu" and packed.can_pack(self.vlm):
             packed.prepare(self.vlm, self.compute)
-        self._beams, self._alternatives, self.max_new_tokens = beams, alternatives, max_new_tokens
+        self._beams, self._alternatives = beams, alternatives
+        own = self.vlm.generation_config.max_new_tokens
+        self.max_new_tokens: int = max_new_tokens or own or LONGEST
         self._doubt = doubt
         self.calibration = load_calibration(self.folder) if calibrated else None
         self._aligner, self._judge, self._reranking = None, None, None
@@ -166,7 +170,7 @@ class Describer:
                 yield from self._describe(decoded)
 
     def _decode(self, pool: ThreadPoolExecutor, todo: Iterator[Photo]) -> list[Any]:
-        return [pool.submit(self._load, photo) for photo in islice(todo, self._batch_size)]
+        return [pool.submit(self._load, photo) for photo in islice(todo, self.batch_size)]
 
     def pixels(self, photo: Photo, limits: PhotoLimits = DEFAULT_LIMITS) -> np.ndarray:
         """A photo as the model gets it before its processor: `(H, W, 3)` uint8, within the bound.

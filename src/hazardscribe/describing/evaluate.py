@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from hazardscribe.describing.describer import Describer, Description
+from hazardscribe.describing.doubt import ANSWERS
 from hazardscribe.errors import InputError, PhotoError
 from hazardscribe.evaluation import Evaluation, Rules, evaluate_texts, nearest_texts
 from hazardscribe.evaluation.rows import cases_from_rows, hazard_of
@@ -51,7 +52,8 @@ def evaluate(
     Args:
         describer: the model. rows: a split of `read_pairs`, such as `pairs["validation"]`.
         train_rows: the training split, for the baselines; without it they are left out.
-        rules: a rule file; default: the shipped rules of the model's language.
+        rules: a rule file; default: the shipped rules of the model's language. What is said in doubt
+            is understood whatever the file holds.
         text_encoder: for `text_similarity`: `lsa`, fitted on the training texts, or a model folder.
         text_prefix: put in front of each text for that encoder.
         resamples: of the bootstrap. seed: of bootstrap and shuffle test.
@@ -64,7 +66,7 @@ def evaluate(
     rows = list(rows)
     if not rows:
         raise InputError("evaluate: the split holds no rows; choose another with --split")
-    target = describer.card.target
+    target, language = describer.card.target, describer.card.language
     photos = list(dict.fromkeys(str(row["photo"]) for row in rows))
     described = _describe(describer, photos, progress)
     unreadable = len(photos) - len(described)
@@ -90,8 +92,8 @@ def evaluate(
         train_texts=train_texts,
         train_hazards=[hazard_of(row) for row in train_rows],
         nearest=nearest,
-        language=describer.card.language,
-        rules=Rules.load(rules) if rules is not None else None,
+        language=language,
+        rules=Rules.load(rules or language).knowing(**ANSWERS[language]),
         embed=None if encoder is None else lambda texts: embed(encoder, texts, pooling).numpy(),
         seed=seed,
         resamples=resamples,

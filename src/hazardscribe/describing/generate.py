@@ -17,6 +17,10 @@ from hazardscribe.model.prompting import Prompter
 from hazardscribe.model.sequences import FirstSequence, first_sequence
 
 
+LONGEST = 96
+"""Tokens of a description, where neither the model nor its user says how many."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decoding:
     """How text is searched for.
@@ -27,7 +31,7 @@ class Decoding:
     """
 
     beams: int = 1
-    max_new_tokens: int = 96
+    max_new_tokens: int = LONGEST
     alternatives: int = 1
 
 

@@ -40,7 +40,6 @@ from hazardscribe.pairs.targets import target_texts
 
 logger = logging.getLogger(__name__)
 
-_BATCH = 16
 _FACTS = ("date", "place", "site", "project", "category", "level", "measure", "status")
 
 
@@ -224,8 +223,9 @@ class _Encoder:
         missing = [photo for photo in digests if photo not in found]
         bar = tqdm(total=len(missing), desc="encode", unit="photo", disable=not progress)
         with bar:
-            for i in range(0, len(missing), _BATCH):
-                batch = missing[i : i + _BATCH]
+            size = self._describer.batch_size
+            for i in range(0, len(missing), size):
+                batch = missing[i : i + size]
                 made = self._encode_readable(batch)
                 found |= made
                 rows = [(digests[p], v.astype("<f4").tobytes()) for p, v in made.items()]

@@ -65,11 +65,12 @@ def element_facts(facts: Mapping[str, Any] | None, rules: Rules) -> dict[str, bo
     for name, element in rules.elements_by_name.items():
         values = [facts[key] for key in element.facts_keys if facts.get(key) is not None]
         if values:
-            said[name] = any(_positive(value) for value in values)
+            said[name] = any(is_positive(value) for value in values)
     return said
 
 
-def _positive(value: object) -> bool:
+def is_positive(value: object) -> bool:
+    """Whether a count or flag of `facts` says that something is there."""
     return value > 0 if isinstance(value, (int, float)) else bool(value)
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hazardscribe.evaluation.cases import Case
+from hazardscribe.evaluation.cases import Case, is_positive
 
 _YES, _NO = {"1", "1.0", "true", "yes", "是", "有"}, {"0", "0.0", "false", "no", "否", "无"}
 
@@ -16,27 +16,61 @@ def cases_from_rows(
 ) -> list[Case]:
     """One case a photo: rows that share a photo are several references of it.
 
+    Ledgers hold a row a hazard, so what rows of one photo state is put together: `hazard` is true
+    where any says so, and an element is there where the `facts` of any count it.
+
     Args:
         rows: with `photo`, and `hazard` and `facts` where known.
         references: the written text of each row.
         predictions: predicted text by photo.
     """
     texts: dict[str, list[str]] = {}
-    first: dict[str, Mapping[str, Any]] = {}
+    hazards: dict[str, list[bool | None]] = {}
+    facts: dict[str, list[dict[str, Any] | None]] = {}
     for row, reference in zip(rows, references, strict=True):
         photo = str(row["photo"])
         texts.setdefault(photo, []).append(reference)
-        first.setdefault(photo, row)
+        hazards.setdefault(photo, []).append(hazard_of(row))
+        facts.setdefault(photo, []).append(facts_of(row))
     return [
         Case(
             photo,
             list(dict.fromkeys(of_photo)),
             predictions[photo],
-            hazard=hazard_of(first[photo]),
-            facts=facts_of(first[photo]),
+            hazard=_any_hazard(hazards[photo]),
+            facts=_all_facts(facts[photo]),
         )
         for photo, of_photo in texts.items()
     ]
+
+
+def _any_hazard(said: Sequence[bool | None]) -> bool | None:
+    known = [one for one in said if one is not None]
+    return any(known) if known else None
+
+
+def _all_facts(said: Sequence[dict[str, Any] | None]) -> dict[str, Any] | None:
+    """The facts of a photo's rows as one; a list speaks for all elements if each row has one."""
+    if len(said) == 1:
+        return said[0]
+    listed = [one["hazards"] for one in said if one and isinstance(one.get("hazards"), list)]
+    if len(listed) == len(said):
+        return {"hazards": [item for items in listed for item in items]}
+    found: dict[str, Any] = {}
+    for one in said:
+        for name, value in _flags(one or {}).items():
+            if name not in found or is_positive(value):
+                found[name] = value
+    return found or None
+
+
+def _flags(facts: dict[str, Any]) -> dict[str, Any]:
+    """A list of hazards as flags, which speak for those named alone; counts as they are."""
+    items = facts.get("hazards")
+    if not isinstance(items, list):
+        return facts
+    kinds = (item.get("kind") if isinstance(item, Mapping) else item for item in items)
+    return {str(kind): True for kind in kinds}
 
 
 def hazard_of(row: Mapping[str, Any]) -> bool | None:

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -95,6 +95,15 @@ class Rules:
                 "or the path of a YAML file in UTF-8"
             ) from error
         return _parse(text, str(path))
+
+    def knowing(self, no_hazard: str, cannot_judge: str) -> Rules:
+        """The same rules, which also know these two sentences by their wording."""
+        own = [re.compile(re.escape(normalise(text))) for text in (no_hazard, cannot_judge)]
+        return replace(
+            self,
+            no_hazard_patterns=(*self.no_hazard_patterns, own[0]),
+            cannot_judge_patterns=(*self.cannot_judge_patterns, own[1]),
+        )
 
     def hazard(self, text: str) -> bool:
         """Whether the text states a hazard; False when empty or when it says it cannot tell."""

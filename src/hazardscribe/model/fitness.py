@@ -44,7 +44,9 @@ def model_findings(model: Path, texts: Sequence[str], max_text_tokens: int) -> l
     if crops(processor):
         found.append(Finding("model_crops", "warning", 1, "model", values={"model": model.name}))
     different = list(dict.fromkeys(texts))
-    lengths = [len(ids) for ids in processor.tokenizer(different)["input_ids"]]
+    # As training counts them: what looks special is plain text, and one more token ends it.
+    plain = {"add_special_tokens": False, "split_special_tokens": True}
+    lengths = [len(ids) + 1 for ids in processor.tokenizer(different, **plain)["input_ids"]]
     cut = [length for length in lengths if length > max_text_tokens]
     if cut:
         values = {"limit": max_text_tokens, "longest": max(cut)}

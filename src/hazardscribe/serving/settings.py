@@ -49,7 +49,8 @@ class ServeSettings:
         keep_days: days after which whole records of the ledger are deleted; default: never.
         device: `cpu`, `cuda` ...; default: a GPU where there is one.
         precision: type in which the products are computed.
-        max_new_tokens: longest description, in tokens.
+        max_new_tokens: longest description, in tokens; default: what the model was trained to, of
+            an endpoint 96.
         rerank: compare several candidates by both likelihoods; default: where it gained on dev.
         doubt: hold back a description that is not sure enough.
         risk: share of unacceptable answers aimed at; default: that of the calibration.
@@ -82,7 +83,7 @@ class ServeSettings:
     keep_days: int | None = None
     device: str | None = None
     precision: Literal["float32", "bfloat16"] = "float32"
-    max_new_tokens: int = 96
+    max_new_tokens: int | None = None
     rerank: bool | None = None
     doubt: bool = True
     risk: float | None = None
@@ -125,8 +126,9 @@ class ServeSettings:
             ("max_photo_bytes", 1),
             ("max_pixels", 1),
         ):
-            if getattr(self, name) < least:
-                raise InputError(f"--{name} {getattr(self, name)}: must be at least {least}")
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise InputError(f"--{name} {value}: must be at least {least}")
         if self.keep_days is not None and self.keep_days < 1:
             raise InputError(f"--keep_days {self.keep_days}: must be at least 1")
         if not self.deadline_s > 0:

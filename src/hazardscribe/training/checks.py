@@ -47,6 +47,10 @@ def check_run(recipe: Recipe, out: Path, resume: bool = False) -> None:
         )
     if recipe.stage == "reward":
         _check_reward(recipe)
+    elif recipe.alignment.later_weight is not None:
+        from hazardscribe.training.likelihood import with_first_share
+
+        with_first_share(recipe)
     for name in recipe.report_to:
         _check_logger(name)
     check_folder(out, resume)

@@ -92,8 +92,15 @@ def _smaller(recipe: Recipe) -> str:
             "by lora or freeze them, or lower max_text_tokens."
         )
     half = next(size for size in range(batch // 2, 0, -1) if batch * accumulation % size == 0)
+    portions = f"batch_size: {half} and accumulation: {batch * accumulation // half}"
+    if recipe.alignment.contrasts_batch:
+        return (
+            f"a forward pass held {batch} photos. Set activation_checkpointing: true. Or start "
+            f"anew with {portions}: a step sees as many photos, but alignment.form "
+            f"{recipe.alignment.form} contrasts those of one forward pass alone; form corpus does "
+            "not depend on them."
+        )
     return (
-        f"a forward pass held {batch} photos. Set batch_size: {half} and accumulation: "
-        f"{batch * accumulation // half}, which is the same step in smaller portions; or "
-        "find_batch_size: true; or activation_checkpointing: true."
+        f"a forward pass held {batch} photos. Set {portions}, which is the same step in smaller "
+        "portions; or find_batch_size: true; or activation_checkpointing: true."
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from hazardscribe.errors import InputError
 from hazardscribe.model.checkpoint import load_card
 from hazardscribe.objectives.alignment import AlignmentHead
 from hazardscribe.processes import processes
@@ -127,6 +128,9 @@ def with_first_share(recipe: Recipe) -> Recipe:
     The alignment goes first where the encoder has yet to learn what a photo shows: where `init`
     composed the start, and its tower is trained. A model that describes already would only drift
     apart from its language model (docs/method.md has what is gained).
+
+    Raises:
+        InputError: if `later_weight` is named and there are no such first steps.
     """
     options = recipe.alignment
     if options.first_share is not None:
@@ -134,4 +138,10 @@ def with_first_share(recipe: Recipe) -> Recipe:
     card = load_card(Path(recipe.start))
     composed = card.tower is not None and card.start is None
     first = composed and recipe.tower.tune != "freeze" and options.weight > 0
+    if not first and options.later_weight is not None:
+        raise InputError(
+            "recipe: alignment.later_weight: weighs the alignment after steps that are its alone, "
+            "and by default this run has none: they are for a start that `init` composed, with a "
+            "tower that is trained. Leave later_weight out, or set alignment.first_share."
+        )
     return replace(recipe, alignment=replace(options, first_share=_FIRST if first else 0.0))

@@ -72,15 +72,25 @@ class Loop(_Base):
             "and start again in another folder with --out."
         )
 
-    # ---- the end ----------------------------------------------------------------------------
+    # ---- epochs -----------------------------------------------------------------------------
 
-    def _run_epoch(self, *args: Any, **kwargs: Any) -> None:
+    def make_sampler(self) -> Any:
+        """The order of the training rows, with a `set_epoch` upon which alone it depends."""
+        raise NotImplementedError
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        self._sampler = self.make_sampler()
+        return self._sampler
+
+    def _run_epoch(self, *args: Any, epoch: int, **kwargs: Any) -> None:
         """Nothing after the last step: the Trainer looks only once it has taken one more.
 
         Nor where an evaluation before the first step of a resumed run says that it is to stop.
         """
         if self.state.global_step < self.state.max_steps and not self.control.should_training_stop:
-            super()._run_epoch(*args, **kwargs)
+            # Of a resumed run with several processes, a sampler lies deeper than the Trainer looks.
+            self._sampler.set_epoch(epoch)
+            super()._run_epoch(*args, epoch=epoch, **kwargs)
 
     # ---- evaluation -------------------------------------------------------------------------
 

@@ -89,6 +89,11 @@ class Alignment:
         """The weight beside the caption likelihood."""
         return self.weight if self.later_weight is None else self.later_weight
 
+    @property
+    def contrasts_batch(self) -> bool:
+        """Whether what is learned depends on which photos share a forward pass."""
+        return self.weight > 0 and self.form != "corpus"
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -187,7 +192,7 @@ class Recipe:
         accumulation: forward passes an optimizer step.
         find_batch_size: where memory runs out in the first step, try again with fewer photos a
             forward pass and more passes a step, so that a step sees the same photos; it is said
-            what was found.
+            what was found. Forms of the alignment other than `corpus` then contrast fewer photos.
         bucket: batches among which pairs are sorted by text length; 1: chance alone. Sorting saves
             padding where texts differ much in length, but puts like texts into one batch, which can
             keep a model from learning: compare both on dev before you use it.

@@ -54,7 +54,7 @@ class RewardSession(Session):
 
     def __init__(self, pairs: Pairs, recipe: Recipe, out: Path, progress: bool) -> None:
         super().__init__(pairs, recipe, out, progress)
-        targets = [row["target"] for row in self.rows["train"]]
+        targets = self.rows["train"].texts()
         photos = {row["photo"]: "" for row in self.rows["train"]}
         self.cases = cases_from_rows(self.rows["train"], targets, photos)
         self._check_photos()

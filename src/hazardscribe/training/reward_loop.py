@@ -21,7 +21,7 @@ from hazardscribe.training.module import TrainingModule
 from hazardscribe.training.recipe import Recipe
 from hazardscribe.training.rewards import RewardPart
 from hazardscribe.training.sampling import Sampling, settle
-from hazardscribe.training.trainer import trainer_settings
+from hazardscribe.training.trainer import trainer_settings, use_one_gpu
 
 
 class Reference:
@@ -95,10 +95,12 @@ def make_trainer(
         "bf16": False,  # precision is per part, see Sampling
     }
     with quiet_about_names():
+        arguments = config_class(**settings)
+        use_one_gpu(arguments)
         trainer = build(
             model=module.vlm,
             reward_funcs=list(parts),
-            args=config_class(**settings),
+            args=arguments,
             train_dataset=dataset,
             eval_dataset=dataset,  # never drawn from: `Loop.evaluate` describes dev
             processing_class=processor,
@@ -131,7 +133,7 @@ def _trainer_class(
             self.generator.manual_seed(1_000_003 * recipe.seed + epoch)
 
     class RewardTrainer(Loop, trainer_class):  # type: ignore[valid-type,misc]
-        def _get_train_sampler(self, dataset: Any = None) -> PhotoSampler:
+        def make_sampler(self) -> PhotoSampler:
             return PhotoSampler(
                 names,
                 mini_repeat_count=self.num_generations,

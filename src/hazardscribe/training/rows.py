@@ -11,7 +11,7 @@ Row = dict[str, Any]
 
 
 class Rows(Sequence[Row]):
-    """Chosen rows of a `datasets.Dataset`, each with its text to learn as `target`.
+    """Chosen rows of a `datasets.Dataset`, and the text to learn of each.
 
     Of a row only its number and its text are in memory, equal texts once, so a split that is mapped
     from the disk stays there.
@@ -36,15 +36,14 @@ class Rows(Sequence[Row]):
             return Rows(self._dataset, self._numbers[place], self._texts)
         number = int(self._numbers[place])
         row: Row = self._dataset[number]
-        return row | {"target": self._texts[number]}
+        return row
 
     def __iter__(self) -> Iterator[Row]:
         for start in range(0, len(self._numbers), 1000):
             numbers = self._numbers[start : start + 1000].tolist()
             columns = self._dataset[numbers]
-            for number, *values in zip(numbers, *columns.values(), strict=True):
-                row = dict(zip(columns, values, strict=True))
-                yield row | {"target": self._texts[number]}
+            for values in zip(*columns.values(), strict=True):
+                yield dict(zip(columns, values, strict=True))
 
     def spread(self, most: int) -> Rows:
         """At most so many of the rows, evenly spaced over all: their order may mean something."""

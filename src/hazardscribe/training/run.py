@@ -24,7 +24,7 @@ from hazardscribe.files import write_json
 from hazardscribe.model.bank_file import BANK_FILE
 from hazardscribe.processes import is_first, processes
 from hazardscribe.training.checkpoints import check_checkpoint, last_checkpoint
-from hazardscribe.training.recipe import Recipe
+from hazardscribe.training.recipe import Alignment, Recipe
 
 RUN_FILE = "run.json"
 # Keys that say how a machine does it, not what is learned: a run may go on with others.
@@ -172,9 +172,12 @@ def _changed(folder: Path, former: dict[str, Any], wanted: dict[str, Any]) -> li
         for of, number in ((recorded, before), (wanted, now))
     ]
     if photos[0] == photos[1]:
-        # However a step's photos are shared out, the losses are the same, up to rounding.
+        # However a step's photos are shared out, the losses are the same, up to rounding; but a
+        # form of the alignment other than `corpus` contrasts those of one forward pass.
         if wanted["stage"] == "likelihood":
-            differing -= {"batch_size", "accumulation"}
+            differing.discard("accumulation")
+            if not Alignment(**wanted["alignment"]).contrasts_batch:
+                differing.discard("batch_size")
     elif not differing:
         raise InputError(
             f"{folder}: a step held {photos[0]} photos ({before} processes); with {now} it would "
@@ -238,10 +241,8 @@ def plot_losses(history: list[dict[str, Any]], path: Path, score: str) -> None:
     """Draw the losses over the steps, and the dev score under them, as a PNG."""
     if not is_first():
         return
-    import matplotlib
     from matplotlib.figure import Figure
 
-    matplotlib.use("Agg")
     figure = Figure(figsize=(7, 5), layout="constrained")
     losses, scores = figure.subplots(2, 1, sharex=True)
     for name, label in (("caption_loss", "caption"), ("alignment_loss", "alignment")):
@@ -269,10 +270,8 @@ def plot_rewards(
     """
     if not is_first():
         return
-    import matplotlib
     from matplotlib.figure import Figure
 
-    matplotlib.use("Agg")
     figure = Figure(figsize=(8.5, 7.5), layout="constrained")
     rewards, distance, scores = figure.subplots(3, 1, sharex=True, height_ratios=(3, 2, 3))
     curves = {"reward": "reward", **{name: f"rewards/{name}/mean" for name in parts}}

@@ -66,7 +66,7 @@ class Session(ABC):
     """One run of one stage. A stage says what is learned: `trainer` and `plot`.
 
     Attributes:
-        rows: by split, the rows whose photo could be decoded, their text to learn as `target`.
+        rows: by split, the rows whose photo could be decoded, and their texts to learn.
         reason: why the run ended before its last step, where there is more to say than the score.
     """
 
@@ -83,6 +83,8 @@ class Session(ABC):
         self.vlm, self.processor = start.vlm, start.processor
         rows = {split: pairs[split] for split in ("train", "dev")}
         self.card = self._make_card(start, pairs)
+        # Whoever describes with the model later stops where its training cut the texts.
+        self.vlm.generation_config.max_new_tokens = recipe.max_text_tokens
         texts = {split: shared(target_texts(rows[split], self.card.target)) for split in rows}
         self._targets = _digest(texts)
         self.cache = self._cache([photo for split in rows for photo in rows[split]["photo"]])

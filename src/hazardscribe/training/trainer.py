@@ -64,6 +64,7 @@ class DescriptionTrainer(Loop, Trainer):
         Less is taken so that it divides what a step sees, and accumulation makes up for it. Only
         before the first step: later the weights are no longer those that a fresh start has.
         """
+        self._parts = {}  # a pass that ran out of memory may have left its loss
         if self._recipe.find_batch_size and batch_size is not None:
             batch_size = self._fit_batch(batch_size)
         try:
@@ -85,13 +86,20 @@ class DescriptionTrainer(Loop, Trainer):
                 "that a step still sees %d",
                 *(self._tried, size, photos // size, photos),
             )
+            if self._recipe.alignment.contrasts_batch:
+                logger.warning(
+                    "alignment.form %s contrasts the %d photos of a forward pass, not those of a "
+                    "step; form corpus does not depend on them",
+                    *(self._recipe.alignment.form, size),
+                )
         self._tried = size
         self.args.gradient_accumulation_steps = photos // size
         return size
 
     # ---- batches and losses -----------------------------------------------------------------
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> BucketSampler:
+    def make_sampler(self) -> BucketSampler:
+        """Pairs in chance order, or in buckets of like length."""
         batch = self._recipe.batch_size * self._recipe.accumulation * self.args.world_size
         return BucketSampler(self._lengths, batch, self._recipe.seed, self._recipe.bucket)
 
@@ -167,11 +175,32 @@ def first_steps(recipe: Recipe, steps: int) -> int:
 
 def training_arguments(recipe: Recipe, folder: Path, steps: int) -> TrainingArguments:
     """The Trainer's arguments for a recipe; see `trainer_settings`."""
-    return TrainingArguments(
+    arguments = TrainingArguments(
         **trainer_settings(recipe, folder, steps),
         # The language model is left out of the first steps, so its gradients are missing then.
         ddp_find_unused_parameters=(recipe.alignment.first_share or 0) > 0,
     )
+    use_one_gpu(arguments)
+    return arguments
+
+
+def use_one_gpu(arguments: Any) -> None:
+    """Keep the Trainer from sharing each batch out over all GPUs that one process sees.
+
+    Its way (DataParallel) makes copies of the model without parameters of their own and multiplies
+    the batch; several GPUs are used by as many processes.
+
+    Args:
+        arguments: transformers' TrainingArguments or what derives from it, changed in place.
+    """
+    if arguments.n_gpu > 1:
+        logger.warning(
+            "one process trains on one GPU: %d of the %d here stay idle. docs/scaling.md tells how "
+            "several processes share a run; CUDA_VISIBLE_DEVICES chooses the GPU",
+            arguments.n_gpu - 1,
+            arguments.n_gpu,
+        )
+        arguments._n_gpu = 1
 
 
 def trainer_settings(recipe: Recipe, folder: Path, steps: int) -> dict[str, Any]:

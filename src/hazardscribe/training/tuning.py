@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from hazardscribe.errors import InputError
-from hazardscribe.model.parts import part_of
-from hazardscribe.training.recipe import Recipe
+from hazardscribe.model.parts import parameters_by_part, part_of
+from hazardscribe.training.recipe import Part, Recipe
 
 logger = logging.getLogger(__name__)
 
@@ -24,9 +24,11 @@ def apply_tuning(vlm: nn.Module, recipe: Recipe) -> None:
     the type their part computes in.
 
     Raises:
-        InputError: if a part to be adapted has no linear layers.
+        InputError: if a part to be adapted has no linear layers, or one that is to be treated
+            otherwise than the others cannot be told from them.
     """
     tuning = {"tower": recipe.tower, "projector": recipe.projector, "llm": recipe.llm}
+    _refuse_unknown(vlm, tuning)
     vlm.requires_grad_(False)
     _add_adapters(vlm, recipe)
     for name, parameter in vlm.named_parameters():
@@ -36,6 +38,24 @@ def apply_tuning(vlm: nn.Module, recipe: Recipe) -> None:
         # Vectors are small, and a batch norm's must have the type of its statistics.
         if not parameter.requires_grad and parameter.ndim >= 2:
             parameter.data = parameter.data.to(getattr(torch, part.compute))
+
+
+def _refuse_unknown(vlm: nn.Module, tuning: dict[str, Part]) -> None:
+    """A recipe for a part that is not found would silently do nothing."""
+    found = parameters_by_part(vlm)
+    missing = [part for part in found if not found[part]]
+    if not missing:
+        return
+    told = (
+        f"start: no {' and no '.join(missing)} was found in this {type(vlm).__name__}, whose module "
+        "names hazardscribe does not know; its weights count as another part's"
+    )
+    if len({part.tune for part in tuning.values()}) > 1:
+        raise InputError(
+            f"{told}, so that the recipe's {', '.join(missing)} would do nothing. Give tower, "
+            "projector and llm the same tune, or take a model of another family."
+        )
+    logger.warning("%s", told)
 
 
 def _add_adapters(vlm: nn.Module, recipe: Recipe) -> None:

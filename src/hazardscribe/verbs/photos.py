@@ -19,7 +19,7 @@ def describe(
     beams: int = 1,
     alternatives: int = 0,
     batch_size: int = 16,
-    max_new_tokens: int = 96,
+    max_new_tokens: int | None = None,
     precision: Literal["float32", "bfloat16"] = "float32",
     device: str | None = None,
     rerank: bool | None = None,
@@ -44,7 +44,8 @@ def describe(
         beams: breadth of the search for the most likely text; 1 is greedy.
         alternatives: further descriptions a photo.
         batch_size: photos at a time.
-        max_new_tokens: longest description, in tokens.
+        max_new_tokens: longest description, in tokens; default: what the model was trained to, of
+            an endpoint 96.
         precision: type in which the products are computed.
         device: `cpu`, `cuda` ...; default: a GPU where there is one.
         rerank: compare several candidates by both likelihoods; default: where it gained on dev.
@@ -124,7 +125,11 @@ def _by_engines(
 
 
 def _engines(
-    addresses: str, name: str | None, model: Path | None, batch_size: int, max_new_tokens: int
+    addresses: str,
+    name: str | None,
+    model: Path | None,
+    batch_size: int,
+    max_new_tokens: int | None,
 ) -> list[Any]:
     """The endpoints named, asked for their model's name where none is given."""
     from importlib.util import find_spec
@@ -200,7 +205,7 @@ def similar(
             name: `--columns.photo NAME`.
 
     Returns:
-        A list of `PastCase`: photo, text, similarity; most alike first.
+        A list of `PastCase`: photo, texts, similarity ...; most alike first.
 
     Raises:
         InputError: the model holds no alignment, the pairs cannot be read, or the page not written.

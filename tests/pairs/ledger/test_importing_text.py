@@ -179,6 +179,46 @@ class TestLayout:
         assert imported.account.rows_read == 9
         assert imported.findings == 0
 
+    @pytest.mark.parametrize(
+        ("row", "reason"),
+        [
+            ("合计,共3项,1张,0张", "total"),
+            ("合计,,共43项,", "total"),
+            ("合计,,12张,", "total"),
+            ("制表人：李四,,审核人：王五,2026年3月31日", "signature"),
+            ("审核：李四,,,2026-03-31", "signature"),
+        ],
+    )
+    def test_totals_and_signatures_that_reach_into_the_photo_columns(
+        self, row: str, reason: str, ledger: Write
+    ) -> None:
+        head = "序号,隐患描述,隐患照片,整改后照片\n1,护栏缺失,0.png,\n"
+        imported = dry(ledger(head + row + "\n", photos=PHOTOS[:1]))
+        assert [reason for _, reason in reasons(imported)] == [reason]
+        assert imported.account.pictures_found == 1
+        assert imported.findings == 0
+
+    def test_a_lower_name_may_say_again_what_it_stands_under(self, ledger: Write) -> None:
+        path = ledger(
+            "序号,隐患描述,隐患照片,整改要求,,,\n,,,整改措施,整改期限,整改责任人,整改后照片\n"
+            "1,护栏缺失,0.png,加固,46100,王五,1.png\n",
+            photos=PHOTOS[:2],
+        )
+        columns = dry(path).sheets[0].columns
+        assert columns["measure"] == ("整改要求-整改措施",)
+        assert columns["due"] == ("整改要求-整改期限",)
+        assert columns["responsible"] == ("整改要求-整改责任人",)
+        assert columns["after_photo"] == ("整改要求-整改后照片",)
+
+    def test_a_column_that_is_not_there_is_told_beside_those_that_are(self, ledger: Write) -> None:
+        path = ledger(
+            "隐患台账,,,,\n序号,隐患描述,隐患照片,,\n1,多名作业人员未戴安全帽,0.png,立即,2026-03-01\n",
+            photos=PHOTOS[:1],
+        )
+        with pytest.raises(InputError, match="'序号', '隐患描述', '隐患照片'") as caught:
+            import_ledger(path, columns={"description": "隐患说明"}, dry_run=True)
+        assert "多名" not in str(caught.value)
+
     def test_two_row_header(self, ledger: Write) -> None:
         path = ledger(
             "序号,隐患描述,照片,,整改,\n,,整改前,整改后,期限,责任人\n"

@@ -142,7 +142,10 @@ class Gatherer:
             header = find_header(top, merges, self.options.columns, where=where)
         if header is None:
             leave_all("no_header")
-            self.seen = max(self.seen, seen_names(top), key=len)
+            # A header that only lacks the column which was named is still the one to show.
+            usual = find_header(top, merges, {}, where=where) if self.options.columns else None
+            names = seen_names(top) if usual is None else [n.text for n in usual.names if n.text]
+            self.seen = max(self.seen, names, key=len)
             return
         roles = header.roles
         if own is None:

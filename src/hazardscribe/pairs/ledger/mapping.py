@@ -164,8 +164,10 @@ def _fit(name: Name) -> dict[str, float]:
 
 def _forms(name: Name) -> list[str]:
     """The names that a header of several rows could stand for."""
+    # A lower name may say again what it stands under: 整改要求 over 整改期限.
+    repaired = name.child if _REPAIR.search(name.child.casefold()) else f"整改{name.child}"
     if _REPAIR.search(name.above.casefold()) and not _REPAIR.search(name.parent.casefold()):
-        return [f"整改{name.parent}{name.child}", f"整改{name.child}", name.child + name.parent]
+        return [f"整改{name.parent}{name.child}", repaired, name.child + name.parent]
     if not name.parent or name.parent == name.child:
         return [name.child]
     if not name.child:
@@ -174,7 +176,7 @@ def _forms(name: Name) -> list[str]:
     if not _REPAIR.search(name.parent.casefold()):
         forms.append(name.child)
     else:
-        forms.append(f"整改{name.child}")
+        forms.append(repaired)
     return forms
 
 
