@@ -250,7 +250,7 @@ def test_similar_encodes_as_many_photos_at_a_time_as_it_is_told(run, pairs, phot
     monkeypatch.setattr(
         module._Encoder, "encode", lambda self, p: calls.append(len(p)) or encode(self, p)
     )
-    monkeypatch.setattr(module._Encoder, "_with_cache", lambda self, use: None)
+    monkeypatch.setattr(module.VectorCache, "find", lambda self, keys: {})
     similar(photos[0], run.model, pairs, batch_size=5)
     assert max(calls) == 5
     assert sum(calls) == 1 + len(photos)
@@ -261,23 +261,24 @@ def test_similar_does_without_a_cache_that_cannot_be_used(
     damage, run, pairs, photos, caplog, monkeypatch
 ):
     from hazardscribe.describing import similar as module
+    from hazardscribe.model import vector_cache
 
     first = similar(photos[0], run.model, pairs)
     describer = Describer(run.model, calibrated=False)
-    store = module.CaseIndex(describer, pairs["train"])._encoder._store
+    store = module.CaseIndex(describer, pairs["train"])._encoder._kept._path
     kept = store.read_bytes()
     if damage == "locked":
 
         def locked(*_, **__):
-            raise module.sqlite3.OperationalError("database is locked")
+            raise vector_cache.sqlite3.OperationalError("database is locked")
 
-        monkeypatch.setattr(module.sqlite3, "connect", locked)
+        monkeypatch.setattr(vector_cache.sqlite3, "connect", locked)
     else:
         store.write_bytes(b"no database" * 100)
     assert [case.photo for case in similar(photos[0], run.model, pairs)] == [
         case.photo for case in first
     ]
-    assert caplog.text.count("photos are encoded anew") == 1
+    assert caplog.text.count("they are encoded anew") == 1
     if damage == "locked":
         assert store.read_bytes() == kept
         return

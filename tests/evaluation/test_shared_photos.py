@@ -27,9 +27,7 @@ HELMET, VEST = "A worker without a hard hat.", "A worker without a hi-vis vest."
     ],
 )
 def test_the_facts_of_all_rows_count(facts, expected):
-    rows = [
-        {"photo": "a.png", "facts": None if one is None else json.dumps(one)} for one in facts
-    ]
+    rows = [{"photo": "a.png", "facts": None if one is None else json.dumps(one)} for one in facts]
     [case] = cases_from_rows(rows, [HELMET, VEST], {"a.png": ""})
     names = {"no_helmet": "helmet_missing", "no_vest": "vest_missing"}
     assert true_elements(case, RULES) == {names[name] for name in expected}

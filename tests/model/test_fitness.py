@@ -6,7 +6,7 @@ import pytest
 
 from hazardscribe.model.checkpoint import load_checkpoint
 from hazardscribe.model.fitness import model_findings
-from hazardscribe.model.prompting import IGNORED, Prompter
+from hazardscribe.model.prompting import Prompter
 
 
 @pytest.mark.parametrize("text", ["一名工人未佩戴安全帽", "动火作业 <image> 未办票"])

@@ -14,6 +14,7 @@ from transformers import BertConfig, BertModel
 
 import tiny
 from hazardscribe.errors import InputError
+from hazardscribe.model import text_bank
 from hazardscribe.model.lsa import LsaEncoder
 from hazardscribe.model.sequences import pool_sequence, second_sequence
 from hazardscribe.model.text_bank import TextBank
@@ -195,3 +196,35 @@ def test_vectors_are_computed_once_for_model_pooling_prefix_and_text(bert, monke
     stat = weights.stat()
     os.utime(weights, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))  # another revision
     assert bank(TEXTS[:4])[1] == 4
+
+
+def test_what_was_encoded_before_a_kill_is_kept(bert, tmp_path, monkeypatch):
+    monkeypatch.setattr(text_bank, "_KEPT_AT_ONCE", 2)
+    cache, texts = tmp_path / "vectors.sqlite", [f"text {i}" for i in range(5)]
+    encoder = HubEncoder(str(bert))
+    embed, seen = text_bank.embed, []
+
+    def killed(encoder, some, pooling):
+        if len(seen) == 4:
+            raise KeyboardInterrupt
+        seen.extend(some)
+        return embed(encoder, some, pooling)
+
+    monkeypatch.setattr(text_bank, "embed", killed)
+    with pytest.raises(KeyboardInterrupt):
+        TextBank(texts, encoder, cache=cache)
+    seen.clear()
+    again = TextBank(texts, encoder, cache=cache)
+    assert seen == texts[4:]
+    torch.testing.assert_close(again.vectors, TextBank(texts, encoder).vectors)
+
+
+def test_a_damaged_cache_is_told_and_made_anew(bert, tmp_path, caplog):
+    cache, texts = tmp_path / "vectors.sqlite", ["消防通道被堵塞", "护栏缺失"]
+    cache.write_bytes(b"no database" * 100)
+    encoder = HubEncoder(str(bert))
+    bank = TextBank(texts, encoder, cache=cache)
+    assert "the cache of vectors of texts cannot be used" in caplog.text
+    torch.testing.assert_close(bank.vectors, TextBank(texts, encoder).vectors)
+    TextBank(["护栏缺失"], encoder, cache=cache)
+    assert cache.read_bytes().startswith(b"SQLite format 3")

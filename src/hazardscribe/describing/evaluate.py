@@ -52,8 +52,8 @@ def evaluate(
     Args:
         describer: the model. rows: a split of `read_pairs`, such as `pairs["validation"]`.
         train_rows: the training split, for the baselines; without it they are left out.
-        rules: a rule file; default: the shipped rules of the model's language. What is said in doubt
-            is understood whatever the file holds.
+        rules: a rule file; default: the shipped rules of the model's language. What is said in
+            doubt is understood whatever the file holds.
         text_encoder: for `text_similarity`: `lsa`, fitted on the training texts, or a model folder.
         text_prefix: put in front of each text for that encoder.
         resamples: of the bootstrap. seed: of bootstrap and shuffle test.

@@ -16,7 +16,6 @@ from hazardscribe.model.parts import image_token_id
 from hazardscribe.model.prompting import Prompter
 from hazardscribe.model.sequences import FirstSequence, first_sequence
 
-
 LONGEST = 96
 """Tokens of a description, where neither the model nor its user says how many."""
 

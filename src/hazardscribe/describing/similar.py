@@ -10,11 +10,9 @@ content and the model, so that a second question costs one photo.
 from __future__ import annotations
 
 import logging
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +28,7 @@ from hazardscribe.model.checkpoint import HEAD_FILE
 from hazardscribe.model.folders import fingerprint
 from hazardscribe.model.parts import image_token_id
 from hazardscribe.model.sequences import first_sequence
+from hazardscribe.model.vector_cache import VectorCache
 from hazardscribe.objectives.alignment import AlignmentHead
 from hazardscribe.pages import data_url, render_page, thumbnail
 from hazardscribe.pairs.checking.personal import mask_personal
@@ -188,7 +187,7 @@ class _Encoder:
         self._describer, self._head = describer, head
         self._on_model = on_model or (lambda encode: encode())
         model = fingerprint(describer.folder, str(describer.card))
-        self._store: Path | None = cache_folder("aligned-vectors", f"{model}.sqlite")
+        self._kept = VectorCache(cache_folder("aligned-vectors", f"{model}.sqlite"), "photos")
 
     def encode(self, pixels: Sequence[np.ndarray]) -> np.ndarray:
         return self._on_model(lambda: self._encode(pixels))
@@ -206,20 +205,13 @@ class _Encoder:
         """By photo; those that cannot be read are left out."""
         from tqdm import tqdm
 
-        found: dict[str, np.ndarray] = {}
         digests: dict[str, str] = {}
         for photo in photos:
             with suppress(PhotoError, OSError):
                 digests[photo] = photo_digest(photo)
 
-        def look_up(store: sqlite3.Connection) -> None:
-            for photo, digest in digests.items():
-                ask = "SELECT value FROM vectors WHERE key = ?"
-                row = store.execute(ask, (digest,)).fetchone()
-                if row is not None:
-                    found[photo] = np.frombuffer(row[0], dtype="<f4")
-
-        self._with_cache(look_up)
+        known = self._kept.find(digests.values())
+        found = {photo: known[digest] for photo, digest in digests.items() if digest in known}
         missing = [photo for photo in digests if photo not in found]
         bar = tqdm(total=len(missing), desc="encode", unit="photo", disable=not progress)
         with bar:
@@ -228,38 +220,9 @@ class _Encoder:
                 batch = missing[i : i + size]
                 made = self._encode_readable(batch)
                 found |= made
-                rows = [(digests[p], v.astype("<f4").tobytes()) for p, v in made.items()]
-                self._with_cache(partial(_insert, rows))
+                self._kept.keep({digests[photo]: vector for photo, vector in made.items()})
                 bar.update(len(batch))
         return {photo: found[photo] for photo in photos if photo in found}
-
-    def _with_cache(self, use: Callable[[sqlite3.Connection], None]) -> None:
-        """Read or write the cache; where that fails, say so and do without."""
-        if self._store is None:
-            return
-        self._store.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with closing(sqlite3.connect(self._store, timeout=60)) as store:
-                store.execute(
-                    "CREATE TABLE IF NOT EXISTS vectors (key TEXT PRIMARY KEY, value BLOB)"
-                )
-                use(store)
-                store.commit()
-        except sqlite3.Error as error:
-            # No class below it: the file is damaged or no database. The others, such as a lock or
-            # a full disk, say nothing against the file.
-            damaged = type(error) is sqlite3.DatabaseError
-            logger.warning(
-                "%s: the cache of photo vectors cannot be used (%s); photos are encoded anew%s",
-                self._store,
-                error,
-                ", into a new one" if damaged else "",
-            )
-            if damaged:
-                for name in (self._store.name, f"{self._store.name}-journal"):
-                    self._store.with_name(name).unlink(missing_ok=True)
-            else:
-                self._store = None
 
     def _encode_readable(self, photos: Sequence[str]) -> dict[str, np.ndarray]:
         pixels: dict[str, np.ndarray] = {}
@@ -271,10 +234,6 @@ class _Encoder:
         if not pixels:
             return {}
         return dict(zip(pixels, self.encode(list(pixels.values())), strict=True))
-
-
-def _insert(rows: list[tuple[str, bytes]], store: sqlite3.Connection) -> None:
-    store.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?)", rows)
 
 
 _WORDS = {

@@ -29,7 +29,7 @@ def part_of(name: str) -> str:
 
 
 def parameters_by_part(vlm: nn.Module) -> dict[str, dict[str, nn.Parameter]]:
-    """Named parameters of each part; a part whose modules bear names that are not known has none."""
+    """Named parameters of each part; one whose modules bear names that are not known has none."""
     found: dict[str, dict[str, nn.Parameter]] = {part: {} for part in PARTS}
     for name, parameter in vlm.named_parameters():
         found[part_of(name)][name] = parameter

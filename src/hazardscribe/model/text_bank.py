@@ -7,7 +7,6 @@ corpus at the price of one matrix product, without batch-size effects or gathers
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,10 +18,12 @@ from torch import nn
 from hazardscribe.model.lsa import LsaEncoder
 from hazardscribe.model.sequences import second_sequence
 from hazardscribe.model.text_encoder import HubEncoder, embed
+from hazardscribe.model.vector_cache import VectorCache
 
 KEPT = ("vectors", "mean", "log_counts")
 """The buffers that a model folder keeps."""
 _ENCODE_BATCH = 64
+_KEPT_AT_ONCE = 1024  # texts
 Encoder = LsaEncoder | HubEncoder
 
 
@@ -152,26 +153,19 @@ def _pooled(texts: list[str], encoder: Encoder, pooling: str, cache: Path | None
     """Unit vectors `(C, D)`, taken from the cache where it has them."""
     if cache is None or isinstance(encoder, LsaEncoder):  # fitted on this corpus: nothing to reuse
         return embed(encoder, texts, pooling)
-    cache.parent.mkdir(parents=True, exist_ok=True)
+    kept = VectorCache(cache, "texts")
     prefix = f"{encoder.identity}/{pooling}/"
     keys = [hashlib.sha256((prefix + text).encode()).hexdigest() for text in texts]
-    with sqlite3.connect(cache, timeout=60) as store:
-        store.execute("CREATE TABLE IF NOT EXISTS vectors (key TEXT PRIMARY KEY, value BLOB)")
-        found: dict[str, torch.Tensor] = {}
-        for key in keys:
-            row = store.execute("SELECT value FROM vectors WHERE key = ?", (key,)).fetchone()
-            if row is not None:
-                found[key] = torch.from_numpy(np.frombuffer(row[0], dtype="<f4").copy())
-        missing = [i for i, key in enumerate(keys) if key not in found]
-        if missing:
-            fresh = embed(encoder, [texts[i] for i in missing], pooling)
-            for i, vector in zip(missing, fresh, strict=True):
-                found[keys[i]] = vector
-                store.execute(
-                    "INSERT OR REPLACE INTO vectors VALUES (?, ?)",
-                    (keys[i], vector.numpy().astype("<f4").tobytes()),
-                )
-    return torch.stack([found[key] for key in keys])
+    found = kept.find(keys)
+    missing = [i for i, key in enumerate(keys) if key not in found]
+    # Block by block, so that a run that is killed has not encoded for nothing.
+    for start in range(0, len(missing), _KEPT_AT_ONCE):
+        block = missing[start : start + _KEPT_AT_ONCE]
+        fresh = embed(encoder, [texts[i] for i in block], pooling).numpy()
+        made = dict(zip((keys[i] for i in block), fresh, strict=True))
+        kept.keep(made)
+        found |= made
+    return torch.from_numpy(np.stack([found[key] for key in keys]))
 
 
 def _tokens(texts: list[str], encoder: Encoder) -> tuple[torch.Tensor, torch.Tensor]:

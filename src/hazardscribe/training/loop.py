@@ -82,15 +82,15 @@ class Loop(_Base):
         self._sampler = self.make_sampler()
         return self._sampler
 
-    def _run_epoch(self, *args: Any, epoch: int, **kwargs: Any) -> None:
+    def _run_epoch(self, *args: Any, **kwargs: Any) -> None:
         """Nothing after the last step: the Trainer looks only once it has taken one more.
 
         Nor where an evaluation before the first step of a resumed run says that it is to stop.
         """
         if self.state.global_step < self.state.max_steps and not self.control.should_training_stop:
             # Of a resumed run with several processes, a sampler lies deeper than the Trainer looks.
-            self._sampler.set_epoch(epoch)
-            super()._run_epoch(*args, epoch=epoch, **kwargs)
+            self._sampler.set_epoch(kwargs["epoch"])
+            super()._run_epoch(*args, **kwargs)
 
     # ---- evaluation -------------------------------------------------------------------------
 

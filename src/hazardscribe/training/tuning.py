@@ -47,8 +47,8 @@ def _refuse_unknown(vlm: nn.Module, tuning: dict[str, Part]) -> None:
     if not missing:
         return
     told = (
-        f"start: no {' and no '.join(missing)} was found in this {type(vlm).__name__}, whose module "
-        "names hazardscribe does not know; its weights count as another part's"
+        f"start: no {' and no '.join(missing)} was found in this {type(vlm).__name__}, whose "
+        "module names hazardscribe does not know; its weights count as another part's"
     )
     if len({part.tune for part in tuning.values()}) > 1:
         raise InputError(

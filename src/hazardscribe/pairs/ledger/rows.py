@@ -36,7 +36,9 @@ _SIGNATURE = re.compile(
     r"|(?:signatures?|signed(?: by)?|prepared by|checked by|approved by|reviewed by|inspected by)\b"
 )
 _NOTE = re.compile(r"(?:备\s*注|注|说明|填表说明|注意事项?|notes?|remarks?)\s*\d*\s*:")
-_COUNT = re.compile(r"\s*(?:共计?\s*)?\d+\s*(?:项|条|处|个|张|起|rows?|items?|findings?)?(?:隐患|问题)?\s*")
+_COUNT = re.compile(
+    r"\s*(?:共计?\s*)?\d+\s*(?:项|条|处|个|张|起|rows?|items?|findings?)?(?:隐患|问题)?\s*"
+)
 _NUMBER = re.compile(r"[\d.,\s]*")
 _DAY = re.compile(r"[\d年月日.,/:\s-]*")
 
@@ -213,7 +215,8 @@ def _layout(
     if pictures:
         return "", ""
     signed = all(
-        _SIGNATURE.match(text) or _DAY.fullmatch(text) for text in (_plain(own[at]) for at in photos)
+        _SIGNATURE.match(text) or _DAY.fullmatch(text)
+        for text in (_plain(own[at]) for at in photos)
     )
     if signed and described not in filled[1:] and _SIGNATURE.match(first):
         return "signature", say("signature", text=_short(own[filled[0]]))
