@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 
 import pytest
 
+from hazardscribe.describing import sources
 from hazardscribe.describing.describer import Description
 from hazardscribe.describing.journal import Journal
 from hazardscribe.describing.sources import (
@@ -18,6 +20,7 @@ from hazardscribe.describing.sources import (
     record,
     write_records,
 )
+from hazardscribe.pairs.columns import AI_KEY
 
 
 @pytest.mark.parametrize("suffix", ["JPG", "jfif", "jpe", "heic", "HEIF", "avif"])
@@ -73,3 +76,40 @@ def test_a_name_that_is_not_utf8_is_escaped_in_a_workbook(gbk, tmp_path):
     list(write_records([record(gbk[0], Description("未佩戴安全帽"))], out, language="zh"))
     [sheet] = openpyxl.load_workbook(out).worksheets
     assert r"\udcd5\udcd5Ƭ.png" in {cell.value for row in sheet for cell in row}
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_what_stood_there_before_outlives_a_full_disk(ending, tmp_path):
+    out = tmp_path / f"described.{ending}"
+    row = dict.fromkeys(sources._COLUMNS) | {"photo": "a.jpg", AI_KEY: "护栏缺失"}
+    row |= {"alternatives": []}
+    list(write_records([row], out))
+    before = out.read_bytes()
+    job = (
+        "import resource, signal, sys\n"
+        "from pathlib import Path\n"
+        "from hazardscribe.describing.sources import write_records\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        f"row = {row!r}\n"
+        f"list(write_records([row] * 1000, Path({str(out)!r})))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", job], capture_output=True, text=True, check=False)
+    assert "InputError: --out" in done.stderr
+    assert "could not be written: File too large" in done.stderr
+    assert out.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == [out.name]
+
+
+def test_what_was_described_until_then_is_kept(tmp_path):
+    out = tmp_path / "described.csv"
+    row = dict.fromkeys(sources._COLUMNS) | {"photo": "a.jpg", AI_KEY: "护栏缺失"}
+    row |= {"alternatives": []}
+
+    def stopped():
+        yield row
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(write_records(stopped(), out))
+    assert "护栏缺失" in out.read_text(encoding="utf-8-sig")

@@ -21,6 +21,7 @@ from hazardscribe.serving.engine import Described, busy, too_late
 from hazardscribe.serving.local_engine import LocalEngine
 from hazardscribe.serving.schemas import CategoryCounts, Dashboard, Descriptions, Suggestion
 from hazardscribe.serving.settings import ServeSettings
+from hazardscribe.serving.store.errors import StoreUnavailableError
 
 PHOTO = picture()
 EVENTS = {"Accept": "text/event-stream"}
@@ -89,6 +90,14 @@ def test_what_cannot_be_remembered_is_not_said(app, address):
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "store_unavailable")
     assert "secret" not in answer.text
     assert events(address)[-1]["error"]["code"] == "store_unavailable"
+
+
+def test_a_full_disk_is_told_as_the_ledger_tells_it(app, address, caplog):
+    app.state.store = FakeStore(StoreUnavailableError("database or disk is full", full=True))
+    answer = describe(address)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "store_full")
+    assert events(address)[-1]["error"]["code"] == "store_full"
+    assert "Traceback" not in caplog.text
 
 
 def test_photos_of_one_finding_give_one_draft(address, engine, monkeypatch):

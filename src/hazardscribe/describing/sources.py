@@ -6,11 +6,12 @@ import csv
 import glob
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hazardscribe.errors import InputError
-from hazardscribe.files import check_writable
+from hazardscribe.files import check_writable, draft_of, publish
 from hazardscribe.pairs.columns import AI_COLUMNS, AI_KEY
 
 if TYPE_CHECKING:
@@ -133,13 +134,13 @@ def _is_ours(out: Path) -> bool:
 def write_records(
     records: Iterable[dict[str, Any]], out: Path, *, language: str = "zh", alternatives: bool = True
 ) -> Iterator[dict[str, Any]]:
-    """Write records to `.jsonl`, `.csv` or `.xlsx` as they come, and hand them on.
+    """Write records to `.jsonl`, `.csv` or `.xlsx`, and hand them on as they come.
 
     The text stands under `ai_description` in JSONL and under `AI描述` or `AI description` in the
     others, which reading pairs and importing never take for the description unless it is named.
-    CSV is UTF-8 with a byte-order mark, so that Excel shows Chinese. A workbook holds the photos
-    too and appears when the records end, also when they end early: with Ctrl-C, what was described
-    until then is in it.
+    CSV is UTF-8 with a byte-order mark, so that Excel shows Chinese; a workbook holds the photos
+    too. The file appears when the records end, also when they end early: with Ctrl-C, what was
+    described until then is in it. Until then, and where the disk is full, a former one stands.
 
     Args:
         records: as `record` makes them.
@@ -151,40 +152,67 @@ def write_records(
         InputError: see `check_out`; or if the file cannot be written.
     """
     check_out(out)
-    kind = out.suffix.lower()
-    if kind == ".xlsx":
-        yield from _write_ledger(records, out, language, alternatives)
-        return
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        encoding, odd = "utf-8-sig" if kind == ".csv" else "utf-8", _ODD_NAMES[kind]
-        with out.open("w", encoding=encoding, errors=odd, newline="") as file:
-            table = csv.writer(file) if kind == ".csv" else None
-            if table is not None:
-                table.writerow(_header(language))
-            for row in records:
-                if table is not None:
-                    table.writerow(_cells(row))
-                else:
-                    file.write(json.dumps(row, ensure_ascii=False) + "\n")
-                file.flush()
-                yield row
-    except OSError as error:
-        raise InputError(f"--out {out}: could not be written: {error.strerror}") from error
+    if out.suffix.lower() == ".xlsx":
+        from hazardscribe.pairs.exporting.xlsx import DescribedLedger
 
-
-def _write_ledger(
-    records: Iterable[dict[str, Any]], out: Path, language: str, alternatives: bool
-) -> Iterator[dict[str, Any]]:
-    from hazardscribe.pairs.exporting.xlsx import DescribedLedger
-
-    ledger = DescribedLedger(out, language=language, alternatives=alternatives)
+        writer: Any = DescribedLedger(out, language=language, alternatives=alternatives)
+    else:
+        writer = _TextFile(out, language)
     try:
         for row in records:
-            ledger.add(row)
+            writer.add(row)
             yield row
     finally:
-        ledger.close()
+        writer.close()
+
+
+class _TextFile:
+    """`.jsonl` or `.csv`, which takes its place when the records end."""
+
+    def __init__(self, out: Path, language: str) -> None:
+        self._out, self._draft = out, draft_of(out)
+        kind = out.suffix.lower()
+        self._is_table = kind == ".csv"
+        encoding = "utf-8-sig" if self._is_table else "utf-8"
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._draft.open(
+                "w", encoding=encoding, errors=_ODD_NAMES[kind], newline=""
+            )
+        except OSError as error:
+            raise self._told(error) from error
+        if self._is_table:
+            self._write(_header(language))
+
+    def add(self, row: dict[str, Any]) -> None:
+        self._write(_cells(row) if self._is_table else row)
+
+    def _write(self, row: Any) -> None:
+        try:
+            if self._is_table:
+                csv.writer(self._file).writerow(row)
+            else:
+                self._file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            self._file.flush()
+        except OSError as error:
+            with suppress(OSError):  # what it could not write it tries again
+                self._file.close()
+            self._draft.unlink(missing_ok=True)
+            raise self._told(error) from error
+
+    def close(self) -> None:
+        """Put it in place; where it could not be written, what was there before stands."""
+        if self._file.closed:
+            return
+        self._file.close()
+        try:
+            publish(self._draft, self._out)
+        except OSError as error:
+            self._draft.unlink(missing_ok=True)
+            raise self._told(error) from error
+
+    def _told(self, error: OSError) -> InputError:
+        return InputError(f"--out {self._out}: could not be written: {error.strerror or error}")
 
 
 def is_described(path: Path) -> bool:

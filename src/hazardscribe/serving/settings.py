@@ -110,6 +110,8 @@ class ServeSettings:
                 "--data: similar cases are found by the encoder of a model in this process; leave "
                 "--data or --engine out"
             )
+        if self.data is not None and not Path(self.data).exists():
+            raise InputError(f"--data {self.data}: there is no such file or folder.")
         if not 0 <= self.port <= 65535:
             raise InputError(f"--port {self.port}: must be between 0 and 65535")
         if not self.host:

@@ -45,7 +45,7 @@ class Saying:
     alternatives: list[str] = field(default_factory=lambda: ["现场一名工人未佩戴安全帽"])
     confidence: float | None = 0.86
     doubt: str | None = None
-    problem: str | None = None
+    problem: str | None = None  # the code of a photo that cannot be read
     suggestions: tuple[tuple[str, float], ...] = (("个体防护", 0.9), ("作业行为", 0.1))
     measure: str = "立即停止作业，佩戴安全帽后方可上岗"
 
@@ -62,6 +62,7 @@ class Fake:
 
     sayings: list[Saying] = field(default_factory=lambda: [Saying()])
     refusals: dict[str, list[tuple[int, dict[str, str]]]] = field(default_factory=dict)
+    unusable: list[bytes] = field(default_factory=list)
     steps: float = 0.0
     hold: threading.Event | None = None
     open: bool = False
@@ -169,7 +170,7 @@ def _descriptions(fake: Fake, count: int, together: bool) -> tuple[schemas.Descr
                         measure=saying.measure,
                     )
                 ],
-                problem=schemas.PhotoProblem(code="format", message=saying.problem)
+                problem=schemas.PhotoProblem(code=saying.problem, message="从服务器来的说明")
                 if saying.problem
                 else None,
             )
@@ -241,6 +242,12 @@ def make_app(fake: Fake) -> FastAPI:
                 return f"data: {json.dumps(fields, ensure_ascii=False)}\n\n"
 
             yield event(event="waiting", position=1)
+            bad = [one.problem for one in answer.descriptions]
+            fake.unusable += [p for p, one in zip(fake.described[-1], bad, strict=True) if one]
+            if all(bad):  # as the server does
+                error = {"code": bad[0].code, "message": bad[0].message, "request_id": "r-fake"}
+                yield event(event="error", status=422, error=error)
+                return
             for photo, draft in enumerate(drafts):
                 for end in range(2, len(draft) + 2, 2):
                     yield event(event="text", photo=photo, text=draft[:end])
@@ -263,6 +270,8 @@ def make_app(fake: Fake) -> FastAPI:
     ) -> Response:
         new = schemas.NewFinding.model_validate_json(finding)
         contents = [await photo.read() for photo in photos or []]
+        if any(content in fake.unusable for content in contents):
+            return _error(422, "damaged", "照片无法使用。")
         fake.confirmed.append((new.model_dump(mode="json"), contents, idempotency_key))
         if idempotency_key in fake.keys:
             kept = fake.findings[fake.keys[idempotency_key]]

@@ -55,7 +55,7 @@ def test_every_view(
     fake.sayings = [
         Saying(draft="工人戴安全帽"),
         Saying(text="无法判断，请人工核实", draft="气瓶未固定", doubt="unsure"),
-        Saying(problem="照片已损坏"),
+        Saying(problem="damaged"),
         Saying(),
     ]
     for i in range(5):

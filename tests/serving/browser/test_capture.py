@@ -298,15 +298,55 @@ def test_thrown_away_counts_as_rejected(
 def test_a_photo_that_cannot_be_read_says_so_and_can_be_described_by_hand(
     visit: Visit, fake: Fake, photo: Path, album: Album
 ) -> None:
-    fake.sayings = [Saying(problem="照片已损坏，请重新拍摄")]
+    fake.sayings = [Saying(problem="damaged")]
     page = visit()
     album(page, photo)
     failed = in_state(page, "failed")
-    assert "照片已损坏，请重新拍摄" in failed.inner_text()
+    assert "照片文件已损坏或不完整" in failed.inner_text()
+    page.get_by_role("button", name="Switch to English").tap()
+    assert "The photo file is damaged or cut off" in failed.inner_text()
+    assert "confirm it without a photo" in failed.inner_text()
+    page.get_by_role("button", name="切换到中文").tap()
     failed.get_by_role("textbox", **TEXTBOX).fill("配电箱未上锁")
     page.get_by_role("button", name="确认入账").tap()
     page.locator(".done li").wait_for()
-    assert fake.confirmed[0][0]["description_ids"] == []
+    [(finding, photos, _)] = fake.confirmed
+    assert (finding["description_ids"], photos) == ([], [])  # the ledger would refuse it
+
+
+@pytest.mark.extended
+def test_of_several_photos_those_that_cannot_be_read_stay_behind(
+    visit: Visit, fake: Fake, photo: Path, tmp_path: Path, album: Album
+) -> None:
+    fake.sayings = [Saying(problem="damaged"), Saying(problem="damaged"), Saying()]
+    page = visit()
+    album(page, photo)
+    in_state(page, "failed")
+    other = tmp_path / "other.jpg"
+    other.write_bytes(jpeg(640, 480))
+    with page.expect_file_chooser() as chosen:
+        page.get_by_role("button", name="给 隐患 1 加照片").tap()
+    chosen.value.set_files(other)
+    ready = in_state(page, "ready")
+    assert "照片 1 无法识别，入账时不含这张" in ready.inner_text()
+    page.get_by_role("button", name="确认入账").tap()
+    page.locator(".done li").wait_for()
+    assert fake.confirmed[0][1] == [other.read_bytes()]
+
+
+@pytest.mark.extended
+def test_past_cases_stay_unfolded_while_a_person_writes(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    page = visit()
+    album(page, photo)
+    ready = in_state(page, "ready")
+    ready.get_by_text("相似的过往案例").tap()
+    past = ready.get_by_text("现场一名作业人员未戴安全帽").first
+    past.wait_for()
+    ready.get_by_role("textbox", **TEXTBOX).press_sequentially("，")
+    ready.get_by_text("模型写的是").wait_for()
+    assert past.is_visible()
 
 
 @pytest.mark.extended

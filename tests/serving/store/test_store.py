@@ -92,6 +92,12 @@ def test_a_record_keeps_what_the_person_and_the_model_said(place, picture):
             "edited",
             "一处临边未防护",
         ),
+        (
+            "配电箱门未关闭",  # the draft was held back, and helped with nothing
+            {"text": "无法判断", "draft": "一处临边未防护", "doubt": "unsure"},
+            "written",
+            "一处临边未防护",
+        ),
     ],
 )
 def test_outcomes(text, said, outcome, ai_text, say, confirm):

@@ -5,6 +5,7 @@ import { stateOf } from "./card_state.js";
 import { ask } from "./dialog.js";
 import { announce, button, freshId, h, icon, toast } from "./dom.js";
 import { looksLikePhoto } from "./photos.js";
+import { problemWords } from "./said.js";
 import { t } from "./words.js";
 
 /** An input for photos, dressed as a button; the input itself takes focus and keys. */
@@ -209,7 +210,7 @@ export function showCapture(root, { queue }) {
         card.said?.doubt ? t("say_doubt", { name }) : t("say_ready", { name, text: card.text }),
       );
     } else if (state === "failed") {
-      announce(t("say_failed", { name, why: card.why.message }));
+      announce(t("say_failed", { name, why: problemWords(card.why) }));
     } else if (state === "offline") {
       announce(t("say_offline", { name }));
     } else if (state === "confirmed") {

@@ -1,10 +1,10 @@
 /** A card on the page: its photos, its state in words, the text, what the model offers, what to do. */
 
-import { stateOf } from "./card_state.js";
+import { stateOf, usablePhotos } from "./card_state.js";
 import { showPhotos } from "./dialog.js";
 import { button, freshId, h, icon, labelled } from "./dom.js";
 import { makeFields } from "./fields.js";
-import { saidNotes } from "./said.js";
+import { problemWords, saidNotes } from "./said.js";
 import { named, t } from "./words.js";
 
 function grow(area) {
@@ -160,12 +160,15 @@ export class CardView {
     if (this.#saidShown !== card.said || this.#touchedShown !== card.touched) {
       this.#saidShown = card.said;
       this.#touchedShown = card.touched;
+      const unfolded = notes.querySelector("details")?.open && card.said;
       notes.replaceChildren(
         ...saidNotes(card, {
           use: (words) => this.#use(words),
           useMeasure: (words) => fields.setMeasure(words),
         }),
       );
+      const past = notes.querySelector("details");
+      if (past && unfolded) past.open = true; // a person is reading it
       fields.suggest(card.said?.suggestions ?? []);
     }
     this.#parts.split.hidden = card.photos.length < 2;
@@ -191,7 +194,8 @@ export class CardView {
       words.push(t(card.task === "confirm" ? "retry_offline_confirmed" : "retry_offline"));
       again = t("retry_now");
     } else if (state === "failed") {
-      words.push(card.why.message, card.key ? "" : t("write_yourself"));
+      const without = usablePhotos(card).length ? "write_yourself" : "no_photo_left";
+      words.push(problemWords(card.why), card.key ? "" : t(without));
       again = t("retry");
     } else if (card.why?.code === "held") {
       words.push(card.why.message);

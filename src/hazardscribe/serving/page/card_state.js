@@ -3,6 +3,11 @@
 import { randomKey } from "./memory.js";
 import { isoDay } from "./words.js";
 
+/** What the server says of a photo that it can never use, for a description or in the ledger. */
+const UNUSABLE = ["format", "not_an_image", "too_large", "too_small", "aspect", "damaged", "missing"];
+
+export const isUnusable = (code) => UNUSABLE.includes(code);
+
 /** Fields that a person fills in; the rest of a card is the page's own account. */
 export const FIELDS = ["text", "place", "category", "level", "measure", "responsible", "due"];
 
@@ -15,6 +20,7 @@ export function newCard(number, photos, place) {
     attempts: 0,
     retryAt: 0,
     why: null, // {code, message} of the last try that did not succeed
+    unusable: [], // ids of photos that the server cannot read: they stay here
     text: "",
     touched: false, // whether the text is the person's: the model then never overwrites it
     streamed: "",
@@ -47,23 +53,28 @@ export function stateOf(card) {
 export function toDescribe(card) {
   const own = card.touched ? card.text : "";
   Object.assign(card, { task: "describe", attempts: 0, retryAt: 0, why: null, said: null });
-  Object.assign(card, { streamed: "", position: null, text: own });
+  Object.assign(card, { streamed: "", position: null, text: own, unusable: [] });
 }
+
+/** The photos of a card that can go into the ledger; older cards know of none that cannot. */
+export const usablePhotos = (card) =>
+  card.photos.filter((id) => !(card.unusable ?? []).includes(id));
 
 /**
  * Take in the server's answer. A text in doubt is not filled in: an inspector would file
  * "cannot judge" as a finding. Where the answer differs from the streamed draft, `replaced` keeps
- * the draft for the person to see.
+ * the draft for the person to see. `sent` are the ids of the photos that were described, in order.
  */
-export function takeIn(card, answer) {
+export function takeIn(card, answer, sent) {
   const sayings = answer.descriptions;
   const good = sayings.filter((saying) => saying.id && !saying.problem);
   const problems = sayings
     .filter((saying) => saying.problem)
-    .map((saying) => ({ photo: saying.photo + 1, message: saying.problem.message }));
+    .map((saying) => ({ photo: saying.photo + 1, ...saying.problem }));
+  card.unusable = problems.map((problem) => sent[problem.photo - 1]);
   Object.assign(card, { task: null, attempts: 0, why: null, position: null });
   if (!good.length) {
-    card.why = { code: "problem", message: problems[0]?.message ?? "" };
+    card.why = { code: problems[0]?.code ?? "problem", message: problems[0]?.message ?? "" };
     card.said = null;
     return;
   }

@@ -7,7 +7,16 @@
  */
 
 import * as api from "./api.js";
-import { findingOf, FIELDS, newCard, stateOf, takeIn, toDescribe } from "./card_state.js";
+import {
+  findingOf,
+  FIELDS,
+  isUnusable,
+  newCard,
+  stateOf,
+  takeIn,
+  toDescribe,
+  usablePhotos,
+} from "./card_state.js";
 import { memory, randomKey, rememberRecent } from "./memory.js";
 import { t } from "./words.js";
 
@@ -330,6 +339,8 @@ export class Queue extends EventTarget {
       // Refused for good: the person decides. A rejection that the server does not know is done.
       if (card.task === "reject") this.#drop(card);
       else card.task = null;
+      // A description is refused for its photos only where none of them can be read.
+      if (isUnusable(error.code) && !card.key) card.unusable = [...card.photos];
       return;
     }
     const wait = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** Math.min(card.attempts - 1, 6));
@@ -337,9 +348,10 @@ export class Queue extends EventTarget {
     card.retryAt = Date.now() + 1000 * Math.max(spread, error.retryAfter ?? 0);
   }
 
-  async #blobs(card) {
-    const blobs = await Promise.all(card.photos.map((id) => this.photo(id)));
-    return blobs.filter(Boolean);
+  /** Those of the photos that are still here: `[id, blob]`. */
+  async #blobs(ids) {
+    const blobs = await Promise.all(ids.map(async (id) => [id, await this.photo(id)]));
+    return blobs.filter(([, blob]) => blob);
   }
 
   async #describe(card, signal) {
@@ -348,7 +360,9 @@ export class Queue extends EventTarget {
       card.why = null;
       card.position = null;
     };
-    const answer = await api.describe(await this.#blobs(card), {
+    const sent = await this.#blobs(card.photos);
+    const blobs = sent.map(([, blob]) => blob);
+    const answer = await api.describe(blobs, {
       together: card.photos.length > 1,
       signal,
       onWaiting: (position) => {
@@ -364,11 +378,17 @@ export class Queue extends EventTarget {
         this.#tell(card);
       },
     });
-    takeIn(card, answer);
+    takeIn(
+      card,
+      answer,
+      sent.map(([id]) => id),
+    );
   }
 
   async #send(card) {
-    const finding = await api.confirm(findingOf(card), await this.#blobs(card), card.key);
+    const sent = await this.#blobs(usablePhotos(card));
+    const blobs = sent.map(([, blob]) => blob);
+    const finding = await api.confirm(findingOf(card), blobs, card.key);
     Object.assign(card, {
       task: null,
       why: null,

@@ -1,5 +1,6 @@
 /** What the model offers for a card, in words: doubt, replaced drafts, other wordings, past cases. */
 
+import { isUnusable } from "./card_state.js";
 import { button, h } from "./dom.js";
 import { day, t } from "./words.js";
 
@@ -48,6 +49,11 @@ function pastCases(similar, useMeasure) {
   );
 }
 
+/** Why something was refused, in the page's own language where that is known. */
+export function problemWords({ code, message }) {
+  return isUnusable(code) ? t(`problem_${code}`) : message;
+}
+
 /** Elements that go below the text. `use(text)` takes a wording over, `useMeasure(text)` a measure. */
 export function saidNotes(card, { use, useMeasure }) {
   const { said } = card;
@@ -78,8 +84,9 @@ export function saidNotes(card, { use, useMeasure }) {
     );
   }
   if (said.confidence !== null && !said.doubt) notes.push(sure(said.confidence));
-  for (const { photo, message } of said.problems) {
-    notes.push(h("p", { class: "note doubt" }, t("photo_problem", { i: photo, why: message })));
+  for (const problem of said.problems) {
+    const words = t("photo_problem", { i: problem.photo, why: problemWords(problem) });
+    notes.push(h("p", { class: "note doubt" }, words));
   }
   const known = [said.text, said.replaced, said.draft];
   const others = said.alternatives.filter((text) => !known.includes(text)).slice(0, OFFERED);

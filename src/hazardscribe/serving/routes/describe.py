@@ -39,6 +39,8 @@ from hazardscribe.serving.schemas import (
     Session,
     Timings,
 )
+from hazardscribe.serving.routes.ledger_parts import store_error
+from hazardscribe.serving.store.errors import StoreError
 from hazardscribe.serving.store.records import Said
 from hazardscribe.serving.streaming import EVENT_SCHEMA, EVENTS, Channel, sse, while_connected
 from hazardscribe.serving.uploads import read_photos
@@ -235,6 +237,9 @@ class _Task:
         ]
         try:
             ids = await run_in_threadpool(state.store.remember, said)
+        except StoreError as error:  # a full disk, a database that does not answer
+            logger.error("what the model said could not be kept: %s", error)
+            raise store_error(error) from error
         except Exception as error:
             logger.exception("what the model said could not be kept")
             raise ApiError(

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -83,7 +84,8 @@ def proposal(text: str, sayings: Sequence[Mapping[Any, Any]]) -> Proposal:
 
     Accepted is a text that the model offered as it stands: an answer, the draft that doubt held
     back, an alternative, or the answers to several photos joined (those in doubt left out, where
-    there are others). Any other is edited.
+    there are others). Any other is edited; but where doubt held all drafts back, nothing was filled
+    in, and a text unlike them all is the person's own: written.
 
     Args:
         text: what a person confirmed.
@@ -100,14 +102,22 @@ def proposal(text: str, sayings: Sequence[Mapping[Any, Any]]) -> Proposal:
     wanted = compared(text)
     match = next((offer for offer in offered if offer and compared(offer) == wanted), None)
     confidences = [one["confidence"] for one in sayings if one["confidence"] is not None]
+    outcome: Outcome = "accepted" if match is not None else "edited"
+    if match is None and not sure and not any(_like(text, offer) for offer in offered):
+        outcome = "written"
     return Proposal(
-        outcome="edited" if match is None else "accepted",
+        outcome=outcome,
         ai_text=offered[0] if match is None else match,
         model=sayings[0]["model"],
         confidence=min(confidences, default=None),
         doubt=next((one["doubt"] for one in sayings if one["doubt"]), None),
         saying_ids=[one["id"] for one in sayings],
     )
+
+
+def _like(text: str, offer: str) -> bool:
+    """Whether a text may have come of another by changing it: half of both is the same."""
+    return SequenceMatcher(None, compared(text), compared(offer), autojunk=False).ratio() >= 0.5
 
 
 def joined(texts: Sequence[str]) -> str:
@@ -120,7 +130,9 @@ def outcome_after(text: str, ai_text: str | None, before: Outcome) -> Outcome:
     """What a record's outcome is once its text was changed."""
     if ai_text is None:
         return before
-    return "accepted" if compared(text) == compared(ai_text) else "edited"
+    if compared(text) == compared(ai_text):
+        return "accepted"
+    return "written" if before == "written" else "edited"
 
 
 def body_digest(new: NewFinding, photos: Sequence[bytes]) -> str:
