@@ -50,6 +50,13 @@ def test_an_alignment_that_knows_is_given_weight():
     assert way.reranked == 1 > way.plain == pytest.approx(0.5)
 
 
+def test_a_score_that_dev_does_not_define_gives_way_to_rouge():
+    """All photos show a hazard: to say `hazard` always would be best by hazard F1."""
+    way = fit_reranking(*dev(40, informed=True), best_by="hazard_f1")
+    assert way is not None
+    assert way.reranked > way.plain
+
+
 def test_an_alignment_that_guesses_leaves_the_search_greedy():
     # Some weight is better on these very photos by chance; on held-out ones none is.
     truth, plain, candidates, _ = dev(40, informed=True)

@@ -114,6 +114,9 @@ def test_a_file_that_cannot_be_written_costs_nothing(
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, former)
     assert "What was there before is unchanged" in str(caught.value)
+    record = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    assert record["status"] == "failed"
+    assert record["reason"] == str(caught.value)
     saved = last_checkpoint(out / "checkpoints")
     if what == "checkpoint":
         assert saved is not None

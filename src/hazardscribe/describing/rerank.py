@@ -18,13 +18,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from hazardscribe.describing.generate import Candidate
+from hazardscribe.evaluation.evaluate import defined_formulas
 from hazardscribe.evaluation.photo_scores import (
-    HAZARD_FORMULAS,
     Columns,
     Formula,
     Truth,
     photo_columns,
-    text_formulas,
 )
 
 BEAMS = 4
@@ -94,9 +93,8 @@ def fit_reranking(
         if tuple(said) not in tables:
             tables[tuple(said)] = photo_columns(said, truth, None, seed)
     ways = [tables[tuple(said)] for said in (list(plain), *texts)]
-    formula = {**HAZARD_FORMULAS, **text_formulas("")}[best_by]
-    if best_by == "cider_d" and "cider" not in ways[0]:
-        formula = text_formulas("")["rouge_l"]
+    formulas, _ = defined_formulas(truth, ways[0], embedded=False)
+    formula = formulas.get(best_by, formulas["rouge_l"])  # as training falls back
     everything = np.ones(len(plain), dtype=bool)
     if len(plain) < _FOLDS:
         return None

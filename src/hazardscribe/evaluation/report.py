@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import resources
 from pathlib import Path, PurePath
 from typing import Any
@@ -25,6 +26,7 @@ from hazardscribe.evaluation.result import CaseScore, Evaluation, Score
 from hazardscribe.evaluation.tokens import chinese_pieces, normalise
 from hazardscribe.evaluation.trust_plots import trust_plots
 from hazardscribe.evaluation.trust_words import compared_scores, trust_rows, trust_sentences
+from hazardscribe.files import write_whole
 from hazardscribe.pages import data_url, render_page, thumbnail
 from hazardscribe.pairs.checking.personal import mask_personal
 
@@ -98,11 +100,9 @@ def write_report(
     html = render(evaluation, title, run, max_cases, root, look, looks)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "metrics.json").write_text(
-            json.dumps(data, ensure_ascii=False, indent=2, allow_nan=False, default=str) + "\n",
-            encoding="utf-8",
-        )
-        page.write_text(html, encoding="utf-8")
+        figures = json.dumps(data, ensure_ascii=False, indent=2, allow_nan=False, default=str)
+        for path, text in ((folder / "metrics.json", figures + "\n"), (page, html)):
+            write_whole(path, partial(Path.write_text, data=text, encoding="utf-8"))
     except OSError as error:
         raise InputError(
             f"--out {folder}: the report cannot be written here ({error.strerror or error}). "

@@ -13,6 +13,7 @@ import io
 import json
 import math
 import os
+import shlex
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -126,7 +127,7 @@ def _is_workbook(path: Path) -> bool:
 def _excel(path: Path) -> InputError:
     return InputError(
         f"{path}: is a ledger, not pairs yet; turn it into pairs first: "
-        f"hazardscribe import {path.name} --out pairs"
+        f"hazardscribe import {shlex.quote(path.name)} --out pairs"
     )
 
 

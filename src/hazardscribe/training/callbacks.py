@@ -277,7 +277,7 @@ class Progress(TrainerCallback):
         """Show the losses on the bar, and an evaluation as a line above it."""
         if self._bar is None or not logs:
             return
-        if "caption_loss" in logs:
+        if "caption_loss" in logs or "alignment_loss" in logs:
             shown = {k.removesuffix("_loss"): f"{v:.3f}" for k, v in logs.items() if "_loss" in k}
             self._bar.set_postfix(shown, refresh=False)
         elif "reward" in logs:

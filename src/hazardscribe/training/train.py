@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -123,6 +123,9 @@ def _train(pairs: Pairs, recipe: Recipe, out: Path, resume: bool, progress: bool
             raise
         except Exception as error:
             found = fault(error, recipe, out / "checkpoints")
+            with suppress(InputError):  # where the disk is full, the record stands as it was
+                reason = str(found or f"{type(error).__name__}: {error}")
+                write_run(out, record | {"status": "failed", "reason": reason})
             if found is None:
                 raise
             raise found from error

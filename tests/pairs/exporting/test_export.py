@@ -113,7 +113,7 @@ def test_a_described_ledger(tmp_path: Path) -> None:
     ]
     assert seen.rows == [
         [None, "甲.jpg", "=未戴安全帽", 0.8731, None, "未穿反光衣\n无", None],
-        [None, "乙.jpg", None, None, None, None, "missing: 乙.jpg: no such file"],
+        [None, "乙.jpg", None, None, None, None, "文件不存在或无法打开"],
         [None, "丙.jpg", "b", 0.5, "把握不足：\n一处未封闭", None, None],
     ]
     assert set(seen.pictures) == {(1, 0), (3, 0)}
@@ -165,7 +165,9 @@ def test_a_photo_that_went_meanwhile_is_told_in_its_row(tmp_path: Path) -> None:
     list(write_records(made, tmp_path / "l.xlsx"))
     row = see(tmp_path / "l.xlsx")[0].rows[0]
     assert row[2] == "=未戴安全帽"
-    assert row[6].startswith("missing: ")
+    assert row[6] == "文件不存在或无法打开"
+    list(write_records(made, tmp_path / "en.xlsx", language="en"))
+    assert see(tmp_path / "en.xlsx")[0].rows[0][6].startswith("missing: ")
 
 
 def test_from_a_described_jsonl(

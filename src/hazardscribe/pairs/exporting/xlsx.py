@@ -31,6 +31,7 @@ from hazardscribe.pairs.columns import (
 from hazardscribe.pairs.exporting.layout import WIDEST, column_width
 from hazardscribe.pairs.exporting.workbook import PHOTO_WIDTH, Column, LedgerWriter
 from hazardscribe.pairs.records import FIRST_COLUMNS, Pairs
+from hazardscribe.pairs.sentences import SENTENCES, in_language, say
 from hazardscribe.pairs.tables import cell_text
 
 
@@ -186,12 +187,19 @@ class DescribedLedger:
             float(confidence) if isinstance(confidence, int | float) else None,
             self._doubt(record),
             *(["\n".join(map(str, record.get("alternatives") or []))] * self._alternatives),
-            error,
+            self._error(error),
         ]
         try:
             self._ledger.add(cells, None if error else Path(photo))
         except PhotoError as gone:  # it was there when it was described
-            self._ledger.add([*cells[:-1], f"{gone.reason}: {gone}"])
+            self._ledger.add([*cells[:-1], self._error(f"{gone.reason}: {gone}")])
+
+    def _error(self, error: str) -> str:
+        """Why a photo could not be used, in the workbook's language."""
+        code = f"unreadable_{error.partition(': ')[0]}"
+        if code not in SENTENCES["en"]:
+            return error
+        return in_language(say(code, cause=error), self._language)
 
     def _doubt(self, record: Mapping[str, Any]) -> str:
         """Why the draft is not the description, and the draft; empty where it is."""

@@ -51,7 +51,7 @@ class LedgerPhotos(PhotoFinder):
             if found:
                 return only(found)
         places = [str(archive.path) for archive, _ in self._archives]
-        where = " or ".join(dict.fromkeys([*places, *self._roots]))
+        where = ", ".join(dict.fromkeys([*places, *self._roots]))
         return "photo_missing", say("photo_missing", where=where)
 
     def all_keys(self) -> list[str]:

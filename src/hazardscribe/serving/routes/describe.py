@@ -30,6 +30,7 @@ from hazardscribe.serving.errors import (
     photo_error,
     request_id_of,
 )
+from hazardscribe.serving.routes.ledger_parts import store_error
 from hazardscribe.serving.schemas import (
     Descriptions,
     FindingDraft,
@@ -39,7 +40,6 @@ from hazardscribe.serving.schemas import (
     Session,
     Timings,
 )
-from hazardscribe.serving.routes.ledger_parts import store_error
 from hazardscribe.serving.store.errors import StoreError
 from hazardscribe.serving.store.records import Said
 from hazardscribe.serving.streaming import EVENT_SCHEMA, EVENTS, Channel, sse, while_connected
