@@ -56,8 +56,8 @@ _SHEET = {"zh": "隐患台账", "en": "Hazards"}
 _VALUES = {
     "open": "待整改",
     "done": "已整改",
-    "accepted": "采纳",
-    "edited": "修改后采纳",
+    "accepted": "原样采用",
+    "edited": "改后采用",
     "written": "人工填写",
 }
 
