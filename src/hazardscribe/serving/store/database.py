@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from hazardscribe.errors import InputError
+from hazardscribe.files import locked
 from hazardscribe.serving.store.errors import StoreUnavailableError, unavailable
 from hazardscribe.serving.store.tables import prepare
 
@@ -58,6 +59,7 @@ class Database:
         name = address.set(query={}).render_as_string(hide_password=True)  # it may hold one, too
         # What people wrote stays out of errors, and so out of the log.
         options: dict[str, Any] = {"pool_timeout": PATIENCE, "hide_parameters": True}
+        alone: AbstractContextManager[None] = nullcontext()
         if address.get_backend_name() == "sqlite":
             file = Path(address.database or "")
             try:
@@ -70,6 +72,8 @@ class Database:
                     "path and its permissions, or name another folder."
                 ) from error
             name = str(file)
+            # While one turns a new file to write-ahead logging, SQLite refuses others at once.
+            alone = locked(file.with_name(f".{file.name}.lock"), unless_read_only=True)
             options["connect_args"] = {"timeout": PATIENCE}
         else:
             options |= {"pool_pre_ping": True, "connect_args": {"connect_timeout": int(PATIENCE)}}
@@ -85,9 +89,9 @@ class Database:
             event.listen(engine, "begin", _sqlite_begin)
         database = cls(engine, name)
         try:
-            with database.write() as connection:
+            with alone, database.write() as connection:
                 prepare(connection, name)
-        except StoreUnavailableError as error:
+        except (StoreUnavailableError, OSError) as error:
             engine.dispose()
             raise InputError(
                 f"--store {name}: cannot be opened for reading and writing ({error}). Check the "
