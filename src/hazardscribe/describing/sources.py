@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hazardscribe.errors import InputError
-from hazardscribe.files import check_writable, draft_of, publish
+from hazardscribe.files import check_writable
 from hazardscribe.pairs.columns import AI_COLUMNS, AI_KEY
 
 if TYPE_CHECKING:
@@ -139,8 +139,8 @@ def write_records(
     The text stands under `ai_description` in JSONL and under `AI描述` or `AI description` in the
     others, which reading pairs and importing never take for the description unless it is named.
     CSV is UTF-8 with a byte-order mark, so that Excel shows Chinese; a workbook holds the photos
-    too. The file appears when the records end, also when they end early: with Ctrl-C, what was
-    described until then is in it. Until then, and where the disk is full, a former one stands.
+    too and appears when the records end, also when they end early: with Ctrl-C, what was described
+    until then is in it. Where the disk is full, a former file comes back.
 
     Args:
         records: as `record` makes them.
@@ -167,20 +167,24 @@ def write_records(
 
 
 class _TextFile:
-    """`.jsonl` or `.csv`, which takes its place when the records end."""
+    """`.jsonl` or `.csv`, line by line, so that a killed process leaves what it had described.
+
+    A former file is set aside until the new one is whole, and comes back where that cannot be
+    written.
+    """
 
     def __init__(self, out: Path, language: str) -> None:
-        self._out, self._draft = out, draft_of(out)
+        self._out, self._former = out, out.with_name(f".{out.name}.former")
         kind = out.suffix.lower()
         self._is_table = kind == ".csv"
         encoding = "utf-8-sig" if self._is_table else "utf-8"
         try:
             out.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._draft.open(
-                "w", encoding=encoding, errors=_ODD_NAMES[kind], newline=""
-            )
+            if out.exists():
+                out.replace(self._former)
+            self._file = out.open("w", encoding=encoding, errors=_ODD_NAMES[kind], newline="")
         except OSError as error:
-            raise self._told(error) from error
+            raise self._failed(error) from error
         if self._is_table:
             self._write(_header(language))
 
@@ -197,21 +201,16 @@ class _TextFile:
         except OSError as error:
             with suppress(OSError):  # what it could not write it tries again
                 self._file.close()
-            self._draft.unlink(missing_ok=True)
-            raise self._told(error) from error
+            raise self._failed(error) from error
 
     def close(self) -> None:
-        """Put it in place; where it could not be written, what was there before stands."""
-        if self._file.closed:
-            return
-        self._file.close()
-        try:
-            publish(self._draft, self._out)
-        except OSError as error:
-            self._draft.unlink(missing_ok=True)
-            raise self._told(error) from error
+        if not self._file.closed:
+            self._file.close()
+            self._former.unlink(missing_ok=True)
 
-    def _told(self, error: OSError) -> InputError:
+    def _failed(self, error: OSError) -> InputError:
+        with suppress(OSError):
+            self._former.replace(self._out)
         return InputError(f"--out {self._out}: could not be written: {error.strerror or error}")
 
 
