@@ -176,7 +176,7 @@ def _descriptions(fake: Fake, count: int, together: bool) -> tuple[schemas.Descr
             )
         )
     if together:
-        text = "；".join(dict.fromkeys(one.text for one in descriptions))
+        text = "；".join(dict.fromkeys(one.text for one in descriptions if one.text))
         findings = [
             schemas.FindingDraft(
                 photos=list(range(count)), text=text, suggestions=descriptions[0].suggestions
