@@ -228,3 +228,10 @@ def test_a_damaged_cache_is_told_and_made_anew(bert, tmp_path, caplog):
     torch.testing.assert_close(bank.vectors, TextBank(texts, encoder).vectors)
     TextBank(["护栏缺失"], encoder, cache=cache)
     assert cache.read_bytes().startswith(b"SQLite format 3")
+
+
+def test_a_layer_that_is_left_out_is_told(bert, tmp_path, caplog):
+    folder = shutil.copytree(bert, tmp_path / "encoder")
+    (folder / "2_Dense").mkdir()
+    HubEncoder(str(folder))
+    assert "2_Dense" in caplog.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +21,8 @@ from hazardscribe.model.folders import (
 )
 from hazardscribe.model.lsa import LsaEncoder
 from hazardscribe.model.sequences import TextEncoder, pool_sequence, second_sequence
+
+logger = logging.getLogger(__name__)
 
 LSA = "lsa"
 _POOLINGS = {
@@ -59,6 +62,12 @@ class HubEncoder:
             raise InputError(
                 f"text encoder {path!r}: a {model.config.model_type} model is no text encoder. "
                 "Name the folder of one, such as a sentence-transformers model, or use `lsa`."
+            )
+        if (folder / "2_Dense").is_dir():
+            logger.warning(
+                "text encoder %s: its further layer (2_Dense) is left out; texts are compared by "
+                "what lies below it",
+                path,
             )
         self._model = model.to(device).eval().requires_grad_(False)
         self.path, self.prefix = path, prefix
