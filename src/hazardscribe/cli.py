@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -107,6 +108,9 @@ def main(arguments: list[str] | None = None) -> int:
     except TrainingDivergedError as error:
         print(f"hazardscribe {parsed.verb}: {error}", file=sys.stderr)
         return DIVERGED
+    except KeyboardInterrupt:
+        print(f"hazardscribe {parsed.verb}: interrupted", file=sys.stderr)
+        return 128 + signal.SIGINT
     except BrokenPipeError:  # `hazardscribe describe ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK

@@ -101,6 +101,31 @@ def test_what_stood_there_before_outlives_a_full_disk(ending, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [out.name]
 
 
+def test_a_former_file_outlives_a_run_that_fails(tmp_path, caplog):
+    out, former = tmp_path / "described.csv", tmp_path / ".described.csv.former"
+    row = dict.fromkeys(sources._COLUMNS) | {"photo": "a.jpg", AI_KEY: "护栏缺失"}
+    row |= {"alternatives": []}
+    list(write_records([row] * 9, out))
+    before = out.read_bytes()
+
+    def fails(rows):
+        yield from rows
+        raise RuntimeError("out of memory")
+
+    with pytest.raises(RuntimeError):
+        list(write_records(fails([]), out))
+    assert out.read_bytes() == before
+    assert not former.exists()
+    for _ in range(2):  # the second time, what lies in the file's place ended early
+        with pytest.raises(RuntimeError):
+            list(write_records(fails([row]), out))
+        assert len(out.read_text(encoding="utf-8-sig").splitlines()) == 2
+        assert former.read_bytes() == before
+    assert "the former file is kept as .described.csv.former" in caplog.text
+    list(write_records([row], out))
+    assert not former.exists()
+
+
 def test_what_was_described_until_then_is_kept(tmp_path):
     out = tmp_path / "described.csv"
     row = dict.fromkeys(sources._COLUMNS) | {"photo": "a.jpg", AI_KEY: "护栏缺失"}

@@ -40,6 +40,8 @@ class FakeStore:
         return [f"s{len(self.said) - len(said) + i}" for i in range(len(said))]
 
     def dashboard(self):
+        if self.error is not None:
+            raise self.error
         categories = [CategoryCounts(category=name) for name in ("消防", "电气", "")]
         return Dashboard(weeks=[], categories=categories, models=[])
 
@@ -210,6 +212,9 @@ def test_session_tells_who_asks_and_what_the_server_takes(app, address):
     assert session["categories"][:2] == ["电气", "消防"]  # past cases, the ledger, the usual ones
     assert len(set(session["categories"])) == len(session["categories"])
     assert session["limits"]["max_photos"] == 20
+    app.state.store = FakeStore(StoreUnavailableError("database is locked"))
+    answer = httpx.get(f"{address}/v1/session")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "store_unavailable")
 
 
 # ---- with a model: the queue's bounds over HTTP -------------------------------------------------

@@ -178,3 +178,28 @@ def test_no_client_can_name_an_address(behind):
         body = {"model": model, "messages": [{"role": "user", "content": content}]}
         answer = httpx.post(f"{behind}/v1/chat/completions", json=body)
         assert answer.json()["error"]["code"] == "not_a_data_url"
+
+
+def test_a_line_of_an_answer_ends_in_a_line_feed_alone():
+    """JSON leaves U+2028 and U+0085 as they are, which other readers take for ends of lines."""
+    text = "配电箱\u2028未上锁\u0085"
+    body = json.dumps(part(text, "stop"), ensure_ascii=False)
+    answer = httpx.Response(200, content=f"data: {body}\r\n\r\ndata: [DONE]\n\n".encode())
+    remote = engine(lambda request: answer)
+    [described] = ask(remote)
+    assert described.draft == text.strip()
+
+
+def test_an_answer_without_an_end_is_given_up():
+    sent = 0
+
+    async def endless():
+        nonlocal sent
+        for _ in range(200):
+            sent += 100_000
+            yield b"x" * 100_000
+
+    remote = engine(lambda request: httpx.Response(200, content=endless()))
+    with pytest.raises(ApiError):
+        ask(remote)
+    assert sent < 3_000_000

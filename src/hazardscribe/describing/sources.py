@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import glob
 import json
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +17,8 @@ from hazardscribe.pairs.columns import AI_COLUMNS, AI_KEY
 
 if TYPE_CHECKING:
     from hazardscribe.describing.describer import Description
+
+logger = logging.getLogger(__name__)
 
 # Those that cannot be decoded (HEIC, AVIF) get their row, which says how to save them.
 _SUFFIXES = {
@@ -162,6 +165,8 @@ def write_records(
         for row in records:
             writer.add(row)
             yield row
+        if isinstance(writer, _TextFile):
+            writer.end()
     finally:
         writer.close()
 
@@ -169,18 +174,20 @@ def write_records(
 class _TextFile:
     """`.jsonl` or `.csv`, line by line, so that a killed process leaves what it had described.
 
-    A former file is set aside until the new one is whole, and comes back where that cannot be
-    written.
+    A former file is set aside until the new one is whole. It comes back where that cannot be
+    written or has no row, and stays aside where it ended early.
     """
 
     def __init__(self, out: Path, language: str) -> None:
         self._out, self._former = out, out.with_name(f".{out.name}.former")
+        self._rows = 0
         kind = out.suffix.lower()
         self._is_table = kind == ".csv"
         encoding = "utf-8-sig" if self._is_table else "utf-8"
         try:
             out.parent.mkdir(parents=True, exist_ok=True)
-            if out.exists():
+            # Where one is aside already, what lies here ended early.
+            if out.exists() and not self._former.exists():
                 out.replace(self._former)
             self._file = out.open("w", encoding=encoding, errors=_ODD_NAMES[kind], newline="")
         except OSError as error:
@@ -190,6 +197,7 @@ class _TextFile:
 
     def add(self, row: dict[str, Any]) -> None:
         self._write(_cells(row) if self._is_table else row)
+        self._rows += 1
 
     def _write(self, row: Any) -> None:
         try:
@@ -203,14 +211,29 @@ class _TextFile:
                 self._file.close()
             raise self._failed(error) from error
 
-    def close(self) -> None:
-        if not self._file.closed:
-            self._file.close()
-            self._former.unlink(missing_ok=True)
+    def end(self) -> None:
+        """It is whole."""
+        self._file.close()
+        self._former.unlink(missing_ok=True)
 
-    def _failed(self, error: OSError) -> InputError:
+    def close(self) -> None:
+        """It may have ended early."""
+        if self._file.closed:
+            return
+        self._file.close()
+        if not self._rows:
+            self._back()
+        elif self._former.exists():
+            logger.warning(
+                "%s: ended early; the former file is kept as %s", self._out, self._former.name
+            )
+
+    def _back(self) -> None:
         with suppress(OSError):
             self._former.replace(self._out)
+
+    def _failed(self, error: OSError) -> InputError:
+        self._back()
         return InputError(f"--out {self._out}: could not be written: {error.strerror or error}")
 
 

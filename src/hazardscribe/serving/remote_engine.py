@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 _SIDE = 2048
 _MOST_TOKENS = 96  # of a description, where nobody says how many
-_LONGEST_LINE = 1_000_000  # characters of one event
+_LONGEST_LINE = 1_000_000  # bytes of one event
 _READY_FOR = 5.0  # seconds that an answer about being ready is believed
 
 
@@ -159,9 +159,7 @@ class RemoteEngine:
                 raise busy(min(60, int(given)) if given.isdecimal() else 5)
             if response.status_code != 200:
                 raise _StatusError(response.status_code)
-            async for line in response.aiter_lines():
-                if len(line) > _LONGEST_LINE:
-                    raise ValueError("an event without end")
+            async for line in _lines(response):
                 if not line.startswith("data:"):
                     continue
                 data = line.removeprefix("data:").strip()
@@ -220,6 +218,22 @@ class _StatusError(ValueError):
     def __init__(self, status: int) -> None:
         super().__init__(f"status {status}")
         self.status = status
+
+
+async def _lines(response: httpx.Response) -> AsyncIterator[str]:
+    """The lines of a stream, which end in line feeds alone: a text may hold U+2028.
+
+    Raises:
+        ValueError: one is without end.
+    """
+    begun = b""
+    async for part in response.aiter_bytes():
+        *lines, begun = (begun + part).split(b"\n")
+        for line in lines:
+            yield line.decode("utf-8", "replace")
+        if len(begun) > _LONGEST_LINE:
+            raise ValueError("an event without end")
+    yield begun.decode("utf-8", "replace")
 
 
 class _Told:

@@ -13,6 +13,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from hazardscribe.serving.settings import MOST_PHOTOS
+
 Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000)]
 
@@ -125,7 +127,7 @@ class NewFinding(_Body):
     """What a person confirms. Its photos come beside it, as files."""
 
     text: Annotated[Text, StringConstraints(min_length=1)]
-    description_ids: list[str] = Field(default=[], max_length=20)
+    description_ids: list[str] = Field(default=[], max_length=MOST_PHOTOS)
     place: Line = ""
     category: Line = ""
     level: Level = "一般"

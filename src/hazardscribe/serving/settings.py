@@ -10,6 +10,9 @@ from typing import Any, Literal
 
 from hazardscribe.errors import InputError
 
+MOST_PHOTOS = 200
+"""Of one finding, whatever a server allows."""
+
 MIB = 2**20
 
 
@@ -131,6 +134,8 @@ class ServeSettings:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise InputError(f"--{name} {value}: must be at least {least}")
+        if self.max_photos > MOST_PHOTOS:
+            raise InputError(f"--max_photos {self.max_photos}: must be at most {MOST_PHOTOS}")
         if self.keep_days is not None and self.keep_days < 1:
             raise InputError(f"--keep_days {self.keep_days}: must be at least 1")
         if not self.deadline_s > 0:

@@ -147,8 +147,8 @@ def export(
     Args:
         pairs: pairs from `read_pairs`, or a path of pairs or of a described `.jsonl`.
         to: `xlsx`, `label-studio` (tasks in which people correct the texts) or `pairs`.
-        out: the .xlsx file; for label-studio a folder or a .zip file; for pairs a folder. A file
-            that is there already is never written over.
+        out: the .xlsx file; for label-studio a folder or a .zip file; for pairs a new folder. A
+            file that is there already is never written over.
         split: only this split: train, dev or validation.
         language: of headers and labelling interface; auto: that of the descriptions.
         photos: folder of the photos, where it is not the table's.
@@ -160,14 +160,14 @@ def export(
         What was written.
 
     Raises:
-        InputError: if the source cannot be read, or the target cannot be written or is a file that
-            exists.
+        InputError: if the source cannot be read, or the target cannot be written or is there
+            already.
     """
     from hazardscribe.pairs.exporting.export import check_out, export_pairs, export_records
     from hazardscribe.pairs.read import Pairs, read_pairs
 
     out = Path(out)
-    check_out(out)
+    check_out(to, out)
     if not isinstance(pairs, Pairs):
         from hazardscribe.describing.sources import is_described, read_records
 

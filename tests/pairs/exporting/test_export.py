@@ -196,3 +196,11 @@ def test_from_a_described_jsonl(
     described.write_text(described.read_text("utf-8") + '{"photo": 1}\n', encoding="utf-8")
     with pytest.raises(InputError, match="line 4"):
         hs.export(described, to="xlsx", out=tmp_path / "t.xlsx")
+
+
+def test_pairs_are_not_exported_over_others(pairs: Pairs, tmp_path: Path) -> None:
+    folder = hs.export(pairs, to="pairs", out=tmp_path / "copy")
+    before = (folder / "pairs.parquet").read_bytes()
+    with pytest.raises(InputError, match="is not empty"):
+        hs.export(folder, to="pairs", out=folder, split="train")
+    assert (folder / "pairs.parquet").read_bytes() == before

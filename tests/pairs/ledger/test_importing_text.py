@@ -654,3 +654,17 @@ class TestCommandLine:
         assert "无此列" in capsys.readouterr().err
         assert cli.main(["import", str(path)]) == 2
         assert cli.main(["import", str(tmp_path / "none.csv"), "--dry-run"]) == 2
+
+
+@pytest.mark.parametrize("touched", ["added", "retouched"])
+def test_what_people_put_among_the_photos_is_not_lost(
+    touched: str, ledger: Write, tmp_path: Path
+) -> None:
+    path, out = ledger(PLAIN, photos=PHOTOS[:2]), tmp_path / "pairs"
+    import_ledger(path, out=out)
+    import_ledger(path, out=out)  # untouched, it may be written anew
+    photo = out / "photos" / "note.txt" if touched == "added" else next((out / "photos").iterdir())
+    photo.write_bytes(b"of people")
+    with pytest.raises(InputError, match=f"was changed since it was imported.*{photo.name}"):
+        import_ledger(path, out=out)
+    assert photo.read_bytes() == b"of people"

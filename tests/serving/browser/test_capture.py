@@ -367,3 +367,71 @@ def test_everything_is_said_in_english_too(
     assert words
     foreign = [one for one in words if any("一" <= letter <= "鿿" for letter in one)]
     assert foreign == [] or all("中文" in one for one in foreign)
+
+
+@pytest.mark.extended
+def test_a_photo_that_is_refused_after_it_was_confirmed_is_told_and_left_behind(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    """Confirmed before it was described: only then the server says that it cannot read it."""
+    fake.sayings = [Saying(), Saying(problem="format")]
+    fake.unusable = [photo.read_bytes()]
+    fake.hold = threading.Event()  # the first description never comes to its end
+    page = visit()
+    album(page, photo)
+    card = in_state(page, "describing")
+    card.get_by_role("textbox", **TEXTBOX).fill("配电箱未上锁")
+    page.get_by_role("button", name="确认入账").tap()
+    failed = in_state(page, "failed")
+    assert "不支持这种文件格式" in failed.inner_text()
+    assert failed.get_by_role("textbox", **TEXTBOX).input_value() == "配电箱未上锁"
+    page.get_by_role("button", name="确认入账").tap()
+    page.locator(".done li").wait_for()
+    assert fake.confirmed[-1][1] == []
+    assert len(fake.findings) == 1
+
+
+@pytest.mark.extended
+def test_a_finding_on_its_way_takes_no_further_photo_and_is_not_joined(
+    visit: Visit, fake: Fake, photo: Path, tmp_path: Path, album: Album
+) -> None:
+    other = tmp_path / "other.jpg"
+    other.write_bytes(jpeg(640, 480))
+    page = visit()
+    for one in (photo, other):
+        album(page, one)
+    wait_until(lambda: page.locator(".card[data-state=ready]").count() == 2, page)
+    for i in (1, 2):
+        page.get_by_role("checkbox", name=f"选中 隐患 {i} 以便合并").check()
+    fake.refusals["/v1/findings"] = [(503, {"Retry-After": "2"})]
+    first = page.locator(".card", has_text="隐患 1")
+    with page.expect_file_chooser() as chosen:
+        first.get_by_role("button", name="给 隐患 1 加照片").tap()
+    first.get_by_role("button", name="确认入账").tap()
+    wait_until(lambda: not fake.refusals["/v1/findings"], page)
+    assert page.get_by_role("button", name="合并为一条隐患").is_disabled()
+    third = tmp_path / "third.jpg"
+    third.write_bytes(jpeg(320, 240))
+    chosen.value.set_files(third)  # the album was open when it was confirmed
+    page.get_by_role("link", name="在台账中查看 №1").wait_for()
+    assert fake.confirmed[-1][1] == [photo.read_bytes()]
+    wait_until(lambda: page.locator(".card[data-state=ready]").count() == 2, page)
+
+
+@pytest.mark.extended
+def test_a_tab_that_another_has_taken_over_changes_nothing(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    page = visit()
+    album(page, photo)
+    in_state(page, "ready")
+    newer = page.context.new_page()
+    newer.goto(fake.url)
+    in_state(newer, "ready")
+    page.locator(".cards[inert]").wait_for()
+    newer.get_by_role("button", name="确认入账").tap()
+    newer.locator(".done li").wait_for()
+    page.get_by_role("button", name="在这里继续").tap()
+    page.locator(".done li").wait_for()
+    assert page.locator(".card").count() == 0
+    assert len(fake.confirmed) == 1

@@ -202,3 +202,12 @@ def test_a_server_without_tokens_asks_for_none(visit: Visit, fake: Fake) -> None
     fake.open = True
     page = visit("desk", token=None)
     page.get_by_text("还没有照片").wait_for()
+
+
+def test_what_was_typed_is_saved_with_the_new_status(visit: Visit, fake: Fake) -> None:
+    record = fake.add()
+    page = visit("phone", f"#/ledger/{record.id}")
+    page.get_by_label("整改措施").fill("加固")
+    page.get_by_role("button", name="标记为已整改").tap()
+    page.get_by_role("button", name="重新打开").wait_for()
+    assert (fake.findings[record.id].measure, fake.findings[record.id].status) == ("加固", "done")

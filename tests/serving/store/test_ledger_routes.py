@@ -147,7 +147,7 @@ def test_a_change_names_its_version(headers, status, expected, post, client):
         ({"level": "特大"}, "invalid_request"),
         ({"ai_text": "forged"}, "invalid_request"),
         ({"outcome": "accepted"}, "invalid_request"),
-        ({"description_ids": ["x"] * 21}, "invalid_request"),
+        ({"description_ids": ["x"] * 201}, "invalid_request"),
         ({"due": "tomorrow"}, "invalid_request"),
         ({"due": "2026-02-30"}, "invalid_request"),
         ({"due": 0}, "invalid_request"),

@@ -114,6 +114,13 @@ def test_several_photos_together_and_none(say, confirm):
     unsure = say("无法判断", draft="井盖缺失", doubt="unsure")
     record = confirm("未戴安全帽；通道堵塞", description_ids=[*ids, unsure])
     assert (record.outcome, record.doubt) == ("accepted", "unsure")
+    none = say("未发现明显隐患")  # which the page leaves out of the joined text
+    record = confirm("未戴安全帽；通道堵塞", description_ids=[ids[0], none, ids[1]])
+    assert (record.outcome, record.ai_text) == ("accepted", "未戴安全帽；通道堵塞")
+    record = confirm(
+        "No hard hat；Exit blocked", description_ids=[say("No hard hat"), say("Exit blocked")]
+    )
+    assert record.outcome == "accepted"
     record = confirm("都没有防护", description_ids=[*ids, unsure])
     assert (record.outcome, record.ai_text) == ("edited", "未戴安全帽；通道堵塞")
     english = [say("No hard hat"), say("Exit blocked")]

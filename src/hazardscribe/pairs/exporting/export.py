@@ -73,14 +73,17 @@ def export_records(
     return out
 
 
-def check_out(out: Path) -> None:
-    """Refuse, before any work, a file that is there already.
+def check_out(to: str, out: Path) -> None:
+    """Refuse, before any work, a file that is there already, and a folder of other pairs.
 
-    It may be the very ledger that the pairs came from, or an export that people have gone on in.
+    It may be the very ledger or folder that the pairs came from, or an export that people have gone
+    on in.
 
     Raises:
-        InputError: the file exists.
+        InputError: what is there already.
     """
+    if to == "pairs" and out.is_dir() and any(out.iterdir()):
+        raise InputError(f"--out {out}: is not empty. Name a new folder.")
     if out.is_file():
         raise InputError(
             f"--out {out}: already exists and is left as it is, as people may have gone on in it. "

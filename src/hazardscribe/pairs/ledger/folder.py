@@ -24,7 +24,7 @@ from hazardscribe.pairs.ledger.result import Imported
 from hazardscribe.pairs.photo import LOADER_VERSION, photo_digest
 from hazardscribe.pairs.sentences import in_language
 from hazardscribe.pairs.splits import DEV, TRAIN, VALIDATION
-from hazardscribe.pairs.write import write_columns, write_list
+from hazardscribe.pairs.write import photo_name, write_columns, write_list
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,10 +92,15 @@ def check_target(target: Path, source: str) -> None:
         for name, digest in digests.items()
         if not (target / name).is_file() or photo_digest(target / name) != digest
     ]
+    # A photo's name is the digest of what is in it.
+    changed += [
+        f"photos/{path.name}"
+        for path in sorted((target / "photos").glob("*"))
+        if not path.is_file() or photo_name(path) != path.name
+    ]
     if changed:
-        raise InputError(
-            f"--out {target}: was changed since it was imported ({', '.join(changed)}). {remedy}"
-        )
+        names = ", ".join(changed[:5])
+        raise InputError(f"--out {target}: was changed since it was imported ({names}). {remedy}")
 
 
 class Tables:

@@ -49,6 +49,7 @@ class Archive:
                 f"{path}: is not a readable zip archive ({error}); copy it again, or unpack it "
                 "and name the folder"
             ) from error
+        self._unpacked = 0  # bytes of ledgers
         members = self._zip.infolist()
         if len(members) > MAX_MEMBERS:
             raise InputError(
@@ -132,7 +133,8 @@ class Archive:
         info = self._members[name]
         packed = max(info.compress_size, 1)
         bomb = info.file_size > _SMALL and info.file_size / packed > MAX_RATIO
-        if bomb or info.file_size > MAX_LEDGER_BYTES:
+        self._unpacked += info.file_size
+        if bomb or self._unpacked > MAX_LEDGER_BYTES:
             raise InputError(
                 f"{self.path}: {name} would unpack from {packed} to {info.file_size} bytes; that "
                 "is no ledger. Check where the archive comes from"

@@ -127,6 +127,7 @@ class _Reader:
         self.done: list[Row] = []
         self.heights: dict[int, float] = {}
         self.widths: dict[int, float] = {}
+        self._described = 0  # columns that have been given a width
         self.hidden_rows = False
         self.default_height = 15.0 * POINT
         self.default_width = 64 * 9_525.0
@@ -239,8 +240,11 @@ class _Reader:
                 width = column_width(_length(given["width"], 255))
             if _true(given.get("hidden")):
                 width = 0.0
-            first, last = int(given["min"]), min(int(given["max"]), MAX_COLUMNS)
-            self.widths.update((index - 1, width) for index in range(max(first, 1), last + 1))
+            first, last = max(int(given["min"]), 1), min(int(given["max"]), MAX_COLUMNS)
+            # Each column is described once: more would only take time.
+            self._described += max(0, last - first + 1)
+            if self._described <= MAX_COLUMNS:
+                self.widths.update((index - 1, width) for index in range(first, last + 1))
         elif kind == "mergeCell":
             self.found.merges.append(cell_range(given.get("ref", "")))
         elif kind == "hyperlink":

@@ -135,7 +135,7 @@ export function showCapture(root, { queue }) {
   };
 
   const joinChosen = async () => {
-    const ids = [...chosen];
+    const ids = [...chosen].filter((id) => queue.isOpen(id));
     const photos = ids.reduce((sum, id) => sum + queue.card(id).photos.length, 0);
     if (photos > queue.limits.max_photos) {
       toast(t("too_many", { n: queue.limits.max_photos }), "bad");
@@ -144,6 +144,7 @@ export function showCapture(root, { queue }) {
     chosen.clear();
     const card = await queue.join(ids);
     showSelection();
+    if (ids.length < 2) return; // the others were confirmed meanwhile
     announce(t("say_joined", { n: photos }));
     views.get(card.id)?.focus();
   };
@@ -182,6 +183,8 @@ export function showCapture(root, { queue }) {
     confirm: (text) => {
       queue.edit(card.id, text === queue.card(card.id).text ? {} : { text });
       focusAfter(views.get(card.id).element); // its controls are locked from now on
+      chosen.delete(card.id);
+      showSelection();
       queue.confirm(card.id);
     },
     discard: () => discard(card),
@@ -306,6 +309,12 @@ export function showCapture(root, { queue }) {
   );
   queue.addEventListener("change", onChange);
   queue.addEventListener("gone", onGone);
+  // Another tab works on the cards: here they may be old.
+  const onTurn = () => {
+    open.inert = !queue.active;
+  };
+  queue.addEventListener("turn", onTurn);
+  onTurn();
   for (const [event, listener] of Object.entries(listeners))
     document.addEventListener(event, listener);
   for (const card of queue.cards) onChange({ detail: card });
@@ -314,6 +323,7 @@ export function showCapture(root, { queue }) {
   return () => {
     queue.removeEventListener("change", onChange);
     queue.removeEventListener("gone", onGone);
+    queue.removeEventListener("turn", onTurn);
     for (const [event, listener] of Object.entries(listeners))
       document.removeEventListener(event, listener);
     delete root.dataset.cards;

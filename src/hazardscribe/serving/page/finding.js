@@ -111,7 +111,7 @@ function pastOf(changes) {
   return h("ol", { class: "past" }, ...changes.map(one).reverse());
 }
 
-/** Text, fields and date as a form; `save(changed fields)`. */
+/** Text, fields and date as a form; `save(changed fields)`. `pending` gives those not yet saved. */
 function editForm(finding, save) {
   const changes = {};
   const note = (fields) => {
@@ -144,7 +144,7 @@ function editForm(finding, save) {
     event.preventDefault();
     if (Object.keys(changes).length) save({ ...changes });
   };
-  return h(
+  const form = h(
     "form",
     { class: "panel edit", on: { submit } },
     h("h2", {}, t("record")),
@@ -152,6 +152,7 @@ function editForm(finding, save) {
     h("div", { class: "pair" }, ...fields.main, ...fields.more, labelled(t("found_on"), found)),
     h("div", { class: "row end" }, saveButton),
   );
+  return { form, pending: () => ({ ...changes }) };
 }
 
 export function showFinding(root, shared, id) {
@@ -232,15 +233,17 @@ export function showFinding(root, shared, id) {
     pill.textContent = named("status", finding.status);
     pill.dataset.state = finding.status;
     const done = finding.status === "done";
+    const { form, pending } = editForm(finding, save);
+    // With what was typed, which the form that is shown afterwards would not know.
     const toggle = button(done ? "plain" : "primary", t(done ? "mark_open" : "mark_done"), () =>
-      save({ status: done ? "open" : "done" }),
+      save({ ...pending(), status: done ? "open" : "done" }),
     );
     body.replaceChildren(
       h("div", { class: "left" }, photosOf(finding), bothTexts(finding)),
       h(
         "div",
         { class: "right" },
-        editForm(finding, save),
+        form,
         h(
           "div",
           { class: "panel row" },

@@ -54,11 +54,14 @@ class InDatabase {
   #objects(store, mode) {
     return this.#database.transaction(store, mode).objectStore(store);
   }
-  all(store) {
-    return settled(this.#objects(store, "readonly").getAll());
+  async all(store) {
+    const kept = await settled(this.#objects(store, "readonly").getAll());
+    const newer = await this.#spill.all(store);
+    return [...new Map([...kept, ...newer].map((value) => [value.id, value])).values()];
   }
-  ids(store) {
-    return settled(this.#objects(store, "readonly").getAllKeys());
+  async ids(store) {
+    const kept = await settled(this.#objects(store, "readonly").getAllKeys());
+    return [...new Set([...kept, ...(await this.#spill.ids(store))])];
   }
   async get(store, id) {
     return (await this.#spill.get(store, id)) ?? settled(this.#objects(store, "readonly").get(id));

@@ -71,11 +71,23 @@ export class Queue extends EventTarget {
     return [...this.#cards.values()].some((card) => stateOf(card) === "offline");
   }
 
+  /** Whether this tab works on the queue, and so may change it. */
+  get active() {
+    return this.#active;
+  }
+
+  /** Whether a card may still be changed: one on its way is as the person confirmed it. */
+  isOpen(id) {
+    const card = this.#cards.get(id);
+    return Boolean(card) && !card.finding && card.task !== "confirm";
+  }
+
   /** Read what this device keeps, and work on it. */
   async start() {
     // A finding on its way keeps its card, which learns that it arrived and is not sent again.
     for (const id of this.#cards.keys()) if (!this.#running.has(id)) this.#cards.delete(id);
     this.#active = true;
+    this.dispatchEvent(new Event("turn"));
     for (const card of await this.#shelf.cards()) {
       // A photo may have been quicker than the database.
       if (!this.#cards.has(card.id)) this.#cards.set(card.id, card);
@@ -92,6 +104,7 @@ export class Queue extends EventTarget {
   stop() {
     this.flush();
     this.#active = false;
+    this.dispatchEvent(new Event("turn"));
     clearTimeout(this.#timer);
     for (const controller of this.#running.values()) controller.abort(new Left());
   }
@@ -111,18 +124,23 @@ export class Queue extends EventTarget {
       if (into === null) await this.#insert([photo.id]);
       else kept.push(photo.id);
     }
-    const card = this.#cards.get(into);
-    if (card && kept.length) {
+    if (kept.length && this.isOpen(into)) {
+      const card = this.#cards.get(into);
       card.photos.push(...kept);
       await this.#describeAnew(card);
+    } else {
+      // It was confirmed meanwhile, or is gone.
+      for (const id of kept) await this.#insert([id]);
     }
     this.#pump();
   }
 
   /** Several cards become one finding; what the person wrote in them is kept, one below the other. */
   async join(ids) {
-    const cards = ids.map((id) => this.#cards.get(id)).sort((a, b) => a.number - b.number);
+    const open = ids.filter((id) => this.isOpen(id)).map((id) => this.#cards.get(id));
+    const cards = open.sort((a, b) => a.number - b.number);
     const [first, ...others] = cards;
+    if (!others.length) return first;
     const texts = cards
       .filter((card) => card.touched && card.text.trim())
       .map((card) => card.text.trim());
@@ -140,6 +158,7 @@ export class Queue extends EventTarget {
 
   /** The photos of a finding become cards of their own again. */
   async split(id) {
+    if (!this.isOpen(id)) return;
     const card = this.#cards.get(id);
     const rest = card.photos.splice(1);
     for (const photo of rest) await this.#insert([photo], card.place);
@@ -149,6 +168,7 @@ export class Queue extends EventTarget {
 
   /** What a person typed or chose. Kept on the device a moment later, and at once by `flush`. */
   edit(id, fields) {
+    if (!this.isOpen(id)) return;
     const card = this.#cards.get(id);
     Object.assign(card, fields);
     if ("text" in fields) card.touched = true;
@@ -167,6 +187,7 @@ export class Queue extends EventTarget {
   }
 
   async confirm(id) {
+    if (!this.#active || !this.isOpen(id)) return;
     const card = this.#cards.get(id);
     this.#leave(id); // a description that is still on its way is not waited for
     Object.assign(card, { task: "confirm", attempts: 0, retryAt: 0, why: null });
@@ -183,7 +204,8 @@ export class Queue extends EventTarget {
   async discard(id) {
     const card = this.#cards.get(id);
     this.#leave(id);
-    if (card.said?.ids.length) {
+    // Who agrees that there is nothing to see has not rejected what the model said.
+    if (card.said?.ids.length && card.said.doubt !== "likely_safe") {
       const photos = card.photos;
       Object.assign(card, { photos: [], task: "reject", attempts: 0, retryAt: 0, why: null });
       await this.#save(card);
@@ -253,6 +275,7 @@ export class Queue extends EventTarget {
     clearTimeout(this.#dirty.get(card.id));
     this.#dirty.delete(card.id);
     this.#tell(card);
+    if (!this.#active && !card.finding) return; // another tab has it now, and knows it better
     if (!(await this.#shelf.save(card)) && this.durable) this.#alarm("storage_full");
   }
 
@@ -337,10 +360,18 @@ export class Queue extends EventTarget {
     const again = lasting || (error.passing && (card.task !== "describe" || card.attempts < TRIES));
     if (!again) {
       // Refused for good: the person decides. A rejection that the server does not know is done.
-      if (card.task === "reject") this.#drop(card);
-      else card.task = null;
+      if (card.task === "reject") return this.#drop(card);
+      const photos = isUnusable(error.code);
+      if (photos && card.task === "confirm") {
+        // Confirmed before it was described: that tells which of the photos cannot be read.
+        card.touched = true;
+        toDescribe(card);
+        card.key = null;
+        return;
+      }
+      card.task = null;
       // A description is refused for its photos only where none of them can be read.
-      if (isUnusable(error.code) && !card.key) card.unusable = [...card.photos];
+      if (photos) card.unusable = [...card.photos];
       return;
     }
     const wait = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** Math.min(card.attempts - 1, 6));
@@ -397,7 +428,7 @@ export class Queue extends EventTarget {
     card.text = finding.text;
     // First that it is in the ledger, then that its photos need not be kept: never the other way.
     await this.#save(card);
-    for (const id of card.photos) await this.#shelf.lighten(id);
+    for (const [id] of sent) await this.#shelf.lighten(id);
   }
 
   async #reject(card) {

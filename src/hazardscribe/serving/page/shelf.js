@@ -39,6 +39,8 @@ export class Shelf {
   /** Whether the card is on the disk now. */
   async save(card) {
     const { running, ...lasting } = card;
+    // What is in the ledger stays so, whatever an older tab believes.
+    if (!card.finding && (await this.#keep.get("cards", card.id))?.finding) return true;
     const done = await this.#keep.put("cards", lasting);
     if (done) this.#unjot(card.id);
     return done;

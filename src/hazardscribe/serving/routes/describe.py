@@ -30,6 +30,7 @@ from hazardscribe.serving.errors import (
     photo_error,
     request_id_of,
 )
+from hazardscribe.serving.routes.ledger_parts import ask as ask_store
 from hazardscribe.serving.routes.ledger_parts import store_error
 from hazardscribe.serving.schemas import (
     Descriptions,
@@ -305,7 +306,7 @@ async def session(request: Request, caller: Annotated[Caller, Depends(inspector)
     """Who asks, and what the server is."""
     state = request.app.state
     settings, engine = state.settings, state.engine
-    own = [] if state.store is None else await run_in_threadpool(_categories_of, state.store)
+    own = [] if state.store is None else await ask_store(_categories_of, state.store)
     categories = dict.fromkeys([*engine.categories, *own, *_CATEGORIES[engine.language]])
     return Session(
         name=caller.name,
@@ -323,5 +324,5 @@ async def session(request: Request, caller: Annotated[Caller, Depends(inspector)
 
 
 def _categories_of(store: Any) -> list[str]:
-    """The categories that the ledger's records bear."""
+    """The categories of the last weeks."""
     return [one.category for one in store.dashboard().categories if one.category]

@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import re
 import secrets
+import stat
 import tempfile
 import time
 from collections.abc import Collection, Iterator, Sequence
@@ -84,8 +86,15 @@ class PhotoFolder:
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             flush(self.folder.parent)
+            others = stat.S_IMODE(self.folder.stat().st_mode) & 0o077
         except OSError as error:
             raise _unusable(self.folder, error) from error
+        if others and os.name == "posix":
+            log.warning(
+                "%s: others on this machine may read the photos there; `chmod 700` keeps them to "
+                "the server",
+                self.folder,
+            )
 
     def belong_to(self, store: str) -> None:
         """Mark a new folder as the store's own; refuse one that is another store's.

@@ -101,6 +101,11 @@ def proposal(text: str, sayings: Sequence[Mapping[Any, Any]]) -> Proposal:
         offered += [one["text"], one["draft"], *one["alternatives"]]
     wanted = compared(text)
     match = next((offer for offer in offered if offer and compared(offer) == wanted), None)
+    if match is None and len(sayings) > 1:
+        # Of several photos, the page offers the texts joined, those without a hazard left out.
+        parts = [compared(part) for part in re.split("[；;]", text) if part.strip()]
+        whole = {compared(offer) for offer in offered if offer}
+        match = text if parts and whole.issuperset(parts) else None
     confidences = [one["confidence"] for one in sayings if one["confidence"] is not None]
     outcome: Outcome = "accepted" if match is not None else "edited"
     if match is None and not sure and not any(_like(text, offer) for offer in offered):
