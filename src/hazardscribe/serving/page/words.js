@@ -122,7 +122,7 @@ const WORDS = {
   split: ["拆开", "Separate"],
   discard: ["丢弃", "Discard"],
   discard_title: ["丢弃这条？", "Discard this one?"],
-  discard_ask: ["照片和文字会从本机删除，不会进入台账；模型写的话记为“未采用”。", "Photo and text are deleted from this device and never enter the ledger; the model's text counts as rejected."],
+  discard_ask: ["照片和文字会从本机删除，不会进入台账；模型写的话记为“未采用”（它没看到隐患的除外）。", "Photo and text are deleted from this device and never enter the ledger; the model's text counts as rejected, but where it saw no hazard."],
   confirm: ["确认入账", "Confirm"],
   see_in_ledger: ["在台账中查看 №{n}", "See no. {n} in the ledger"],
   say_ready: ["{name} 已写好：{text}", "{name} is ready: {text}"],
