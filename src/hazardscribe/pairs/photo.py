@@ -18,7 +18,7 @@ import stat
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from hazardscribe.errors import PhotoError
 
@@ -51,6 +51,7 @@ _SUFFIXES = {
 }
 
 # EXIF tag 0x0112 -> name in PIL.Image.Transpose of the operation that makes the picture upright.
+_BLOCK = 1 << 20  # grey values that are brought to 8 bits at once
 _UPRIGHT = {
     2: "FLIP_LEFT_RIGHT",
     3: "ROTATE_180",
@@ -494,7 +495,8 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if image.has_transparency_data:
         # La, RGBa and PA have no direct way to RGBA.
         step = {"La": "LA", "RGBa": "RGBA", "PA": "RGBA"}.get(image.mode)
-        layer = (image.convert(step) if step else image).convert("RGBA")
+        layer = image.convert(step) if step else image
+        layer = layer if layer.mode == "RGBA" else layer.convert("RGBA")
         white = Image.new("RGB", image.size, (255, 255, 255))
         white.paste(layer, mask=layer.getchannel("A"))
         return white
@@ -511,11 +513,20 @@ def _to_8_bit(image: Image.Image) -> Image.Image:
     values = np.asarray(image)
     if image.mode.startswith("I;16"):
         return Image.fromarray((values >> 8).astype(np.uint8))
-    values = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = float(values.min()), float(values.max())
+    # By blocks of rows: a copy of the whole in float64 takes twice what the picture does.
+    rows = max(1, _BLOCK // max(1, values.shape[1]))
+    blocks = [slice(start, start + rows) for start in range(0, len(values), rows)]
+
+    def finite(block: slice) -> Any:
+        return np.nan_to_num(values[block].astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+
+    low = min(float(finite(block).min()) for block in blocks)
+    high = max(float(finite(block).max()) for block in blocks)
     if low >= 0:
         low = 0.0
         full = next((top for top in (1.0, 255.0, 65535.0) if high <= top), high)
         high = 255.0 if image.mode == "I" and full == 1.0 else full
-    scaled = (values - low) * (255.0 / (high - low)) if high > low else values * 0
-    return Image.fromarray(np.rint(scaled).astype(np.uint8))
+    scaled = np.zeros(values.shape, dtype=np.uint8)
+    for block in blocks if high > low else ():
+        scaled[block] = np.rint((finite(block) - low) * (255.0 / (high - low)))
+    return Image.fromarray(scaled)

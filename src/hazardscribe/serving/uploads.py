@@ -86,8 +86,8 @@ def check_headers(photos: Sequence[bytes], limits: PhotoLimits) -> None:
 class Decoders:
     """Threads on which photos are decoded: two, and one of its own for large pictures.
 
-    A large picture that is no JPEG is unpacked whole, a hundred megapixels to 400 MB: of those only
-    one at a time.
+    A large picture that is no JPEG is unpacked whole, a hundred megapixels to a gigabyte: of those
+    only one at a time.
     """
 
     def __init__(self, limits: PhotoLimits) -> None:
