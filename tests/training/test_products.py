@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from hazardscribe.training.products import OneDnnLinear, available, use_onednn
+from hazardscribe.training.products import OneDnnLinear, available, pays, use_onednn
 
 pytestmark = pytest.mark.skipif(not available(), reason="this PyTorch holds no oneDNN")
 
@@ -73,3 +73,10 @@ def test_names_parameters_and_subclasses_stay():
     use_onednn(module)
     assert {name: id(one) for name, one in module.named_parameters()} == before
     assert type(module[1]) is Special
+
+
+@pytest.mark.parametrize(("maker", "expected"), [("AuthenticAMD", True), ("GenuineIntel", False)])
+def test_intels_own_processors_keep_intels_own_products(maker, expected, tmp_path):
+    info = tmp_path / "cpuinfo"
+    info.write_text(f"processor\t: 0\nvendor_id\t: {maker}\n", encoding="utf-8")
+    assert pays(info) is expected

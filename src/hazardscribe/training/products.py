@@ -1,13 +1,17 @@
 """Linear layers that are trained on a processor, their products by oneDNN.
 
 PyTorch hands float32 products on x86 to MKL, which on processors of other makers than Intel runs at
-half of what they can do (benchmarks/products.py). oneDNN is part of PyTorch, and the operator that
-`torch.compile` puts in place of a linear layer reaches it; it has no gradient, so that is written
-out here. The products are the same up to the order of their sums.
+half of what they can do; on Intel's own it is the faster one (benchmarks/products.py). oneDNN is
+part of PyTorch, and the operator that `torch.compile` puts in place of a linear layer reaches it;
+it has no gradient, so that is written out here. The products are the same up to the order of their
+sums.
 """
 
 from __future__ import annotations
 
+import platform
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -58,6 +62,22 @@ class OneDnnLinear(nn.Linear):
 def available() -> bool:
     """Whether this PyTorch holds oneDNN and its linear operator."""
     return torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+
+
+def pays(cpu_info: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether oneDNN's float32 products are the faster ones on this processor: not on Intel's.
+
+    Told by the maker, not by a measurement: a resumed run must compute as it did before.
+    """
+    with suppress(OSError, UnicodeDecodeError):
+        return "GenuineIntel" not in cpu_info.read_text(encoding="utf-8")
+    return "GenuineIntel" not in platform.processor()  # as Windows names it
+
+
+def use_faster_products(module: nn.Module) -> None:
+    """`use_onednn` where that pays."""
+    if pays():
+        use_onednn(module)
 
 
 def use_onednn(module: nn.Module) -> None:

@@ -34,7 +34,7 @@ from hazardscribe.training.callbacks import (
     WarnOfWildDraws,
 )
 from hazardscribe.training.module import TrainingModule
-from hazardscribe.training.products import use_onednn
+from hazardscribe.training.products import use_faster_products
 from hazardscribe.training.recipe import Recipe
 from hazardscribe.training.reward_loop import Reference, make_trainer
 from hazardscribe.training.rewards import reward_parts
@@ -109,7 +109,7 @@ class RewardSession(Session):
             return Reference(self.vlm, None)
         copy = load_checkpoint(self.recipe.start, device=self.vlm.device).vlm
         lay_out_convolutions(copy)
-        use_onednn(copy)
+        use_faster_products(copy)
         return Reference(self.vlm, copy.requires_grad_(False))
 
     def trainer(self, stop: StopOnSignal) -> Any:

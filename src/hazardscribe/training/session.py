@@ -44,7 +44,7 @@ from hazardscribe.training.callbacks import (
     StopWithoutBetter,
 )
 from hazardscribe.training.compiled import uncompiled
-from hazardscribe.training.products import use_onednn
+from hazardscribe.training.products import use_faster_products
 from hazardscribe.training.recipe import Recipe
 from hazardscribe.training.rows import Rows, shared
 from hazardscribe.training.sharding import is_sharded, tie, whole
@@ -94,7 +94,7 @@ class Session(ABC):
         lay_out_convolutions(self.vlm)
         # These are called by name, where a compiler cannot look inside.
         if not (recipe.compile and recipe.stage == "likelihood"):
-            use_onednn(self.vlm)
+            use_faster_products(self.vlm)
             if not torch.cuda.is_available():
                 use_short_attention(self.vlm)
 
