@@ -20,7 +20,8 @@ benchmarks/results/training_speed-<name>.json.
     ours-both         with the alignment likelihood
     ours-compiled     with `compile`, as on a GPU
     ours-contiguous   without channels-last kernels, whose batch norms are rounded otherwise
-    ours-mkl          with the products that PyTorch takes by itself
+    ours-mkl          with the products that PyTorch takes by itself, as on Intel's processors
+    ours-onednn       with those of oneDNN, as on all others
     ours-mkl-contiguous   without either: its losses begin as plain's do
     ours-giving-back      with memory given back to the system as soon as it is free
     ours-padded           with texts padded to multiples of 16 tokens
@@ -48,7 +49,7 @@ from measuring import accelerator, processor, spread
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = (
     *("ours", "ours-both", "ours-compiled", "ours-contiguous", "ours-mkl", "ours-mkl-contiguous"),
-    *("ours-giving-back", "ours-padded", "ours-sdpa", "ours-whole-prompt"),
+    *("ours-giving-back", "ours-onednn", "ours-padded", "ours-sdpa", "ours-whole-prompt"),
     *("trl", "trl-defaults", "plain"),
 )
 

@@ -114,7 +114,9 @@ class ServeSettings:
                 "--data or --engine out"
             )
         if self.data is not None and not Path(self.data).exists():
-            raise InputError(f"--data {self.data}: there is no such file or folder.")
+            raise InputError(
+                f"--data {self.data}: there is no such file or folder. Check the path."
+            )
         if not 0 <= self.port <= 65535:
             raise InputError(f"--port {self.port}: must be between 0 and 65535")
         if not self.host:

@@ -73,7 +73,8 @@ class Database:
                 ) from error
             name = str(file)
             # While one turns a new file to write-ahead logging, SQLite refuses others at once.
-            alone = locked(file.with_name(f".{file.name}.lock"), unless_read_only=True)
+            lock = file.with_name(f".{file.name}.lock")
+            alone = locked(lock, timeout=PATIENCE, unless_read_only=True)
             options["connect_args"] = {"timeout": PATIENCE}
         else:
             options |= {"pool_pre_ping": True, "connect_args": {"connect_timeout": int(PATIENCE)}}
