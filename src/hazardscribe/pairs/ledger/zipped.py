@@ -136,8 +136,9 @@ class Archive:
         self._unpacked += info.file_size
         if bomb or self._unpacked > MAX_LEDGER_BYTES:
             raise InputError(
-                f"{self.path}: {name} would unpack from {packed} to {info.file_size} bytes; that "
-                "is no ledger. Check where the archive comes from"
+                f"{self.path}: {name} would unpack from {packed} to {info.file_size} bytes, "
+                f"{self._unpacked} with those before it; that is no ledger. Check "
+                "where the archive comes from"
             )
         try:
             with self._zip.open(info) as stream, target.open("wb") as file:
