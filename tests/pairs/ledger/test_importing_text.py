@@ -497,6 +497,16 @@ class TestZips:
         with pytest.raises(InputError, match="would unpack"):
             dry(path)
 
+    def test_ledgers_are_bounded_together(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from hazardscribe.pairs.ledger import zipped
+
+        monkeypatch.setattr(zipped, "MAX_LEDGER_BYTES", 2 * len(PLAIN.encode()) - 1)
+        path = self.zipped(tmp_path / "two.zip", dict.fromkeys(("a.csv", "b.csv"), PLAIN.encode()))
+        with pytest.raises(InputError, match=r"b\.csv would unpack .* with those before it"):
+            dry(path)
+
     def test_locked_damaged_and_empty_zips(self, tmp_path: Path) -> None:
         path = self.zipped(tmp_path / "l.zip", {"t.csv": PLAIN.encode()})
         content = bytearray(path.read_bytes())
