@@ -246,7 +246,7 @@ def ours(folder: Path, how: str, batch: int, new_tokens: int) -> Describe:
     if how == "by-generate":
         greedy.fits = lambda vlm, inputs: False
     if how == "whole-prompt":
-        composed.shared_length = lambda ids, image_token: 0
+        composed.shared_length = lambda rows, start: 0
     if how == "sdpa":
         packed.use_short_attention = lambda vlm: None
     if how == "contiguous":

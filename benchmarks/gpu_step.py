@@ -7,28 +7,36 @@ Forward, backward, clipping and AdamW, in bfloat16 but for the weights, by these
     shared      the text before the photo read once a batch, as on a processor
     whole       read for each row, as training does on a GPU
     compiled    whole, with `compile`
+    static      compiled for each length by itself, texts padded to multiples of 32 tokens
+    cudnn       static, with the attention of cuDNN
+    loss        static, with the loss compiled too
 
 Each over one batch again and again, and over batches that differ in length: memory that is cut to
 other sizes in each step may have to be asked for anew. Beside it the time that the GPU's kernels
 take together, and of it the matrix products: what is left of a step is waiting for the processor.
-Writes benchmarks/results/gpu_step-<name>.json. Runs without a GPU too, to try it.
+`--traces` keeps the profiler's trace of a step of each. Writes
+benchmarks/results/gpu_step-<name>.json. Runs without a GPU too, to try it.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import json
 import os
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from counting import operations
 from measuring import accelerator, processor
+from training_peers import open_to_compiler
 
 ROOT = Path(__file__).resolve().parent.parent
+WAYS = ("shared", "whole", "compiled", "static", "cudnn", "loss")
 
 
 def main() -> None:
@@ -39,6 +47,8 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--workers", type=int, default=0)
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
+    parser.add_argument("--traces", type=Path, help="folder for the profiler's traces")
     parser.add_argument("--peak", type=float, help="TFLOP/s of the device, by its data sheet")
     parser.add_argument("--name", default="gpu", help="of the result")
     args = parser.parse_args()
@@ -46,9 +56,8 @@ def main() -> None:
 
     import torch
 
-    from hazardscribe.training.compiled import compile_blocks
-
     session, trainer = training(args)
+    open_to_compiler(session.vlm)
     module, optimizer = session.module.train(), trainer.create_optimizer()
     device = next(module.parameters()).device
     batches = [
@@ -68,20 +77,19 @@ def main() -> None:
         step(batches[0])
     teraflop = counter.get_total_flops() / 1e12
     ways = {}
-    for way in ("shared", "whole", "compiled"):
-        module._shares_prompt = way == "shared"
-        if way == "compiled":
-            compile_blocks(session.vlm)
-        one = seconds(step, batches[:1], args.steps)
-        ways[way] = {
-            "seconds": round(one, 4),
-            "seconds_of_varied": round(seconds(step, batches, args.steps), 4),
-            **kernels(step, batches[0]),
-            "teraflop_a_second": None if way == "shared" else round(teraflop / one, 1),
-            "utilisation": round(teraflop / one / args.peak, 3)
-            if args.peak and way != "shared"
-            else None,
-        }
+    for way in args.ways:
+        with set_up(way, module):
+            given = [padded(batch) for batch in batches] if way in WAYS[3:] else batches
+            one = seconds(step, given[:1], args.steps)
+            ways[way] = {
+                "seconds": round(one, 4),
+                "seconds_of_varied": round(seconds(step, given, args.steps), 4),
+                **kernels(step, given[0], args.traces and args.traces / f"step-{way}.json.gz"),
+                "teraflop_a_second": None if way == "shared" else round(teraflop / one, 1),
+                "utilisation": round(teraflop / one / args.peak, 3)
+                if args.peak and way != "shared"
+                else None,
+            }
         print(way, ways[way], flush=True)
     result = {
         "batch": args.batch,
@@ -93,6 +101,46 @@ def main() -> None:
     }
     out = ROOT / "benchmarks" / "results" / f"gpu_step-{args.name}.json"
     out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+@contextlib.contextmanager
+def set_up(way: str, module: Any) -> Iterator[None]:
+    """Whatever makes a way what it is, for the time of the context."""
+    import torch
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    from hazardscribe.training import module as of_training
+    from hazardscribe.training.compiled import blocks_of
+
+    module._shares_prompt = way == "shared"
+    nll = of_training.caption_nll
+    blocks = blocks_of(module.vlm) if way in WAYS[2:] else []
+    torch._dynamo.reset()
+    for block in blocks:
+        block.compile(dynamic=way == "compiled")
+    if way == "loss":
+        of_training.caption_nll = torch.compile(nll, dynamic=True)
+    kinds = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
+    chosen = [SDPBackend.CUDNN_ATTENTION, *kinds] if way == "cudnn" else kinds
+    with sdpa_kernel(chosen, set_priority=True):
+        yield
+    for block in blocks:
+        block._compiled_call_impl = None
+    of_training.caption_nll = nll
+
+
+def padded(batch: dict[str, Any], of: int = 32) -> dict[str, Any]:
+    """The batch with its texts padded on the right to the next multiple."""
+    import torch
+
+    length = batch["labels"].shape[1]
+    fills = {"labels": -100}
+    return {
+        name: torch.nn.functional.pad(value, (0, -length % of), value=fills.get(name, 0))
+        if torch.is_tensor(value) and value.ndim == 2 and value.shape[1] == length
+        else value
+        for name, value in batch.items()
+    }
 
 
 def training(args: argparse.Namespace) -> tuple[Any, Any]:
@@ -128,7 +176,7 @@ def seconds(step: Any, batches: list[Any], steps: int) -> float:
     return (time.perf_counter() - begin) / steps
 
 
-def kernels(step: Any, batch: dict[str, Any]) -> dict[str, float]:
+def kernels(step: Any, batch: dict[str, Any], trace: Path | None) -> dict[str, float]:
     """Seconds that the GPU's kernels take in a step, and of it its matrix products."""
     import torch
     from torch.autograd import DeviceType
@@ -139,6 +187,9 @@ def kernels(step: Any, batch: dict[str, Any]) -> dict[str, float]:
     with profile(activities=[ProfilerActivity.CUDA, ProfilerActivity.CPU]) as found:
         step(batch)
         wait()
+    if trace:
+        trace.parent.mkdir(parents=True, exist_ok=True)
+        found.export_chrome_trace(str(trace))
     rows = found.key_averages()
     names = ("aten::mm", "aten::addmm", "aten::bmm")
     # A kernel's time stands in its own row, and in that of the operation that launched it.

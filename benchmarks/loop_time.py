@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import itertools
 import json
 import os
 import statistics
@@ -41,6 +42,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--precision", default="bfloat16")
     parser.add_argument("--alloc", help="setting of PyTorch's CUDA allocator")
+    parser.add_argument("--trace", type=Path, help="file for the profiler's trace, .json.gz")
     parser.add_argument("--name", default="gpu", help="of the result")
     args = parser.parse_args()
     args.worker, args.tower_precision = args.peer, args.precision
@@ -72,13 +74,15 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         trainer.train()
+    if args.trace:
+        watch.keep_trace(args.trace)
     half = timed // 2
     steps = [b - a for a, b in zip(watch.begun[half:], watch.begun[half + 1 : timed], strict=False)]
     waits = [one for one in told if "synchroniz" in str(one.message)]
     return {
         "torch": torch.__version__,
         "seconds": round(statistics.median(steps), 4),
-        "slowest": round(max(steps), 4),
+        "each": [round(b - a, 3) for a, b in itertools.pairwise(watch.begun[: timed + 1])],
         "waiting_for_batches": round(statistics.median(watch.waited[half:timed]), 4),
         "waits_of_a_step": tell_waits(waits, args.profiled),
         **watch.profiled(),
@@ -127,6 +131,10 @@ class Watch:
             return found
 
         trainer.get_batch_samples = get_batch_samples
+
+    def keep_trace(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._profile.export_chrome_trace(str(path))
 
     def profiled(self) -> dict[str, Any]:
         """By step: seconds of kernels, and what took longest on either side."""

@@ -88,8 +88,8 @@ def ours(args: argparse.Namespace) -> tuple[Any, list[float], list[float]]:
     if args.worker == "ours-sdpa":
         session_module.use_short_attention = lambda vlm: None
     if args.worker == "ours-whole-prompt":
-        composed.shared_length = lambda ids, image_token: 0
-    if args.worker == "ours-padded":
+        composed.shared_length = lambda rows, start: 0
+    if "padded" in args.worker:
         pad = prompting._pad
         prompting._pad = lambda rows, value: to_multiple(pad(rows, value), value)
     session = LikelihoodSession(pairs_of(args), recipe_of(args), Path(tempfile.mkdtemp()), False)
@@ -100,9 +100,26 @@ def ours(args: argparse.Namespace) -> tuple[Any, list[float], list[float]]:
             if type(layer) is products.OneDnnLinear:
                 layer.__class__ = torch.nn.Linear
     trainer = session.trainer(StopOnSignal())
+    open_to_compiler(session.vlm)
     only_steps(trainer)
     losses, ticks = watch(trainer, "caption_loss")
     return trainer, losses, ticks
+
+
+def open_to_compiler(vlm: Any) -> None:
+    """Take off what a compiler older than the package asks for cannot look into.
+
+    Before 2.13, hooks by which transformers may collect attention maps cut a block into four.
+    """
+    import torch
+
+    from hazardscribe.training.compiled import blocks_of
+
+    if tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 13):
+        for block in blocks_of(vlm):
+            for part in block.modules():
+                if part is not block:
+                    part._forward_hooks.clear()
 
 
 def to_multiple(batch: Any, value: int, of: int = 16) -> Any:
@@ -307,7 +324,7 @@ def recipe_of(args: argparse.Namespace) -> Any:
             "llm": rate | {"compute": args.precision},
             "tower_norm": "moving",  # as the peers leave it
             "alignment": {"weight": weight, "text_encoder": "lsa"},
-            "compile": args.worker == "ours-compiled",
+            "compile": "compiled" in args.worker,
             "workers": args.workers,
             "steps": args.steps,
             "batch_size": args.batch,

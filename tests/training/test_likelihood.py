@@ -6,11 +6,12 @@ import pickle
 from dataclasses import replace
 
 import pytest
+import torch
 
 import tiny
 from hazardscribe.training.callbacks import StopOnSignal
 from hazardscribe.training.likelihood import LikelihoodSession
-from hazardscribe.training.recipe import Alignment, Recipe
+from hazardscribe.training.recipe import Alignment, Part, Recipe
 
 TEXTS = tiny.TEXTS["zh"]
 
@@ -38,6 +39,32 @@ def test_epochs_are_passes_over_the_photos(batch_size, accumulation, epochs, ste
     loader = trainer.get_train_dataloader()
     _, a_pass, *_ = trainer.set_initial_training_values(trainer.args, loader)
     assert steps == max(1, round(epochs * a_pass))  # as the loop itself counts
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "accumulation", "sizes", "steps"),
+    [(3, 1, [3, 3], 4), (3, 2, [3, 3], 2), (16, 1, [8], 2)],
+)
+def test_a_compiled_run_has_no_batch_of_another_size(
+    batch_size, accumulation, sizes, steps, trainer_of
+):
+    trainer = trainer_of(batch_size=batch_size, accumulation=accumulation, epochs=2, compile=True)
+    loader = trainer.get_train_dataloader()
+    assert [len(batch["batch"]["labels"]) for batch in loader] == sizes
+    assert trainer.args.max_steps == steps
+    assert trainer.set_initial_training_values(trainer.args, loader)[1] == max(1, steps / 2)
+
+
+@pytest.mark.parametrize("compute", ["float32", "bfloat16"])
+def test_pixels_come_in_the_type_in_which_the_tower_computes(compute, trainer_of):
+    part = Part(compute=compute)
+    trainer = trainer_of(tower=part, projector=part)
+    module = trainer._module.eval()
+    batch = trainer.data_collator([trainer.train_dataset[row, 0] for row in range(3)])["batch"]
+    assert batch["pixel_values"].dtype == getattr(torch, compute)
+    trainer.data_collator._pixels = torch.float32
+    whole = trainer.data_collator([trainer.train_dataset[row, 0] for row in range(3)])["batch"]
+    assert torch.equal(module(batch)["caption"], module(whole)["caption"])
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.3])

@@ -16,6 +16,7 @@ from hazardscribe.model.parts import part_of
 from hazardscribe.model.prompting import Prompter
 from hazardscribe.model.text_bank import TextBank
 from hazardscribe.objectives.alignment import FORMS, AlignmentHead
+from hazardscribe.training.batches import Places
 from hazardscribe.training.module import TrainingModule
 from hazardscribe.training.recipe import Alignment, Lora, Part, Recipe
 from hazardscribe.training.tuning import (
@@ -54,6 +55,19 @@ def reached(module: TrainingModule) -> dict[str, float]:
         if parameter.grad is not None:
             sums[part] += float(parameter.grad.abs().sum())
     return sums
+
+
+@pytest.mark.parametrize("family", ["llava", "fast_vlm"])
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_places_found_before_are_those_found_in_the_step(family, dropout, family_folder):
+    module, batch = module_and_batch(family_folder(family), replace(RECIPE, word_dropout=dropout))
+    places = Places.find(batch["input_ids"], batch["labels"], module.image_token_id)
+    assert len(set(places.counts)) == 1
+    losses = []
+    for given in (batch, batch | {"places": places.to("cpu", non_blocking=True)}):
+        torch.manual_seed(0)
+        losses.append(float(module.train()(given)["caption"].detach()))
+    assert losses[0] == losses[1]
 
 
 @pytest.mark.parametrize("family", ["llava", "fast_vlm"])

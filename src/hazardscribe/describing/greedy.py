@@ -75,9 +75,10 @@ def write(
     ids = inputs["input_ids"]
     device, rows = ids.device, len(ids)
     backbone, head = vlm.model.language_model, vlm.lm_head
-    shared = composed.shared_length(ids, image_token)
+    start = composed.photo_start(ids, image_token)
+    shared = composed.shared_length(rows, start)
     cache = DynamicCache(config=backbone.config)
-    states = composed.read(vlm, ids, sequence, image_token, shared, cache)
+    states = composed.read(vlm, ids, sequence, start, shared, cache)
     position = ids.shape[1]
     if streamer is not None:
         streamer.put(ids.cpu())

@@ -32,20 +32,25 @@ def is_whole(vlm: torch.nn.Module) -> bool:
     return all(type(weight) is torch.nn.Parameter for weight in vlm.parameters())
 
 
-def shared_length(ids: torch.Tensor, image_token: int) -> int:
-    """Tokens before the photo, which a batch of several need not read for each.
+def photo_start(ids: torch.Tensor, image_token: int) -> int:
+    """Column of the first placeholder.
 
     Args:
-        ids: `(B, L)`, the same prompt in every row.
+        ids: `(B, L)`, the same prompt in every row. image_token: id of the placeholder.
     """
-    return int((ids[0] == image_token).nonzero()[0]) if len(ids) > 1 else 0
+    return int((ids[0] == image_token).nonzero()[0])
+
+
+def shared_length(rows: int, start: int) -> int:
+    """Of the tokens before the photo, those that a batch of several need not read for each."""
+    return start if rows > 1 else 0
 
 
 def read(
     vlm: Any,
     ids: torch.Tensor,
     sequence: FirstSequence,
-    image_token: int,
+    start: int,
     shared: int,
     cache: Any = None,
 ) -> torch.Tensor:
@@ -55,8 +60,9 @@ def read(
     stand on the right, where no word looks.
 
     Args:
-        vlm: a model that `is_composed`. ids: `(B, L)`, with the placeholders of the photos.
-        sequence: the photos' first sequence. image_token: id of the placeholder.
+        vlm: a model that `is_composed`. ids: `(B, L)`, with the placeholders of the photos, in the
+            same columns of all rows.
+        sequence: the photos' first sequence. start: column of the first placeholder.
         shared: how many tokens are the same in all rows. cache: an empty one, to be filled with the
             keys and values of all rows.
 
@@ -73,10 +79,11 @@ def read(
     if shared:
         backbone(inputs_embeds=words[:1, :shared], past_key_values=cache, use_cache=True)
         cache.batch_repeat_interleave(len(ids))
-    tokens = sequence.values[sequence.mask].to(words.dtype)
-    is_photo = (ids[:, shared:] == image_token)[..., None]
+    photos = sequence.values.to(words.dtype)
+    # Scattered by a mask, a GPU would have to count it first, forward and backward.
+    parts = (words[:, shared:start], photos, words[:, start + photos.shape[1] :])
     output = backbone(
-        inputs_embeds=words[:, shared:].masked_scatter(is_photo, tokens),
+        inputs_embeds=torch.cat(parts, dim=1),
         past_key_values=cache,
         position_ids=torch.arange(shared, ids.shape[1], device=ids.device)[None],
         use_cache=cache is not None,

@@ -64,7 +64,9 @@ class TextEncoder(Protocol):
         ...
 
 
-def first_sequence(vlm: Any, inputs: dict[str, Any], image_token_id: int) -> FirstSequence:
+def first_sequence(
+    vlm: Any, inputs: dict[str, Any], image_token_id: int, counts: list[int] | None = None
+) -> FirstSequence:
     """Run the visual encoder once: photos to tokens in the language model's embedding space.
 
     Model families return their tokens as a tensor, as a list per image or per tile; they are
@@ -74,6 +76,8 @@ def first_sequence(vlm: Any, inputs: dict[str, Any], image_token_id: int) -> Fir
         vlm: any image-text-to-text model of transformers.
         inputs: what its processor gave for a batch, `input_ids` `(B, L)` among it.
         image_token_id: id of the placeholder token.
+        counts: placeholders of each row, where they are known: looked up on a GPU, they hold up
+            the step until it has done all it was given.
 
     Raises:
         ValueError: if the model's tokens and the placeholders differ in number.
@@ -85,12 +89,16 @@ def first_sequence(vlm: Any, inputs: dict[str, Any], image_token_id: int) -> Fir
         flat = features.reshape(-1, features.shape[-1])
     else:
         flat = torch.cat([part.reshape(-1, part.shape[-1]) for part in features])
-    counts = (inputs["input_ids"] == image_token_id).sum(-1).tolist()
+    if counts is None:
+        counts = [int(n) for n in (inputs["input_ids"] == image_token_id).sum(-1).tolist()]
     if sum(counts) != len(flat):
         raise ValueError(
             f"first_sequence: the prompt holds {sum(counts)} image placeholders but the encoder "
             f"made {len(flat)} tokens; processor and model do not belong together"
         )
+    if len(set(counts)) == 1:
+        values = flat.view(len(counts), counts[0], -1)
+        return FirstSequence(values, torch.ones_like(values[..., 0], dtype=torch.bool), output)
     values = torch.nn.utils.rnn.pad_sequence(list(flat.split(counts)), batch_first=True)
     lengths = torch.tensor(counts, device=values.device)
     mask = torch.arange(values.shape[1], device=values.device) < lengths[:, None]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset, Sampler
 
-from hazardscribe.model.prompting import Prompter
+from hazardscribe.model.composed import photo_start
+from hazardscribe.model.prompting import IGNORED, Prompter
 from hazardscribe.pairs.pixel_cache import PixelCache
 from hazardscribe.training.augment import augment
 from hazardscribe.training.recipe import Augmentation
@@ -101,18 +102,61 @@ class BucketSampler(Sampler[tuple[int, int]]):
                 yield row, self._epoch
 
 
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where photos and supervised words stand in a batch.
+
+    Found before the batch goes to a device: looked up on a GPU, each of them holds up the step
+    until the GPU has done all it was given.
+
+    Attributes:
+        photo: column of the first row's first placeholder.
+        counts: placeholders of each row.
+        supervised: `(2, T)`, row and column of each position whose label is supervised.
+    """
+
+    photo: int
+    counts: list[int]
+    supervised: torch.Tensor
+
+    @classmethod
+    def find(cls, ids: torch.Tensor, labels: torch.Tensor, image_token: int) -> Places:
+        """Those of a batch.
+
+        Args:
+            ids: `(B, L)` with placeholders `image_token`. labels: `(B, L)`.
+        """
+        counts = [int(n) for n in (ids == image_token).sum(-1).tolist()]
+        supervised = (labels != IGNORED).nonzero().T.contiguous()
+        return cls(photo_start(ids, image_token), counts, supervised)
+
+    def to(self, *args: Any, **kwargs: Any) -> Places:
+        """As `torch.Tensor.to`; the loader calls it."""
+        return replace(self, supervised=self.supervised.to(*args, **kwargs))
+
+    def pin_memory(self) -> Places:
+        """As `torch.Tensor.pin_memory`; the loader calls it."""
+        return replace(self, supervised=self.supervised.pin_memory())
+
+
 class Collator:
-    """Samples to a batch of tensors for the training module.
+    """Samples to a batch for the training module: tensors, and their `places`.
 
     Args:
         bank_index: row of a text in the text bank.
+        pixels: type of the pixels. A tower that computes in bfloat16 rounds them so at once; half
+            as many bytes then go from a worker to the GPU.
     """
 
     def __init__(
-        self, prompter: Prompter, max_text_tokens: int, bank_index: Callable[[str], int]
+        self,
+        prompter: Prompter,
+        max_text_tokens: int,
+        bank_index: Callable[[str], int],
+        pixels: torch.dtype = torch.float32,
     ) -> None:
         self._prompter, self._max_text_tokens = prompter, max_text_tokens
-        self._bank_index = bank_index
+        self._bank_index, self._pixels = bank_index, pixels
 
     def __call__(self, samples: list[Sample]) -> dict[str, Any]:
         batch = self._prompter.training_batch(
@@ -120,6 +164,10 @@ class Collator:
             [sample.text for sample in samples],
             self._max_text_tokens,
         )
+        for name, value in batch.items():
+            if name.startswith("pixel_") and value.is_floating_point():
+                batch[name] = value.to(self._pixels)
         indices = [self._bank_index(sample.text) for sample in samples]
-        batch["bank_indices"] = torch.tensor(indices)
-        return {"batch": batch}
+        image_token = self._prompter.image_token_id
+        places = Places.find(batch["input_ids"], batch["labels"], image_token)
+        return {"batch": batch | {"bank_indices": torch.tensor(indices), "places": places}}

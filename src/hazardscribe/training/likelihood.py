@@ -70,7 +70,8 @@ class LikelihoodSession(Session):
             recipe.augmentation,
             recipe.seed,
         )
-        collator = Collator(self.prompter, recipe.max_text_tokens, index)
+        pixels = torch.bfloat16 if recipe.tower.compute == "bfloat16" else torch.float32
+        collator = Collator(self.prompter, recipe.max_text_tokens, index, pixels)
         device = next(self.module.parameters()).device
         probe = collator([dataset[0, 0], dataset[len(dataset) - 1, 0]])["batch"]
         probe = {name: value.to(device) for name, value in probe.items()}
@@ -78,12 +79,15 @@ class LikelihoodSession(Session):
         if recipe.compile:
             compile_blocks(self.vlm)
 
-        per_step = recipe.batch_size * recipe.accumulation * processes()[1]
-        an_epoch = math.ceil(len(train_rows) / per_step)  # its last step may hold fewer photos
+        batches = len(train_rows) / (recipe.batch_size * processes()[1])
+        # A last batch of another size would be compiled for itself.
+        whole_batches = recipe.compile and batches >= 1
+        batches = math.floor(batches) if whole_batches else math.ceil(batches)
+        an_epoch = math.ceil(batches / recipe.accumulation)
         steps = recipe.steps or max(1, round(recipe.epochs * an_epoch))
         trainer = DescriptionTrainer(
             model=self.module,
-            args=training_arguments(recipe, self.out / "checkpoints", steps),
+            args=training_arguments(recipe, self.out / "checkpoints", steps, whole_batches),
             train_dataset=dataset,
             eval_dataset=self.rows["dev"],
             data_collator=collator,

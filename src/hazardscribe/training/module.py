@@ -21,6 +21,7 @@ from hazardscribe.objectives.alignment import (
 )
 from hazardscribe.objectives.caption import caption_nll
 from hazardscribe.objectives.sampled import draw_texts, sampled_corpus_nll
+from hazardscribe.training.batches import Places
 from hazardscribe.training.recipe import Recipe
 from hazardscribe.training.sharding import units
 
@@ -91,7 +92,8 @@ class TrainingModule(nn.Module):
         """Both losses as sums, in nats.
 
         Args:
-            batch: the processor's inputs, `labels` `(B, L)` shifted, `bank_indices` `(B,)`.
+            batch: the processor's inputs, `labels` `(B, L)` shifted, `bank_indices` `(B,)`, and
+                their `places`, which are found here where they are missing.
             caption: whether to run the language model at all.
             alignment: whether to run the alignment head, where there is one.
 
@@ -100,44 +102,55 @@ class TrainingModule(nn.Module):
         """
         inputs = dict(batch)
         labels, bank_indices = inputs.pop("labels"), inputs.pop("bank_indices")
+        places = inputs.pop("places", None)
+        if places is None:
+            places = Places.find(inputs["input_ids"], labels, self.image_token_id)
         with self._autocast(self.encoder_precision):
-            sequence = first_sequence(self.vlm, inputs, self.image_token_id)
+            sequence = first_sequence(self.vlm, inputs, self.image_token_id, places.counts)
         losses = {}
         if caption:
-            losses["caption"] = self._caption(inputs, labels, sequence)
+            losses["caption"] = self._caption(inputs, labels, sequence, places)
         if alignment and self.head is not None:
             losses["alignment"] = self._alignment(sequence, bank_indices)
         return losses
 
     def _caption(
-        self, inputs: dict[str, Any], labels: torch.Tensor, sequence: FirstSequence
+        self,
+        inputs: dict[str, Any],
+        labels: torch.Tensor,
+        sequence: FirstSequence,
+        places: Places,
     ) -> torch.Tensor:
-        supervised = labels != IGNORED
+        rows, columns = places.supervised
+        targets = labels[rows, columns]
         text_inputs = {
             name: value for name, value in inputs.items() if not name.startswith("pixel_")
         }
         if self.training and self._word_dropout:
-            text_inputs["input_ids"] = self._hide_words(text_inputs["input_ids"], supervised)
+            text_inputs["input_ids"] = self._hide_words(text_inputs["input_ids"], labels)
         with self._autocast(self.llm_precision):
             if self._reads_by_parts and composed.is_whole(self.vlm):
-                ids, image_token = text_inputs["input_ids"], self.image_token_id
-                shared = composed.shared_length(ids, image_token) if self._shares_prompt else 0
-                states = composed.read(self.vlm, ids, sequence, image_token, shared)
-                logits = self.vlm.lm_head(states[supervised[:, shared:]])
-                return caption_nll(logits, labels[supervised])
+                ids, start = text_inputs["input_ids"], places.photo
+                shared = composed.shared_length(len(ids), start) if self._shares_prompt else 0
+                states = composed.read(self.vlm, ids, sequence, start, shared)
+                chosen = rows * states.shape[1] + columns - shared
+                logits = self.vlm.lm_head(states.flatten(0, 1).index_select(0, chosen))
+                return caption_nll(logits, targets)
             logits = self.vlm(
                 **text_inputs,
                 mm_encoder_outputs={"image": sequence.encoder_output},
-                logits_to_keep=supervised,  # the vocabulary's product only where it is needed
+                logits_to_keep=labels
+                != IGNORED,  # the vocabulary's product only where it is needed
                 use_cache=False,
             ).logits
-        return caption_nll(logits, labels[supervised])
+        return caption_nll(logits, targets)
 
-    def _hide_words(self, ids: torch.Tensor, supervised: torch.Tensor) -> torch.Tensor:
+    def _hide_words(self, ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Word dropout (Bowman et al. 2016, "Generating Sentences from a Continuous Space", 4.2).
 
         Only tokens of the description are hidden, each the label of the position before it.
         """
+        supervised = labels != IGNORED
         own = torch.zeros_like(supervised)
         own[:, 1:] = supervised[:, :-1]
         chosen = torch.rand(ids.shape, device=ids.device) < self._word_dropout

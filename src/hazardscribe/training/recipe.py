@@ -212,7 +212,8 @@ class Recipe:
         activation_checkpointing: recompute activations in the backward pass to save memory.
         compile: let `torch.compile` make kernels of the blocks of tower and language model; for
             GPUs, where a step gets faster by it. It takes up to a minute at the start, needs a C
-            compiler, and does nothing for the stage `reward`.
+            compiler, and does nothing for the stage `reward`. Of each epoch, photos that do not
+            fill a last batch are left to the next ones, whose order is another.
         workers: processes that prepare batches; 0: in the training process.
         seed: of everything random.
         report_to: loggers of the Trainer, such as `tensorboard` or `wandb`; several as

@@ -106,7 +106,7 @@ class DescriptionTrainer(Loop, Trainer):
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> torch.Tensor:
         """Supervised tokens and photos of the whole optimizer step, over all devices: `(2,)`."""
         batches = [sample["batch"] for sample in batch_samples]
-        tokens = sum(int((batch["labels"] != -100).sum()) for batch in batches)
+        tokens = sum(batch["places"].supervised.shape[1] for batch in batches)
         photos = sum(len(batch["labels"]) for batch in batches)
         counts = torch.tensor([tokens, photos], dtype=torch.int64, device=device)
         if self.args.world_size > 1:
@@ -173,10 +173,18 @@ def first_steps(recipe: Recipe, steps: int) -> int:
     return round((recipe.alignment.first_share or 0) * steps)
 
 
-def training_arguments(recipe: Recipe, folder: Path, steps: int) -> TrainingArguments:
-    """The Trainer's arguments for a recipe; see `trainer_settings`."""
+def training_arguments(
+    recipe: Recipe, folder: Path, steps: int, whole_batches: bool = False
+) -> TrainingArguments:
+    """The Trainer's arguments for a recipe; see `trainer_settings`.
+
+    Args:
+        whole_batches: whether photos that are left over at an epoch's end, too few for a batch,
+            wait for the next one.
+    """
     arguments = TrainingArguments(
         **trainer_settings(recipe, folder, steps),
+        dataloader_drop_last=whole_batches,
         # The language model is left out of the first steps, so its gradients are missing then.
         ddp_find_unused_parameters=(recipe.alignment.first_share or 0) > 0,
     )
@@ -236,6 +244,7 @@ def trainer_settings(recipe: Recipe, folder: Path, steps: int) -> dict[str, Any]
         "report_to": recipe.report_to or "none",
         "dataloader_num_workers": recipe.workers,
         "dataloader_pin_memory": torch.cuda.is_available(),
+        "accelerator_config": {"non_blocking": torch.cuda.is_available()},
         # Without this, several processes on CPUs would each train a model of their own.
         "use_cpu": not torch.cuda.is_available(),
         "remove_unused_columns": False,
