@@ -8,7 +8,7 @@
 #   loop       where the training loop's time goes                             3
 #   step       the step without the loop                                       1
 #   peers      beside TRL and a plain Trainer                                  3
-#   large      photos of twelve megapixels beside TRL as it comes              5
+#   large      photos of twelve megapixels beside TRL as it comes, 32 a step   5
 #   describe   beside the pipeline                                             3
 #
 # WORK (runs/gpu) takes what it makes, NAME (gpu) goes into the names of the results, PEAK is the device's
@@ -54,11 +54,11 @@ for stage in "$@"; do
         within 120 step "$PYTHON" benchmarks/gpu_step.py $common --peak "$PEAK"
         ;;
     peers)
-        within 300 peers "$PYTHON" $train --steps 40 --peers ours ours-compiled trl plain
+        within 300 peers "$PYTHON" $train --steps 40 --peers ours-compiled ours trl plain
         ;;
     large)
-        within 420 large "$PYTHON" $train --steps 16 --megapixels 12 --name "large-$NAME" \
-            --work "$WORK" --peers ours ours-compiled trl-defaults
+        within 420 large "$PYTHON" $train --batch 32 --steps 10 --megapixels 12 \
+            --name "large-$NAME" --work "$WORK" --peers ours-compiled trl-defaults
         ;;
     describe)
         within 300 describe "$PYTHON" benchmarks/describing_speed.py --data "$DATA" \

@@ -8,12 +8,12 @@ Forward, backward, clipping and AdamW, in bfloat16 but for the weights, by these
     whole       read for each row, as training does on a GPU
     compiled    whole, with `compile`
     static      compiled for each length by itself, texts padded to multiples of 32 tokens
-    cudnn       static, with the attention of cuDNN
     loss        static, with the loss compiled too
+    flash       static, with PyTorch's flash attention, where it would take cuDNN's
 
 Each over one batch again and again, and over batches that differ in length: memory that is cut to
 other sizes in each step may have to be asked for anew. Beside it the time that the GPU's kernels
-take together, and of it the matrix products: what is left of a step is waiting for the processor.
+take, by what they are for: what is left of a step is waiting for the processor.
 `--traces` keeps the profiler's trace of a step of each. Writes
 benchmarks/results/gpu_step-<name>.json. Runs without a GPU too, to try it.
 """
@@ -32,11 +32,12 @@ from pathlib import Path
 from typing import Any
 
 from counting import operations
+from gpu_kernels import by_kind, kernels_of
 from measuring import accelerator, processor
 from training_peers import open_to_compiler
 
 ROOT = Path(__file__).resolve().parent.parent
-WAYS = ("shared", "whole", "compiled", "static", "cudnn", "loss")
+WAYS = ("shared", "whole", "compiled", "static", "loss", "flash")
 
 
 def main() -> None:
@@ -84,7 +85,9 @@ def main() -> None:
             ways[way] = {
                 "seconds": round(one, 4),
                 "seconds_of_varied": round(seconds(step, given, args.steps), 4),
-                **kernels(step, given[0], args.traces and args.traces / f"step-{way}.json.gz"),
+                "kernels": kernels(
+                    step, given[0], args.traces and args.traces / f"step-{way}.json.gz"
+                ),
                 "teraflop_a_second": None if way == "shared" else round(teraflop / one, 1),
                 "utilisation": round(teraflop / one / args.peak, 3)
                 if args.peak and way != "shared"
@@ -120,9 +123,10 @@ def set_up(way: str, module: Any) -> Iterator[None]:
         block.compile(dynamic=way == "compiled")
     if way == "loss":
         of_training.caption_nll = torch.compile(nll, dynamic=True)
-    kinds = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
-    chosen = [SDPBackend.CUDNN_ATTENTION, *kinds] if way == "cudnn" else kinds
-    with sdpa_kernel(chosen, set_priority=True):
+    chosen = sdpa_kernel([SDPBackend.FLASH_ATTENTION, SDPBackend.MATH])
+    # What was compiled before with another kind of attention would be taken from the cache.
+    fresh = torch._functorch.config.patch(enable_autograd_cache=False)
+    with chosen if way == "flash" else contextlib.nullcontext(), fresh:
         yield
     for block in blocks:
         block._compiled_call_impl = None
@@ -177,9 +181,8 @@ def seconds(step: Any, batches: list[Any], steps: int) -> float:
 
 
 def kernels(step: Any, batch: dict[str, Any], trace: Path | None) -> dict[str, float]:
-    """Seconds that the GPU's kernels take in a step, and of it its matrix products."""
+    """Seconds that the GPU's kernels take in a step, by what they are for."""
     import torch
-    from torch.autograd import DeviceType
     from torch.profiler import ProfilerActivity, profile
 
     if not torch.cuda.is_available():
@@ -190,15 +193,7 @@ def kernels(step: Any, batch: dict[str, Any], trace: Path | None) -> dict[str, f
     if trace:
         trace.parent.mkdir(parents=True, exist_ok=True)
         found.export_chrome_trace(str(trace))
-    rows = found.key_averages()
-    names = ("aten::mm", "aten::addmm", "aten::bmm")
-    # A kernel's time stands in its own row, and in that of the operation that launched it.
-    every = sum(row.self_device_time_total for row in rows if row.device_type == DeviceType.CUDA)
-    products = sum(row.self_device_time_total for row in rows if row.key in names)
-    return {
-        "seconds_of_kernels": round(every / 1e6, 4),
-        "seconds_of_products": round(products / 1e6, 4),
-    }
+    return by_kind(kernels_of(found))
 
 
 def wait() -> None:

@@ -25,6 +25,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from gpu_kernels import by_kind, kernels_of
 from measuring import accelerator, processor
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -138,27 +139,22 @@ class Watch:
 
     def profiled(self) -> dict[str, Any]:
         """By step: seconds of kernels, and what took longest on either side."""
-        from torch.autograd import DeviceType
-
         rows, steps = self._profile.key_averages(), self._profiled
-        device = [row for row in rows if row.device_type == DeviceType.CUDA]
+        device = kernels_of(self._profile)
         # Operators of PyTorch contain these calls; a call contains nothing further.
         host = [row for row in rows if row.key.startswith(("cuda", "cu"))] or rows
 
-        def longest(rows: Any, time_of: str) -> list[tuple[str, float, float]]:
-            ordered = sorted(rows, key=lambda row: -float(getattr(row, time_of)))
-            return [
-                (row.key[:80], round(getattr(row, time_of) / 1e6 / steps, 5), row.count / steps)
-                for row in ordered[:14]
-            ]
+        def longest(named: list[tuple[str, float]]) -> list[tuple[str, float]]:
+            ordered = sorted(named, key=lambda one: -one[1])
+            return [(name[:80], round(seconds / steps, 5)) for name, seconds in ordered[:14]]
 
         return {
-            "seconds_of_kernels": round(
-                sum(row.self_device_time_total for row in device) / 1e6 / steps, 4
+            "kernels": by_kind(device, steps),
+            "launches": sum(row.count for row in host if "Launch" in row.key) / steps,
+            "longest_on_the_processor": longest(
+                [(row.key, row.self_cpu_time_total / 1e6) for row in host]
             ),
-            "kernels": sum(row.count for row in device) / steps,
-            "longest_on_the_processor": longest(host, "self_cpu_time_total"),
-            "longest_kernels": longest(device, "self_device_time_total"),
+            "longest_kernels": longest(device),
         }
 
 
