@@ -215,6 +215,15 @@ def test_a_share_of_bad_photos_alone_does_not_end_the_whole_job(
     assert "1 of 1 photo could not be read; their rows say why" in capsys.readouterr().err
 
 
+def test_an_interrupted_verb_ends_as_shells_expect(monkeypatch, capsys):
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(verbs, "train", interrupt)
+    assert cli.main(["train", "--data", "x", "--start", "y"]) == 130
+    assert capsys.readouterr().err == "hazardscribe train: interrupted\n"
+
+
 def test_a_file_error_that_nobody_foresaw_is_a_sentence(monkeypatch, capsys):
     def fail(*args, **kwargs):
         raise PermissionError(13, "Permission denied", "/locked/away")

@@ -62,6 +62,18 @@ def to_one_cell(content: bytes) -> bytes:
     return re.sub(rb"xdr:twoCellAnchor[^>]*>", b"xdr:oneCellAnchor>", content)
 
 
+def test_columns_that_are_described_again_keep_their_first_width(tmp_path: Path) -> None:
+    every = b'<col min="1" max="16384" width="%d" customWidth="1"/>'
+    path = floating(tmp_path / "f.xlsx", [(1, 1, ONE, {})])
+    for first, columns in [(9, 1), (2, 4)]:  # of 68 and 19 pixels; the picture has 63
+        widths = b"<cols>" + every % first + every % 200 + b"</cols><sheetData>"
+        copy = tmp_path / f"{first}.xlsx"
+        copy.write_bytes(path.read_bytes())
+        rewrite(copy, {DRAWING: to_one_cell, SHEET: replace((b"<sheetData>", widths))})
+        (found,) = pictures(copy)
+        assert found.last_column - found.column + 1 == columns
+
+
 def to_absolute(content: bytes) -> bytes:
     start = b'<xdr:pos x="620000" y="770000"/>'
     content = re.sub(rb"<xdr:from>.*?</xdr:from>", start, to_one_cell(content))

@@ -56,6 +56,36 @@ def test_what_is_confirmed_offline_survives_a_reload_and_is_sent_once(
 
 
 @pytest.mark.extended
+@pytest.mark.parametrize("before", [True, False])
+def test_on_a_device_without_space_the_newest_is_sent_from_memory(
+    visit: Visit, fake: Fake, photo: Path, album: Album, before: bool
+) -> None:
+    page = visit()
+    page.get_by_text("还没有照片").wait_for()
+    page.evaluate(
+        """() => {
+            const put = IDBObjectStore.prototype.put;
+            IDBObjectStore.prototype.put = function (...given) {
+                if (window.full) throw new DOMException("no space", "QuotaExceededError");
+                return put.apply(this, given);
+            };
+        }"""
+    )
+    page.evaluate(f"window.full = {str(before).lower()}")
+    album(page, photo)
+    in_state(page, "ready")
+    page.evaluate("window.full = true")
+    page.get_by_role("textbox", **TEXTBOX).fill("基坑临边未设置防护栏杆")
+    page.get_by_role("combobox", name="地点").fill("3号楼")
+    page.get_by_text("本机存储空间不足").wait_for()
+    page.get_by_role("button", name="确认入账").tap()
+    page.locator(".done li").wait_for()
+    [(finding, photos, _)] = fake.confirmed
+    assert photos == [photo.read_bytes()]
+    assert (finding["text"], finding["place"]) == ("基坑临边未设置防护栏杆", "3号楼")
+
+
+@pytest.mark.extended
 def test_a_description_that_waited_for_the_network_comes_by_itself(
     visit: Visit, fake: Fake, photo: Path, album: Album
 ) -> None:
