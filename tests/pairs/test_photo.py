@@ -419,6 +419,12 @@ def test_a_jpeg_of_thousands_of_passes_is_refused() -> None:
     assert raised.value.reason == "damaged"
 
 
+def test_a_film_behind_a_jpeg_does_not_count() -> None:
+    """As phones append it for a moving photo; its bytes may look like anything."""
+    content = encode(photo_like(640, 480), "JPEG")
+    assert load_photo(content + b"\0\0\0\x18ftypmp42" + b"\xff\xda" * 2000).size == (640, 480)
+
+
 def test_digest_and_suffix(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(encode(photo_like(64, 64), "PNG"))

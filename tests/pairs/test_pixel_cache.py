@@ -116,6 +116,18 @@ def test_failures_are_kept_apart(photos: list[Path], tmp_path: Path) -> None:
     assert gone in PixelCache.build([*photos, gone], tmp_path / "cache", bound=BOUND)
 
 
+def test_what_could_not_be_opened_is_tried_again(
+    photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_many_open(photo: str, bound: int) -> None:
+        raise PhotoError("missing", f"{photo}: cannot be read (Too many open files)")
+
+    with monkeypatch.context() as fault:
+        fault.setattr("hazardscribe.pairs.pixel_cache.load_photo", too_many_open)
+        assert len(PixelCache.build(photos, tmp_path / "cache", bound=BOUND, workers=1)) == 0
+    assert len(PixelCache.build(photos, tmp_path / "cache", bound=BOUND)) == len(photos)
+
+
 def test_nothing_to_cache(tmp_path: Path) -> None:
     cache = PixelCache.build([], tmp_path / "cache", bound=BOUND)
     assert len(cache) == 0

@@ -14,6 +14,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import io
+import re
 import stat
 import struct
 from dataclasses import dataclass
@@ -38,6 +39,11 @@ photo 2); with a gap of 1 it is 1 to 2.6 (worst 7), since the decoder's own redu
 _MOST_SCANS = 100
 """Passes of a JPEG; cameras and editors write some ten. Each goes over all pixels, so that a small
 file of thousands would keep a decoder busy for an hour."""
+
+# ITU-T T.81, table B.1. A byte FF within a pass is followed by 00, or by one of those that restart
+# it; these, and the picture's beginning, have no length.
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
+_START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
 
 SUPPORTED = "JPEG, PNG, WebP, BMP, GIF and TIFF"
 
@@ -403,16 +409,26 @@ def _check_shape(size: tuple[int, int], name: str, limits: PhotoLimits) -> None:
 
 
 def _check_scans(stream: IO[bytes], name: str) -> None:
-    """Refuse a JPEG of too many passes, counted with those of its previews."""
+    """Refuse a JPEG of too many passes.
+
+    Counted up to the picture's end: phones append films, in which any bytes may stand.
+    """
     place = stream.tell()
     stream.seek(0)
-    scans = stream.read().count(b"\xff\xda")  # start of scan; within a scan FF is escaped
+    data = stream.read()
     stream.seek(place)
+    scans, at = 0, 0
+    while found := _MARKER.search(data, at):
+        kind, at = data[found.end() - 1], found.end()
+        if kind == _END_OF_IMAGE or scans > _MOST_SCANS:
+            break
+        scans += kind == _START_OF_SCAN
+        at += max(2, int.from_bytes(data[at : at + 2]))  # the length counts itself
     if scans > _MOST_SCANS:
         raise PhotoError(
             "damaged",
-            f"{name}: is packed in {scans} passes, more than the limit of {_MOST_SCANS} and than "
-            "any camera writes; save it again as JPEG",
+            f"{name}: is packed in more than {_MOST_SCANS} passes, which no camera writes; save it "
+            "again as JPEG",
         )
 
 

@@ -276,7 +276,8 @@ class PixelCache:
     def _commit(self, data: FileIO, end: int, entries: dict[str, _Entry]) -> None:
         """Make the pixels up to `end` and the entries good, at once or not at all."""
         os.fsync(data.fileno())
-        kept = {key: entry for key, entry in entries.items() if entry[0] >= 0}
+        # What could not be opened, though it is there, is tried again: the fault may pass.
+        kept = {key: one for key, one in entries.items() if one[0] >= 0 and one[2] != "missing"}
         index = {"format": _FORMAT, "bytes": end, "photos": kept}
         draft = self._index_path.with_suffix(".json.tmp")
         with draft.open("w", encoding="utf-8") as stream:

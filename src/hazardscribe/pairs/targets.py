@@ -39,7 +39,12 @@ def target_texts(rows: Sequence[Mapping[str, Any]] | Any, template: str) -> list
                 f"Columns: {', '.join(names)}."
             )
         values = {name: "" if row[name] is None else str(row[name]).strip() for name in names}
-        text = template.format_map(values).strip()
+        try:
+            text = template.format_map(values).strip()
+        except (ValueError, AttributeError, LookupError) as error:
+            raise InputError(
+                f"target {template!r}: {error}; write a column's name in braces, and nothing else"
+            ) from error
         if not text:
             raise InputError(f"target {template!r}: gives an empty text for row {i + 1}")
         texts.append(text)

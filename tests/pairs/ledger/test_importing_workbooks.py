@@ -246,6 +246,22 @@ def test_links_to_photo_files_are_followed(tmp_path: Path) -> None:
     assert left(imported) == [(4, "photo_missing")]
 
 
+def test_a_description_that_links_to_a_photo_stays_a_description(tmp_path: Path) -> None:
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    sheet = book.active
+    for row in (["隐患描述", "照片"], ["配电箱门未关", "1.png"], ["临边无防护", "查看"]):
+        sheet.append(row)
+    for cell, file in (("A2", "1.png"), ("A3", "1.png"), ("B3", "2.png")):
+        sheet[cell].hyperlink = file
+        sheet[cell].value = {"A2": "配电箱门未关", "A3": "临边无防护", "B3": "查看"}[cell]
+    book.save(tmp_path / "a.xlsx")
+    for seed in (1, 2):
+        (tmp_path / f"{seed}.png").write_bytes(photo_bytes(seed))
+    assert pairs(dry(tmp_path / "a.xlsx")) == [("配电箱门未关", 1), ("临边无防护", 2)]
+
+
 def test_a_form_of_one_hazard_is_no_table(workbook: Write) -> None:
     rows = [["隐患整改通知单"], ["检查单位", "安全部"], ["隐患描述", "围堰破损"], ["隐患照片", ""]]
     path = workbook({"通知单": rows}, pictures={"通知单": [(3, 1, 1)]})

@@ -13,7 +13,7 @@ from hazardscribe.pairs.ledger.drafts import Draft, Options, SheetNote
 from hazardscribe.pairs.ledger.grid import Book, Row, Sheet
 from hazardscribe.pairs.ledger.header import HEADER_WITHIN, Header, find_header, seen_names
 from hazardscribe.pairs.ledger.keeping import Kept, Refused
-from hazardscribe.pairs.ledger.mapping import map_columns
+from hazardscribe.pairs.ledger.mapping import SEVERAL, map_columns
 from hazardscribe.pairs.ledger.own_books import Own, own_header, own_records
 from hazardscribe.pairs.ledger.placing import place
 from hazardscribe.pairs.ledger.reading import SheetReader, picture_name
@@ -173,7 +173,8 @@ class Gatherer:
                 reason,
                 detail,
             )
-        rows: Iterator[Row] = chain(top, stream)
+        pictured = {at + 1 for role in SEVERAL for at in header.roles.get(role, ())}
+        rows: Iterator[Row] = (row.followed(pictured) for row in chain(top, stream))
         if own is not None:
             records = own_records(rows, header, own, pictured=placed.begins)
         else:

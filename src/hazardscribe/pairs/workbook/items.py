@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 MAX_ROWS = 1_048_576
@@ -35,11 +36,26 @@ class Row:
         cells: text of the cells from column A on; empty cells are "", those at the end are left
             out. A cell that is a picture is "".
         hidden: by the user or by a filter.
+        links: column -> photo file to which its cell leads, whatever it shows (查看, click here).
     """
 
     number: int
     cells: tuple[str, ...]
     hidden: bool
+    links: Mapping[int, str] = field(default_factory=dict)
+
+    def followed(self, columns: Collection[int]) -> Row:
+        """The row with the files that its cells in these columns lead to, in place of their text.
+
+        In any other column a link only goes along with the text.
+        """
+        links = {column: file for column, file in self.links.items() if column in columns}
+        if not links:
+            return self
+        cells = list(self.cells) + [""] * (max(links) - len(self.cells))
+        for column, file in links.items():
+            cells[column - 1] = file
+        return Row(self.number, tuple(cells), self.hidden)
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,7 @@ class _Reader:
         self.heights: dict[int, float] = {}
         self.widths: dict[int, float] = {}
         self._described = 0  # columns that have been given a width
+        self._links: dict[int, str] = {}  # of the row's formulas
         self.hidden_rows = False
         self.default_height = 15.0 * POINT
         self.default_width = 64 * 9_525.0
@@ -201,8 +202,9 @@ class _Reader:
                         cells[column - 1] = written
             elif kind == "row":
                 if with_text:
-                    done.append(Row(row, tuple(cells), hidden))
+                    done.append(Row(row, tuple(cells), hidden, self._links))
                     cells.clear()
+                    self._links = {}
             elif kind == "f":
                 formula = "".join(pieces)
             elif kind == "t":
@@ -273,7 +275,7 @@ class _Reader:
             if "HYPERLINK(" in formula.upper() and (link := _LINK_FORMULA.match(formula)):
                 address = local_photo(link[1])
                 if address:
-                    return address
+                    self._links[column] = address
         if kind == "n":
             if not self._text:
                 return ""

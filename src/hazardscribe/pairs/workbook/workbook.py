@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -139,8 +140,7 @@ class Workbook:
     def rows(self, sheet: Sheet) -> Iterator[Row]:
         """The rows that the file holds, from top to bottom, one at a time.
 
-        Row numbers rise but may leave gaps: rows that nobody touched are not stored. A cell that
-        links to a photo file says where it lies, whatever it shows (查看, click here).
+        Row numbers rise but may leave gaps: rows that nobody touched are not stored.
 
         Raises:
             InputError: the sheet is damaged.
@@ -148,7 +148,8 @@ class Workbook:
         links = self._photo_links(sheet)
         for item in self._read(sheet, text=True):
             if isinstance(item, Row):
-                yield _linked(item, links[item.number]) if item.number in links else item
+                further = links.get(item.number)
+                yield replace(item, links={**item.links, **further}) if further else item
 
     def merges(self, sheet: Sheet) -> tuple[CellRange, ...]:
         """The merged ranges, in the order of the file."""
@@ -312,11 +313,3 @@ class Workbook:
             if key:
                 self._problems[key] = (member, problem)
         return Picture(sheet.name, *place, form, member, problem)
-
-
-def _linked(row: Row, links: dict[int, str]) -> Row:
-    """The row with the files that its cells link to in place of what they show."""
-    cells = list(row.cells) + [""] * (max(links) - len(row.cells))
-    for column, address in links.items():
-        cells[column - 1] = address
-    return Row(row.number, tuple(cells), row.hidden)
