@@ -104,7 +104,7 @@ def test_a_draft_that_is_not_sure_enough_is_held_back(folder, photos, caplog):
 
 def test_less_risk_moves_what_no_hazard_is_said_by(folder, caplog):
     mass = np.linspace(0, 1, 100)
-    dev = {"dev_confidences": mass, "dev_right": np.ones(100, int)}
+    dev = {"dev_confidences": np.zeros(100), "dev_right": np.zeros(100, int)}
     change(folder, doubt=Doubt(0.5, 0.5, None, 0.4, True), **dev)
     change(folder, dev_no_hazard=mass, dev_hazard=(np.arange(100) < 70).astype(int))
     least = Describer(folder, risk=0.01).calibration.doubt.least_safe

@@ -8,6 +8,7 @@ import pytest
 from hazardscribe.describing.doubt import ANSWERS, Doubt, answer, fit_doubt, least_confidence
 from hazardscribe.describing.novelty import Novelty
 from hazardscribe.evaluation.rules import Rules
+from hazardscribe.pairs.read import is_empty
 
 DOUBT = Doubt(least_confidence=0.6, least_safe=0.8, farthest=0.3, risk=0.1, reached=True)
 
@@ -79,24 +80,44 @@ def test_no_hazard_is_said_only_where_dev_bears_it_out():
     hazard = np.arange(60) % 2
     mass = np.where(hazard, rng.uniform(0, 0.6, 60), rng.uniform(0.5, 1, 60))
     distances = np.linspace(0, 0.2, 60)
-    doubt = fit_doubt(mass, 1 - hazard, mass, hazard, distances, risk=0.1)
+    unsure, wrong = np.full(60, 0.1), np.zeros(60, int)
+    doubt = fit_doubt(unsure, wrong, mass, hazard, distances, risk=0.1)
     assert 0.5 <= doubt.least_safe <= 0.7
     assert np.mean(distances > doubt.farthest) == pytest.approx(0.02, abs=0.02)
-    blind = fit_doubt(mass, 1 - hazard, rng.random(60), hazard, distances, risk=0.05)
+    blind = fit_doubt(unsure, wrong, rng.random(60), hazard, distances, risk=0.05)
     assert blind.least_safe is None or blind.least_safe > 0.8
 
 
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_that_nothing_can_be_judged_is_no_description(language):
+    assert is_empty(answer("unsure", language))
+    assert not is_empty(answer("likely_safe", language))
+
+
+def test_photos_whose_draft_is_given_say_nothing_of_those_held_back():
+    confidences = np.repeat([0.9, 0.1], [200, 30])
+    right, mass = (confidences > 0.5).astype(int), np.full(230, 0.9)
+    hazard = np.repeat([0, 1, 0], [200, 20, 10])  # two in three of those held back
+    doubt = fit_doubt(confidences, right, mass, hazard, np.zeros(230), risk=0.1)
+    assert 0.1 < doubt.least_confidence < 0.9
+    assert doubt.least_safe is None
+    few = slice(0, 210)
+    doubt = fit_doubt(confidences[few], right[few], mass[few], 0 * hazard[few], np.zeros(210))
+    assert doubt.least_safe is None  # ten are too few to tell
+
+
 def test_another_risk_reads_another_threshold_off_dev():
-    confidences = np.linspace(0, 1, 100)
-    right = (np.arange(100) >= 50).astype(int)
-    hazard = (np.arange(100) < 70).astype(int)  # shown where the mass is below 0.7
-    strict = DOUBT.at_risk(0.01, confidences, right, confidences, hazard)
-    loose = DOUBT.at_risk(0.4, confidences, right, confidences, hazard)
+    confidences = np.linspace(0, 1, 400)
+    right = (np.arange(400) >= 200).astype(int)
+    mass = np.random.default_rng(0).permutation(confidences)
+    hazard = (mass < 0.7).astype(int)
+    strict = DOUBT.at_risk(0.01, confidences, right, mass, hazard)
+    loose = DOUBT.at_risk(0.4, confidences, right, mass, hazard)
     assert strict.least_confidence > loose.least_confidence
     assert strict.least_safe > loose.least_safe
     assert strict.least_safe == pytest.approx(0.7, abs=0.01)
     assert strict.farthest == DOUBT.farthest
-    assert DOUBT.at_risk(0.01, confidences, right, confidences, np.ones(100)).least_safe is None
+    assert DOUBT.at_risk(0.01, confidences, right, mass, np.ones(400)).least_safe is None
 
 
 def test_an_older_calibration_says_no_hazard_at_no_less_risk_than_its_own():

@@ -7,7 +7,8 @@ acceptable (selective classification: El-Yaniv and Wiener, JMLR 2010; Geifman an
 likelier right than wrong: asking for less risk never answers more. Below that:
 
 * `no hazard`, where the aligned encoder gives texts without hazard at least `least_safe`, the
-  smallest value above which, on dev, at most the same share of photos showed a hazard;
+  smallest value above which, of the dev photos that come this far, at most the same share showed a
+  hazard: those whose draft is given are mostly the easy ones, and say nothing of these;
 * `cannot judge` otherwise, and always where a photo is farther from all training photos than
   nearly every dev photo is (`describing.novelty`).
 
@@ -84,7 +85,7 @@ class Doubt:
         """
         least, reached = least_confidence(confidences, right, risk)
         if hazard is not None:
-            safe = least_safe(no_hazard, hazard, risk)
+            safe = least_safe(no_hazard, hazard, confidences < least, risk)
         else:
             safe = None if risk < self.risk else self.least_safe
         return replace(self, least_confidence=least, least_safe=safe, reached=reached, risk=risk)
@@ -114,16 +115,23 @@ def fit_doubt(
     """
     least, reached = least_confidence(confidences, right, risk)
     farthest = float(np.quantile(distances, FAMILIAR)) if len(distances) >= _FEWEST else None
-    return Doubt(least, least_safe(no_hazard, hazard, risk), farthest, risk, reached)
+    safe = least_safe(no_hazard, hazard, confidences < least, risk)
+    return Doubt(least, safe, farthest, risk, reached)
 
 
-def least_safe(no_hazard: np.ndarray | None, hazard: np.ndarray, risk: float) -> float | None:
+def least_safe(
+    no_hazard: np.ndarray | None, hazard: np.ndarray, held_back: np.ndarray, risk: float
+) -> float | None:
     """The mass of texts without hazard, at least 0.5, from which at most this share of the photos
-    showed one; None where no mass keeps to it, or none is known.
+    whose draft is held back showed one; None where no mass keeps to it, none is known, or such
+    photos are too few to tell.
+
+    Args:
+        no_hazard, hazard: see `fit_doubt`. held_back: `(N,)` bool.
     """
-    if no_hazard is None:
+    if no_hazard is None or held_back.sum() < _FEWEST:
         return None
-    found, reached = least_confidence(no_hazard, ~hazard.astype(bool), risk)
+    found, reached = least_confidence(no_hazard[held_back], ~hazard[held_back].astype(bool), risk)
     return max(found, 0.5) if reached else None
 
 

@@ -50,7 +50,10 @@ log = logging.getLogger(__name__)
 
 _PLACEHOLDERS = frozenset(
     ("", "/", "//", "\\", "无", "暂无", "同上", "同前", "-", "--", "---", "—", "——", ".", "。")
-) | frozenset(("n/a", "na", "nan", "none", "null", "#n/a", "#value!", "#ref!", "#name?"))
+)
+_PLACEHOLDERS |= {"n/a", "na", "nan", "none", "null", "#n/a", "#value!", "#ref!", "#name?"}
+# What the program itself says in place of a description that it doubts.
+_PLACEHOLDERS |= {"无法判断,请人工核实", "cannot judge, please check by hand."}
 
 
 def read_pairs(

@@ -245,6 +245,23 @@ def test_predictions_of_a_model(tmp_path: Path) -> None:
         write_predictions([bad], tmp_path / "other", language="zh")
 
 
+def test_a_draft_that_doubt_held_back_stands_ready_to_be_corrected(tmp_path: Path) -> None:
+    photo(tmp_path / "a.jpg")
+    for draft, said in (("未戴安全帽", "未戴安全帽"), (None, "无法判断，请人工核实")):
+        record = {
+            "photo": str(tmp_path / "a.jpg"),
+            "ai_description": "无法判断，请人工核实",
+            "confidence": 0.1,
+            "doubt": "unsure",
+            "draft": draft,
+            "alternatives": [],
+            "error": None,
+        }
+        folder = write_predictions([record], tmp_path / "review", language="zh")
+        [task] = tasks_of(folder)
+        assert task["predictions"][0]["result"][0]["value"] == {"text": [said]}
+
+
 @pytest.mark.parametrize(
     "address",
     [

@@ -149,12 +149,13 @@ def write_predictions(
 ) -> Path:
     """Write what the model said of photos as tasks to be corrected.
 
-    Further descriptions of a photo become further predictions. Photos that could not be described
-    are left out.
+    Further descriptions of a photo become further predictions. Where doubt held the model's draft
+    back, it is the draft that stands ready: what was said in its place describes nothing. Photos
+    that could not be described are left out.
 
     Args:
         records: as `hazardscribe describe` writes them: photo (a path), ai_description,
-            confidence, alternatives, error.
+            confidence, doubt, draft, alternatives, error.
         out, language, photo_url: as in `write_tasks`.
 
     Raises:
@@ -164,7 +165,7 @@ def write_predictions(
     tasks = [
         _Task(
             Path(record["photo"]),
-            [record.get(AI_KEY) or "", *(record.get("alternatives") or [])],
+            [_said(record), *(record.get("alternatives") or [])],
             score=record.get("confidence"),
         )
         for record in records
@@ -173,6 +174,10 @@ def write_predictions(
     if not tasks:
         raise InputError(f"{out}: none of the photos could be described; nothing to review")
     return _write(tasks, Path(out), language, photo_url, by="hazardscribe")
+
+
+def _said(record: Mapping[str, Any]) -> str:
+    return (record.get("doubt") and record.get("draft")) or record.get(AI_KEY) or ""
 
 
 def label_config(language: str) -> str:
