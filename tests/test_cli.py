@@ -342,6 +342,18 @@ def test_a_path_is_taken_as_it_is_written(out):
     assert parsed("--out", "null")["out"] is None  # the one way to say so
 
 
+def test_a_column_is_taken_as_it_is_named():
+    given = ["import", "a.xlsx", "--columns.description", "隐患: 描述", "--columns.place", "003"]
+    seen = cli.build_parser().parse_args(given)["import"]
+    assert dict(seen["columns"]) == {"description": "隐患: 描述", "place": "003"}
+
+
+def test_a_recipe_may_have_a_single_line(tmp_path):
+    (tmp_path / "r.yaml").write_text("steps: 3", encoding="utf-8")
+    given = ["train", "--config", str(tmp_path / "r.yaml"), "--data", "x", "--start", "y"]
+    assert cli.build_parser().parse_args(given)["train"]["steps"] == 3
+
+
 def test_an_evaluation_does_not_replace_the_report_of_an_import(start, tmp_path, capsys):
     (tmp_path / "report.html").write_text("every row accounted for", encoding="utf-8")
     given = ["--model", str(start), "--data", str(tmp_path), "--out", str(tmp_path)]

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 from jsonargparse import ArgumentParser, get_loader, set_loader
 
 _KEY = re.compile(r'^Parser key "(?P<key>[^"]*)":\s*(?P<rest>.*)$', re.DOTALL)
+_RECIPE_KEY = re.compile(r"[a-z_.]+$")
 _EXPECTED = re.compile(r"Expected an? (?P<type>.+?)\. Got value: (?P<value>.*)$", re.DOTALL)
 _UNKNOWN_KEY = re.compile(r"does not accept option '(?P<key>[^']*)'")
 _UNKNOWN_OPTION = re.compile(r"^unrecognized arguments: (?P<given>.*)$", re.DOTALL)
@@ -120,7 +121,8 @@ class Parser(ArgumentParser):
 
 
 def load_value(text: str) -> Any:
-    """YAML, yet what it takes for a comment or an empty node is a name: `--out '#1.jsonl'`.
+    """YAML, yet what it takes for a comment, an empty node or a mapping of no recipe's keys is a
+    name: `--out '#1.jsonl'`, `--columns.description '隐患: 描述'`.
 
     Raises:
         ValueError: if it is not valid YAML.
@@ -129,7 +131,9 @@ def load_value(text: str) -> Any:
         value = get_loader("yaml")(text)
     except Exception as error:  # of a library that jsonargparse chooses
         raise ValueError(str(error)) from error
-    return text if value is None and text.strip() not in ("", "null") else value
+    empty = value is None and text.strip() not in ("", "null")
+    named = isinstance(value, dict) and not all(_RECIPE_KEY.match(str(key)) for key in value)
+    return text if empty or named else value
 
 
 def plain_types(message: str) -> str:
