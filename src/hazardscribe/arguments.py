@@ -132,7 +132,7 @@ def load_value(text: str) -> Any:
     except Exception as error:  # of a library that jsonargparse chooses
         raise ValueError(str(error)) from error
     empty = value is None and text.strip() not in ("", "null")
-    named = isinstance(value, dict) and not all(_RECIPE_KEY.match(str(key)) for key in value)
+    named = isinstance(value, dict) and not any(_RECIPE_KEY.match(str(key)) for key in value)
     return text if empty or named else value
 
 

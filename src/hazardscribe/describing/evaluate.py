@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
@@ -24,6 +25,8 @@ from hazardscribe.model.text_encoder import LSA, default_pooling, embed, load_te
 from hazardscribe.pairs.left_out import tell_unreadable
 from hazardscribe.pairs.photo import load_photo
 from hazardscribe.pairs.targets import target_texts
+
+logger = logging.getLogger(__name__)
 
 # What the nearest-photo baseline compares where there was no pretrained tower: a tiny picture.
 _THUMBNAIL = 32
@@ -145,6 +148,13 @@ def _nearest(
     if start and Path(start).is_dir() and load_card(Path(start)).tower != "scratch":
         features = _TowerFeatures(start, describer)
     else:
+        if start and not Path(start).is_dir():
+            logger.warning(
+                "evaluate: the model that training started from, %s, is not here: the nearest-photo "
+                "baseline compares small pictures in place of its tower's features, and is weaker "
+                "for it",
+                start,
+            )
         features = _thumbnails
     readable, theirs = features(train_photos)
     if not readable:
