@@ -150,9 +150,9 @@ def _nearest(
     else:
         if start and not Path(start).is_dir():
             logger.warning(
-                "evaluate: the model that training started from, %s, is not here: the nearest-photo "
-                "baseline compares small pictures in place of its tower's features, and is weaker "
-                "for it",
+                "evaluate: the model that training started from, %s, is not here: the "
+                "nearest-photo baseline compares small pictures in place of its tower's features, "
+                "and is weaker for it",
                 start,
             )
         features = _thumbnails
