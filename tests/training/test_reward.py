@@ -226,6 +226,14 @@ def test_each_part_scores_the_photos_own_descriptions():
     assert scores["repetition"][4] == pytest.approx(57 / 58)
 
 
+def test_a_hazard_that_no_element_stands_for_is_not_rewarded_as_safe():
+    cases = [Case("a.jpg", ["压力表未检定"], ""), Case("b.jpg", ["现场未发现明显隐患"], "")]
+    options = Reward(cider_d=0.0, text_similarity=0.0, element_f1=1.0, length=0.0, repetition=0.0)
+    [part] = reward_parts(Recipe(reward=options), cases, "zh")
+    texts = ["压力表未检定", "未发现明显隐患", "无法判断，请人工核实"]
+    assert part([*texts, *texts], [0, 0, 0, 1, 1, 1]) == [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]
+
+
 def test_a_part_without_weight_is_left_out():
     options = Reward(cider_d=0.0, text_similarity=0.0, element_f1=1.0, length=0.0, repetition=0.0)
     assert [part.name for part in reward_parts(Recipe(reward=options), CASES, "zh")] == [

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from hazardscribe.errors import InputError
-from hazardscribe.evaluation.cases import Case, true_elements
+from hazardscribe.evaluation.cases import Case, true_elements, true_hazard
 from hazardscribe.evaluation.cider import FixedCiderD
 from hazardscribe.evaluation.rules import Rules
 from hazardscribe.evaluation.tokens import Tokens, normalise, tokenizers
@@ -128,10 +128,20 @@ def _similarity(recipe: Recipe, cases: Sequence[Case]) -> Any:
 
 
 def _elements(cases: Sequence[Case], rules: Rules) -> Any:
+    """F1 of the elements; where neither names one, whether the text is right that there is none.
+
+    Of a hazard that no element stands for, "no hazard" must not earn what the truth does.
+    """
     true = [true_elements(case, rules) for case in cases]
+    hazard = [true_hazard(case, rules) for case in cases]
 
     def score(text: str, photo: int) -> float:
-        return element_f1(rules.elements(text), true[photo]) if text else 0.0
+        said = rules.elements(text)
+        if not text or rules.cannot_judge(text):
+            return 0.0
+        if not said and not true[photo]:
+            return float(rules.hazard(text) == hazard[photo])
+        return element_f1(said, true[photo])
 
     return _each(score)
 
