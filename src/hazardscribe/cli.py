@@ -11,7 +11,9 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -101,18 +103,19 @@ def main(arguments: list[str] | None = None) -> int:
     logging.getLogger("hazardscribe").setLevel(logging.INFO if is_first() else logging.ERROR)
     _quiet_libraries()
     try:
-        return _VERBS[parsed.verb](options)
+        with _ending_on_sigterm(parsed.verb):
+            return _VERBS[parsed.verb](options)
     except InputError as error:
         print(f"hazardscribe {parsed.verb}: {error}", file=sys.stderr)
         return UNUSABLE
     except TrainingDivergedError as error:
         print(f"hazardscribe {parsed.verb}: {error}", file=sys.stderr)
         return DIVERGED
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         print(f"hazardscribe {parsed.verb}: interrupted", file=sys.stderr)
-        return 128 + signal.SIGINT
+        return 128 + (signal.SIGTERM if isinstance(interrupt, _Terminated) else signal.SIGINT)
     except BrokenPipeError:  # `hazardscribe describe ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _nobody_reads()
         return OK
     except OSError as error:  # the last net: a disk, a folder, a permission
         logging.getLogger(__name__).debug("the file error in full", exc_info=True)
@@ -123,6 +126,43 @@ def main(arguments: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return UNUSABLE
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, as a service manager or `timeout` sends it: what was done so far is kept."""
+
+
+@contextmanager
+def _ending_on_sigterm(verb: str) -> Iterator[None]:
+    """Let SIGTERM end a verb as Ctrl-C does; those that train or serve have their own way."""
+
+    def end(number: int, frame: object) -> None:
+        raise _Terminated
+
+    if (
+        verb in ("train", "serve", "demo")
+        or threading.current_thread() is not threading.main_thread()
+    ):
+        yield
+        return
+    former = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)
+
+
+def _nobody_reads() -> None:
+    """What is still printed goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _say(line: str) -> None:
+    """Print; that nobody reads it does not end what is being written."""
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:
+        _nobody_reads()
 
 
 def _demo(options: dict[str, Any]) -> int:
@@ -151,9 +191,9 @@ def _import(options: dict[str, Any]) -> int:
     from hazardscribe import verbs
 
     strict = options.pop("strict")
-    imported = verbs.import_ledger(**options, progress=sys.stderr.isatty(), say=print)
+    imported = verbs.import_ledger(**options, progress=sys.stderr.isatty(), say=_say)
     if imported.folder is not None:
-        print(f"pairs: {imported.folder}; report: {imported.folder / 'report.html'}")
+        _say(f"pairs: {imported.folder}; report: {imported.folder / 'report.html'}")
     if strict and imported.findings:
         print(f"{imported.findings} rows or pictures were left out (--strict)", file=sys.stderr)
         return REJECTED
