@@ -26,11 +26,14 @@ def model(start, pairs, tmp_path_factory) -> Path:
     return verbs.train(pairs, recipe, tmp_path_factory.mktemp("run") / "run").model
 
 
-@pytest.fixture(scope="module")
-def ledger(photos, tmp_path_factory) -> Path:
+@pytest.fixture(
+    scope="module",
+    params=["photo,description,category,place,measure", "照片,隐患描述,隐患类别,检查地点,整改措施"],
+)
+def ledger(request, photos, tmp_path_factory) -> Path:
     """Pairs with what else a ledger says."""
     folder = tmp_path_factory.mktemp("past")
-    lines = ["photo,description,category,place,measure"]
+    lines = [request.param]
     for i, photo in enumerate(photos[:6]):
         shutil.copyfile(photo, folder / f"{i}.png")
         category = ("电气", "消防", "")[i % 3]

@@ -32,7 +32,7 @@ from hazardscribe.model.vector_cache import VectorCache
 from hazardscribe.objectives.alignment import AlignmentHead
 from hazardscribe.pages import data_url, render_page, thumbnail
 from hazardscribe.pairs.checking.personal import mask_personal
-from hazardscribe.pairs.columns import CHINESE_HEADERS
+from hazardscribe.pairs.columns import CHINESE_HEADERS, ledger_columns
 from hazardscribe.pairs.photo import photo_digest
 from hazardscribe.pairs.records import PROVENANCE
 from hazardscribe.pairs.targets import target_texts
@@ -109,6 +109,8 @@ class CaseIndex:
                 "compared. Train with alignment.weight above 0 and form corpus, in_batch or "
                 "sigmoid."
             )
+        columns = ledger_columns(list(rows[0])) if len(rows) else {}
+        self._facts = {fact: columns[fact] for fact in _FACTS if fact in columns}
         self._texts: dict[str, list[str]] = {}
         self._first: dict[str, Mapping[str, Any]] = {}
         for row, text in zip(rows, target_texts(list(rows), describer.card.target), strict=True):
@@ -151,7 +153,7 @@ class CaseIndex:
             tuple(dict.fromkeys(self._texts[name])),
             similarity,
             _source(row),
-            {fact: str(row[fact]) for fact in _FACTS if row.get(fact)},
+            {fact: str(row[name]) for fact, name in self._facts.items() if row.get(name)},
         )
 
 

@@ -233,6 +233,16 @@ def usual_rank(name: str, role: str) -> int | None:
     return None if rank is not None and written_by_program(name) else rank
 
 
+def ledger_columns(names: Collection[str]) -> dict[str, str]:
+    """Role of a ledger -> the column that plays it: of that very name, else of a usual one."""
+    found = {role: role for role in LEDGER_ROLES if role in names}
+    for role in LEDGER_ROLES:
+        ranked = [(rank, name) for name in names if (rank := usual_rank(name, role)) is not None]
+        if role not in found and ranked:
+            found[role] = min(ranked)[1]
+    return found
+
+
 def written_by_program(name: str) -> bool:
     """Whether a column's name says that a program wrote what it holds: `AI描述`, `描述（AI）`."""
     return bool(_MACHINE.search(unicodedata.normalize("NFKC", name).casefold()))

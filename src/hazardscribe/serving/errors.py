@@ -127,15 +127,16 @@ def install_handlers(app: FastAPI) -> None:
 def invalid_request(found: Any) -> ApiError:
     """Which fields do not fit the schema, and how, from pydantic's list of errors.
 
-    Pydantic's own sentences say nothing about the server, but may quote the input: names and kinds
-    of error alone are passed on.
+    Pydantic's own sentences say nothing about the server, but may quote the input: names, kinds of
+    error and the schema's own bounds alone are passed on.
     """
     places = []
     for one in list(found)[:5]:
         # Pydantic names the branches of a union too, such as `literal['']`: no place of a client's.
         parts = [str(part) for part in one["loc"] if part not in ("body", "query")]
         where = ".".join(part for part in parts if "[" not in part)
-        places.append(f"{where[:80] or '-'} ({one['type']})")
+        kind = f"{one['type']}{_wanted(one)}"
+        places.append(f"{where[:80] or '-'} ({kind})")
     named = ", ".join(places)
     return ApiError(
         422,
@@ -144,6 +145,17 @@ def invalid_request(found: Any) -> ApiError:
         f"The request does not fit the API: {named}. See /openapi.json.",
     )
 
+
+def _wanted(one: Mapping[str, Any]) -> str:
+    """What the schema asks for in place of what did not fit."""
+    if str(one["type"]).startswith("date_"):
+        return ": YYYY-MM-DD"
+    context = one.get("ctx", {})
+    told = [f"{key} {context[key]}" for key in _BOUNDS if key in context]
+    return f": {', '.join(told)}" if told else ""
+
+
+_BOUNDS = ("expected", "min_length", "max_length", "gt", "ge", "lt", "le")
 
 INTERNAL = ApiError(
     500,

@@ -18,6 +18,7 @@ import numpy as np
 
 from hazardscribe.errors import InputError
 from hazardscribe.pairs.checking.personal import mask_personal
+from hazardscribe.pairs.columns import ledger_columns
 from hazardscribe.serving.schemas import PastCase, Suggestion
 
 if TYPE_CHECKING:
@@ -102,7 +103,8 @@ class PastCases:
         rows = [row for split in pairs.splits for row in pairs[split]]
         index = CaseIndex(self._describer, rows, self._on_model)
         index.build()
-        counts = Counter(str(row["category"]).strip() for row in rows if row.get("category"))
+        column = ledger_columns(list(rows[0])).get("category", "") if rows else ""
+        counts = Counter(str(row[column]).strip() for row in rows if row.get(column))
         self.categories = [name[:200] for name, _ in counts.most_common(200) if name]
         self._index = index
         logger.info("similar past cases: %d rows of %s", len(rows), self._data)

@@ -268,7 +268,26 @@ def test_exports(post, client, store):
     assert not list(store.folder.folder.glob(".export-*"))  # nothing stays behind
 
 
-def test_trouble_of_the_store_is_told_without_its_words(post, client, store, monkeypatch):
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"text": "字" * 2001}, "finding.text (string_too_long: max_length 2000)"),
+        ({"level": "较大"}, "finding.level (literal_error: expected '一般'"),
+    ],
+)
+def test_what_does_not_fit_is_told_with_what_would(post, given, said):
+    answer = post(**given)
+    assert answer.status_code == 422
+    assert said in answer.json()["error"]["message"]
+
+
+def test_a_day_is_asked_for_as_it_is_written(client):
+    answer = client().get("/v1/findings?since=2026-13-01")
+    assert answer.status_code == 422
+    assert "since (date_from_datetime_parsing: YYYY-MM-DD" in answer.json()["error"]["message"]
+
+
+def test_trouble_of_the_store_is_told_without_its_words(post, client, store, monkeypatch, caplog):
     for full, expected in ((False, "store_unavailable"), (True, "store_full")):
 
         def fail(*_: Any, full: bool = full) -> Any:
@@ -279,6 +298,7 @@ def test_trouble_of_the_store_is_told_without_its_words(post, client, store, mon
         assert (answer.status_code, code(answer)) == (503, expected)
         assert answer.headers["retry-after"]
         assert "secret" not in answer.text
+        assert "/secret/path: database is locked" in caplog.messages[-1]  # the log has them
 
 
 def test_a_full_disk_is_nobodys_fault_but_the_servers(post, client, store, monkeypatch, picture):

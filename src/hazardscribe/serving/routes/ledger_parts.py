@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, ParamSpec, TypeVar
 
@@ -19,6 +20,8 @@ from hazardscribe.serving.store.errors import (
 )
 from hazardscribe.serving.store.listing import Filters
 from hazardscribe.serving.store.store import Store
+
+logger = logging.getLogger(__name__)
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -139,8 +142,10 @@ def store_error(error: StoreError) -> ApiError:
     """The API's form of what the store refused."""
     if isinstance(error, PhotoRefusedError):
         return photo_error(error.cause, error.place)
-    if isinstance(error, StoreUnavailableError) and error.full:
-        return no_room()
+    if isinstance(error, StoreUnavailableError):
+        logger.error("the ledger cannot be read or written: %s", error)
+        if error.full:
+            return no_room()
     status, zh, en = _SAID[error.code]
     headers = {"Retry-After": "10"} if status == 503 else None
     extra = None
