@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -118,6 +120,32 @@ def test_the_top_of_a_disk_is_refused_before_any_work(target, monkeypatch):
             with pytest.raises(InputError, match="top of a disk"), new_folder(top):
                 pass
     recover_folder(Path(target.anchor))
+
+
+def test_a_second_writer_is_refused_and_costs_the_first_nothing(target, tmp_path):
+    (tmp_path / "link").symlink_to(target)
+    with new_folder(target) as partial:
+        (partial / "weights").write_text("new")
+        for name in ("model", "link"):
+            with (
+                pytest.raises(InputError, match=f"{name}: another process is writing"),
+                new_folder(tmp_path / name),
+            ):
+                pass
+    assert (target / "weights").read_text() == "new"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "model"]
+
+
+def test_who_was_killed_keeps_nobody_away(target):
+    script = (
+        "import os, signal, sys; from hazardscribe.files import new_folder\n"
+        "with new_folder(sys.argv[1]): os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    assert subprocess.run([sys.executable, "-c", script, target], check=False).returncode
+    assert (target.parent / ".model.writing").exists()
+    with new_folder(target) as partial:
+        (partial / "weights").write_text("new")
+    assert [path.name for path in target.parent.iterdir()] == ["model"]
 
 
 def test_a_rename_that_fails_puts_the_former_folder_back(target, monkeypatch):

@@ -10,7 +10,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,23 +33,16 @@ def new_folder(target: Path) -> Iterator[Path]:
     symbolic link, the folder that it leads to is replaced and the link stays.
 
     Raises:
-        InputError: if the folder cannot be written (read-only, full disk) or cannot be renamed.
+        InputError: if the folder cannot be written (read-only, full disk) or renamed, or another
+            process is writing it.
     """
     target = Path(target)
-    place, partial, previous = places_of(target)
+    place = places_of(target)[0]
     _check_replaceable(place, target)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        recover_folder(place)
-        _remove(partial)
-        partial.mkdir()
-        yield partial
-        for path in sorted(partial.rglob("*")):
-            flush(path)
-        flush(partial)
-        _put_in_place(partial, place, previous)
-        flush(place.parent)
-        shutil.rmtree(previous, ignore_errors=True)
+        with _alone(place, target), _replacing(place) as partial:
+            yield partial
     except Exception as error:
         failure = writing_failure(error)
         if failure is None:
@@ -60,6 +53,42 @@ def new_folder(target: Path) -> Iterator[Path]:
             f"{target}: could not be written: {failure.strerror or failure}. "
             f"What was there before is unchanged. {remedy} another folder."
         ) from error
+
+
+@contextmanager
+def _alone(place: Path, target: Path) -> Iterator[None]:
+    """Keep a second writer away: both would write the same draft, and neither have it whole."""
+    lock = place.with_name(f".{place.name}.writing")  # `.lock` is for who reads and writes
+    with ExitStack() as held:
+        try:
+            held.enter_context(locked(lock, timeout=0))
+        except TimeoutError as error:
+            raise InputError(
+                f"{target}: another process is writing this folder. Wait until it has ended, or "
+                "name another folder."
+            ) from error
+        try:
+            yield
+        finally:  # while it is held: afterwards it may be somebody else's
+            with suppress(OSError):
+                lock.unlink()
+
+
+@contextmanager
+def _replacing(place: Path) -> Iterator[Path]:
+    """The draft, which takes the folder's place when the block ends well."""
+    _, partial, previous = places_of(place)
+    try:
+        recover_folder(place)
+        _remove(partial)
+        partial.mkdir()
+        yield partial
+        for path in sorted(partial.rglob("*")):
+            flush(path)
+        flush(partial)
+        _put_in_place(partial, place, previous)
+        flush(place.parent)
+        shutil.rmtree(previous, ignore_errors=True)
     finally:  # after success nothing of this is left
         shutil.rmtree(partial, ignore_errors=True)
         with suppress(OSError):

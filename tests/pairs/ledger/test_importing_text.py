@@ -134,6 +134,21 @@ def test_a_folder_with_other_things_is_left_alone(ledger: Write, tmp_path: Path)
         import_ledger(path, out=out)
 
 
+def test_of_two_imports_into_one_folder_the_second_is_refused(
+    ledger: Write, tmp_path: Path
+) -> None:
+    path = ledger(PLAIN, photos=PHOTOS[:2])
+    out = tmp_path / "out"
+
+    def meanwhile(_: str) -> None:
+        with pytest.raises(InputError, match="out: another process is writing this folder"):
+            import_ledger(path, out=out)
+
+    import_ledger(path, out=out, say=meanwhile)
+    assert len(pairs_of(out)) == 2
+    import_ledger(path, out=out)
+
+
 def test_a_failed_import_leaves_nothing(ledger: Write, tmp_path: Path) -> None:
     path = ledger("隐患描述,照片\n锈蚀,gone.png\n")
     with pytest.raises(InputError, match=r"none of 1 rows.*photo_missing 1"):

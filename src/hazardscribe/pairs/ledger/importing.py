@@ -101,8 +101,9 @@ def import_ledger(
         partial_folder: Path | None = None
         target = None if dry_run or out is None else Path(out).expanduser()
         if target is not None:
-            check_target(target, source.resolve().name)
             partial_folder = stack.enter_context(new_folder(target))
+            # Only now: until then, another import could have put its own there.
+            check_target(target, source.resolve().name)
         imported = _read(source, photos, options, asked, partial_folder, progress)
         _divide(imported, seed)
         tables = Tables(imported)
