@@ -232,7 +232,9 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
 def write_json(path: Path, data: Any) -> None:
     """Write JSON (UTF-8, readable Chinese) whole or not at all."""
     text = json.dumps(data, ensure_ascii=False, indent=2, default=str) + "\n"
-    write_whole(path, lambda draft: draft.write_text(text, encoding="utf-8"))
+    # A lone surrogate, of a file name that is not UTF-8, is written as JSON's own escape.
+    odd = "backslashreplace"
+    write_whole(path, lambda draft: draft.write_text(text, encoding="utf-8", errors=odd))
 
 
 def cache_folder(*parts: str) -> Path:

@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 
+from hazardscribe.names import readable
 from hazardscribe.pairs.sentences import say
 
 _ADDRESS = re.compile(r"^(?:[a-z][a-z0-9+.-]+://|data:|www\.)", re.IGNORECASE)
@@ -141,9 +142,10 @@ class PhotoFinder:
 def name_key(name: str) -> str:
     """A file name in the form in which names are compared.
 
-    Case is ignored, and so is how a letter is composed: macOS stores é as two signs.
+    Case is ignored, and so is how a letter is composed: macOS stores é as two signs. A name that is
+    not UTF-8 on the disk is taken for GBK, as in an archive.
     """
-    return unicodedata.normalize("NFKC", name).casefold()
+    return unicodedata.normalize("NFKC", readable(name)).casefold()
 
 
 def has_photo_suffix(name: str) -> bool:
@@ -169,4 +171,6 @@ def only(found: list[str]) -> str | tuple[str, str]:
     """The single file that was found, or that there are several."""
     if len(found) == 1:
         return found[0]
-    return "photo_missing", say("photo_several", count=len(found), names=", ".join(found[:3]))
+    return "photo_missing", say(
+        "photo_several", count=len(found), names=", ".join(map(readable, found[:3]))
+    )

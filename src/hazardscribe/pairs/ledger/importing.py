@@ -15,6 +15,7 @@ from pathlib import Path
 
 from hazardscribe.errors import InputError
 from hazardscribe.files import new_folder
+from hazardscribe.names import readable
 from hazardscribe.pairs.columns import LEDGER_ROLES, check_roles
 from hazardscribe.pairs.ledger.account import Account, Left
 from hazardscribe.pairs.ledger.dividing import Item, divide_items, parse_split
@@ -94,7 +95,7 @@ def import_ledger(
         "split": split,
         "split_numbered": split_numbered,
         "keep_unseeable": keep_unseeable,
-        "unseeable": None if unseeable is None else Path(unseeable).name,
+        "unseeable": None if unseeable is None else readable(Path(unseeable).name),
         "seed": seed,
     }
     with ExitStack() as stack:
@@ -103,7 +104,7 @@ def import_ledger(
         if target is not None:
             partial_folder = stack.enter_context(new_folder(target))
             # Only now: until then, another import could have put its own there.
-            check_target(target, source.resolve().name)
+            check_target(target, readable(source.resolve().name))
         imported = _read(source, photos, options, asked, partial_folder, progress)
         _divide(imported, seed)
         tables = Tables(imported)
@@ -165,7 +166,7 @@ def _read(
     rows = _settle(gatherer, account, options, warnings)
     account.settle({label: at for at, label in enumerate(digests)})
     return Imported(
-        source.resolve().name,
+        readable(source.resolve().name),
         account,
         gatherer.sheets,
         rows,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hazardscribe.errors import InputError
+from hazardscribe.names import readable
 from hazardscribe.pairs.ledger.grid import Book, TextBook
 from hazardscribe.pairs.ledger.sources import LedgerPhotos
 from hazardscribe.pairs.ledger.zipped import Archive
@@ -85,13 +86,14 @@ def open_source(source: Path, photos: Path | None) -> Iterator[Source]:
             for name in _choose(source, names, warnings):
                 path = source / name
                 finder = LedgerPhotos(path.parent, root or source, outer)
-                ledgers.append(Ledger(name, path, finder))
+                ledgers.append(Ledger(readable(name), path, finder))
         elif not source.exists():
             raise InputError(f"{source}: no such file or folder; give {SUPPORTED}")
         elif source.suffix.lower() == ".zip":
             ledgers = _unpack(stack, source, root, outer, warnings)
         else:
-            ledgers = [Ledger(source.name, source, LedgerPhotos(source.parent, root, outer))]
+            finder = LedgerPhotos(source.parent, root, outer)
+            ledgers = [Ledger(readable(source.name), source, finder)]
         yield Source(ledgers, warnings)
 
 
@@ -174,7 +176,7 @@ def _choose(source: Path, names: Sequence[str], warnings: list[str]) -> list[str
         seen = ", ".join(names[:8]) or "nothing"
         raise InputError(f"{source}: holds no ledger (seen: {seen}); give {SUPPORTED}")
     if known and foreign:
-        shown = ", ".join(foreign[:3])
+        shown = ", ".join(map(readable, foreign[:3]))
         warnings.append(say("foreign", file=source.name, count=len(foreign), names=shown))
     return found
 

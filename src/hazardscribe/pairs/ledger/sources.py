@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hazardscribe.errors import PhotoError
+from hazardscribe.names import readable
 from hazardscribe.pairs.finder import PhotoFinder, has_photo_suffix, only
 from hazardscribe.pairs.ledger.zipped import Archive
 from hazardscribe.pairs.photo import DEFAULT_LIMITS
@@ -16,7 +17,7 @@ _IN_ARCHIVE = "\0"  # never part of a path
 
 def key_name(key: str) -> str:
     """The file's name in a key."""
-    return key.rpartition(_IN_ARCHIVE)[2].replace("\\", "/").rpartition("/")[2]
+    return readable(key.rpartition(_IN_ARCHIVE)[2].replace("\\", "/").rpartition("/")[2])
 
 
 class LedgerPhotos(PhotoFinder):
