@@ -10,7 +10,7 @@ import json
 import os
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hazardscribe.names import readable
@@ -37,12 +37,20 @@ class PhotoFinder:
     """
 
     def __init__(
-        self, base: Path | None, photos: Path | None = None, above: Path | None = None
+        self,
+        base: Path | None,
+        photos: Path | None = None,
+        above: Path | None = None,
+        skip: Sequence[Path] = (),
     ) -> None:
-        """Look under `photos` (named by the user, if any), `base` (the table's folder), `above`."""
+        """Look under `photos` (named by the user, if any), `base` (the table's folder), `above`.
+
+        Names without their folder are not looked for in the folders `skip` (real paths).
+        """
         roots = [os.path.abspath(root) for root in (photos, base, above) if root is not None]  # noqa: PTH100
         self._roots = list(dict.fromkeys(roots))
         self._photos = photos
+        self._skip = frozenset(map(str, skip))
         self._by_name: dict[str, list[str]] | None = None
         self._listed: dict[str, dict[str, list[str]]] = {}
         self._stems: dict[str, dict[str, list[str]]] = {}
@@ -132,11 +140,14 @@ class PhotoFinder:
             self._by_name = {}
             if self._photos is not None:
                 for folder, below, files in os.walk(os.path.abspath(self._photos)):  # noqa: PTH100
-                    below.sort()
+                    below[:] = sorted(b for b in below if not self._is_skipped(folder, b))
                     for file in sorted(files):
                         path = os.path.join(folder, file)  # noqa: PTH118
                         self._by_name.setdefault(name_key(file), []).append(path)
         return self._by_name
+
+    def _is_skipped(self, folder: str, name: str) -> bool:
+        return os.path.realpath(os.path.join(folder, name)) in self._skip  # noqa: PTH118
 
 
 def name_key(name: str) -> str:

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from hazardscribe.errors import InputError
-from hazardscribe.files import new_folder
+from hazardscribe.files import new_folder, places_of
 from hazardscribe.names import readable
 from hazardscribe.pairs.columns import LEDGER_ROLES, check_roles
 from hazardscribe.pairs.ledger.account import Account, Left
@@ -105,7 +105,9 @@ def import_ledger(
             partial_folder = stack.enter_context(new_folder(target))
             # Only now: until then, another import could have put its own there.
             check_target(target, readable(source.resolve().name))
-        imported = _read(source, photos, options, asked, partial_folder, progress)
+        # Also in a dry run: an earlier import there is none of the photos given.
+        skip = () if out is None else places_of(Path(out).expanduser())
+        imported = _read(source, photos, options, asked, partial_folder, skip, progress)
         _divide(imported, seed)
         tables = Tables(imported)
         if target is not None and partial_folder is not None:
@@ -124,6 +126,7 @@ def _read(
     options: Options,
     asked: dict[str, object],
     folder: Path | None,
+    skip: Sequence[Path],
     progress: bool,
 ) -> Imported:
     """Everything up to the split: the ledgers, their photos, the account."""
@@ -131,7 +134,7 @@ def _read(
     gatherer = Gatherer(account, options)
     digests: dict[str, str] = {}
     root = None if photos is None else Path(photos).expanduser()
-    with open_source(source, root) as opened:
+    with open_source(source, root, skip) as opened:
         for ledger in opened.ledgers:
             digests[ledger.label] = photo_digest(ledger.path)
             with open_book(ledger.path, options.columns) as book:

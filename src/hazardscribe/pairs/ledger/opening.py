@@ -53,12 +53,13 @@ class Source:
 
 
 @contextmanager
-def open_source(source: Path, photos: Path | None) -> Iterator[Source]:
+def open_source(source: Path, photos: Path | None, skip: Sequence[Path] = ()) -> Iterator[Source]:
     """The ledgers in a file, zip or folder, with what finds their photos.
 
     Args:
         source: what the user named.
         photos: folder or zip of photos, if any.
+        skip: folders (real paths) whose photos are none of the user's: where the import writes.
 
     Raises:
         InputError: something is not there, or cannot be read.
@@ -85,14 +86,14 @@ def open_source(source: Path, photos: Path | None) -> Iterator[Source]:
             ledgers = []
             for name in _choose(source, names, warnings):
                 path = source / name
-                finder = LedgerPhotos(path.parent, root or source, outer)
+                finder = LedgerPhotos(path.parent, root or source, outer, skip)
                 ledgers.append(Ledger(readable(name), path, finder))
         elif not source.exists():
             raise InputError(f"{source}: no such file or folder; give {SUPPORTED}")
         elif source.suffix.lower() == ".zip":
-            ledgers = _unpack(stack, source, root, outer, warnings)
+            ledgers = _unpack(stack, source, root, outer, warnings, skip)
         else:
-            finder = LedgerPhotos(source.parent, root, outer)
+            finder = LedgerPhotos(source.parent, root, outer, skip)
             ledgers = [Ledger(readable(source.name), source, finder)]
         yield Source(ledgers, warnings)
 
@@ -137,6 +138,7 @@ def _unpack(
     root: Path | None,
     outer: list[tuple[Archive, str]],
     warnings: list[str],
+    skip: Sequence[Path],
 ) -> list[Ledger]:
     archive = _open(stack, source, warnings)
     try:
@@ -156,7 +158,7 @@ def _unpack(
         target = folder / str(position)
         target.mkdir()
         path = archive.unpack(name, target / f"ledger{Path(last).suffix.lower()}")
-        finder = LedgerPhotos(root, root, [*outer, (archive, inside)])
+        finder = LedgerPhotos(root, root, [*outer, (archive, inside)], skip)
         ledgers.append(Ledger(name, path, finder))
     return ledgers
 

@@ -28,9 +28,10 @@ class LedgerPhotos(PhotoFinder):
         base: Path | None,
         photos: Path | None,
         archives: Sequence[tuple[Archive, str]] = (),
+        skip: Sequence[Path] = (),
     ) -> None:
         """Look into the archives, each from a folder within, then as `PhotoFinder` does."""
-        super().__init__(base, photos)
+        super().__init__(base, photos, skip=skip)
         self._archives = list(archives)
 
     def find(self, name: str) -> str | tuple[str, str]:
