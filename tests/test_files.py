@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,6 +66,85 @@ def test_a_cut_at_the_renames_loses_nothing(survived, target, monkeypatch):
     with new_folder(target) as partial:
         (partial / "weights").write_text("new")
     assert (target / "weights").read_text() == "new"
+    assert [path.name for path in target.parent.iterdir()] == ["model"]
+
+
+def test_where_a_link_leads_is_replaced_and_the_link_stays(target, tmp_path):
+    link = tmp_path / "elsewhere" / "link"
+    link.parent.mkdir()
+    link.symlink_to(Path("..", target.name))
+    for text in ("new", "newer"):
+        with new_folder(link) as partial:
+            assert partial.parent == target.parent
+            (partial / "weights").write_text(text)
+        assert link.is_symlink()
+        assert (target / "weights").read_text() == text
+    assert [path.name for path in link.parent.iterdir()] == ["link"]
+    target.rename(target.with_name(".model.previous"))
+    recover_folder(link)
+    assert (target / "weights").read_text() == "newer"
+
+
+def test_a_link_to_nothing_gets_its_folder(tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to("disk")
+    with new_folder(link) as partial:
+        (partial / "weights").write_text("new")
+    assert (tmp_path / "disk" / "weights").read_text() == "new"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["disk", "link"]
+
+
+def test_a_link_that_was_renamed_once_is_no_hindrance(target, tmp_path):
+    target.with_name(".model.previous").symlink_to(tmp_path / "gone")
+    with new_folder(target) as partial:
+        (partial / "weights").write_text("new")
+    assert (target / "weights").read_text() == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize("name", [".", "..", "../../model"])
+def test_the_folder_one_is_in_is_not_taken_away(name, target, monkeypatch):
+    (target / "sub").mkdir()
+    monkeypatch.chdir(target if name == "." else target / "sub")
+    with pytest.raises(InputError, match="is the folder you are in"), new_folder(Path(name)):
+        pass
+    assert (target / "weights").read_text() == "old"
+    assert [path.name for path in target.parent.iterdir()] == ["model"]
+    recover_folder(Path(name))
+
+
+def test_the_top_of_a_disk_is_refused_before_any_work(target, monkeypatch):
+    for top in (Path(target.anchor), target):
+        with monkeypatch.context() as patch:
+            patch.setattr("hazardscribe.files.os.path.ismount", lambda path: path == target)
+            with pytest.raises(InputError, match="top of a disk"), new_folder(top):
+                pass
+    recover_folder(Path(target.anchor))
+
+
+def test_a_second_writer_is_refused_and_costs_the_first_nothing(target, tmp_path):
+    (tmp_path / "link").symlink_to(target)
+    with new_folder(target) as partial:
+        (partial / "weights").write_text("new")
+        for name in ("model", "link"):
+            with (
+                pytest.raises(InputError, match=f"{name}: another process is writing"),
+                new_folder(tmp_path / name),
+            ):
+                pass
+    assert (target / "weights").read_text() == "new"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "model"]
+
+
+def test_who_was_killed_keeps_nobody_away(target):
+    script = (
+        "import os, signal, sys; from hazardscribe.files import new_folder\n"
+        "with new_folder(sys.argv[1]): os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    assert subprocess.run([sys.executable, "-c", script, target], check=False).returncode
+    assert (target.parent / ".model.writing").exists()
+    with new_folder(target) as partial:
+        (partial / "weights").write_text("new")
     assert [path.name for path in target.parent.iterdir()] == ["model"]
 
 

@@ -10,7 +10,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,26 +29,20 @@ def new_folder(target: Path) -> Iterator[Path]:
     """Give a temporary folder that takes the place of `target` when the block ends well.
 
     A crash inside the block leaves `target` as it was; a crash between the two renames leaves the
-    former folder under its hidden name, and `recover_folder` brings it back.
+    former folder under its hidden name, and `recover_folder` brings it back. Where `target` is a
+    symbolic link, the folder that it leads to is replaced and the link stays.
 
     Raises:
-        InputError: if the folder cannot be written (read-only, full disk).
+        InputError: if the folder cannot be written (read-only, full disk) or renamed, or another
+            process is writing it.
     """
     target = Path(target)
-    partial = target.with_name(f".{target.name}.partial")
-    previous = target.with_name(f".{target.name}.previous")
+    place = places_of(target)[0]
+    _check_replaceable(place, target)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        recover_folder(target)
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir()
-        yield partial
-        for path in sorted(partial.rglob("*")):
-            flush(path)
-        flush(partial)
-        _put_in_place(partial, target, previous)
-        flush(target.parent)
-        shutil.rmtree(previous, ignore_errors=True)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(place, target), _replacing(place) as partial:
+            yield partial
     except Exception as error:
         failure = writing_failure(error)
         if failure is None:
@@ -59,16 +53,93 @@ def new_folder(target: Path) -> Iterator[Path]:
             f"{target}: could not be written: {failure.strerror or failure}. "
             f"What was there before is unchanged. {remedy} another folder."
         ) from error
+
+
+@contextmanager
+def _alone(place: Path, target: Path) -> Iterator[None]:
+    """Keep a second writer away: both would write the same draft, and neither have it whole."""
+    lock = place.with_name(f".{place.name}.writing")  # `.lock` is for who reads and writes
+    with ExitStack() as held:
+        try:
+            held.enter_context(locked(lock, timeout=0))
+        except TimeoutError as error:
+            raise InputError(
+                f"{target}: another process is writing this folder. Wait until it has ended, or "
+                "name another folder."
+            ) from error
+        try:
+            yield
+        finally:  # while it is held: afterwards it may be somebody else's
+            with suppress(OSError):
+                lock.unlink()
+
+
+@contextmanager
+def _replacing(place: Path) -> Iterator[Path]:
+    """The draft, which takes the folder's place when the block ends well."""
+    _, partial, previous = places_of(place)
+    try:
+        recover_folder(place)
+        _remove(partial)
+        partial.mkdir()
+        yield partial
+        for path in sorted(partial.rglob("*")):
+            flush(path)
+        flush(partial)
+        _put_in_place(partial, place, previous)
+        flush(place.parent)
+        shutil.rmtree(previous, ignore_errors=True)
     finally:  # after success nothing of this is left
         shutil.rmtree(partial, ignore_errors=True)
         with suppress(OSError):
-            recover_folder(target)
+            recover_folder(place)
+
+
+def places_of(target: Path) -> tuple[Path, Path, Path]:
+    """Where `new_folder` puts a folder, its draft and its predecessor; links are followed.
+
+    Beside the link, a draft could lie on another disk than the folder, and not be renamed into it.
+    """
+    place = Path(os.path.realpath(target))
+    if not place.name:  # the root: nothing lies beside it, and `new_folder` refuses it
+        return place, place, place
+    partial, previous = f".{place.name}.partial", f".{place.name}.previous"
+    return place, place.with_name(partial), place.with_name(previous)
+
+
+def _check_replaceable(place: Path, target: Path) -> None:
+    """Refuse, before any work, a folder that cannot be renamed or whose renaming would hurt."""
+    if not place.name or os.path.ismount(place):
+        raise InputError(
+            f"{target}: is the top of a disk, which cannot be replaced as a whole. "
+            f"Name a folder on it, such as {target / 'new'}."
+        )
+    if _is_inside(place):
+        raise InputError(
+            f"{target}: is the folder you are in, or holds it, and cannot be replaced as a whole. "
+            f"Name a folder in it, such as {target / 'new'}, or run this from elsewhere."
+        )
+
+
+def _is_inside(folder: Path) -> bool:
+    """Whether the process works in the folder or below it."""
+    try:
+        return Path.cwd().is_relative_to(folder)
+    except FileNotFoundError:  # where it worked has been deleted
+        return False
+
+
+def _remove(folder: Path) -> None:
+    """Delete a draft or a predecessor; in place of one, a former version could leave a link."""
+    if folder.is_symlink():
+        folder.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _put_in_place(partial: Path, target: Path, previous: Path) -> None:
     """The two renames, again where a reader's `recover_folder` came between them."""
     for remaining in reversed(range(_TRIES)):
-        shutil.rmtree(previous, ignore_errors=True)
+        _remove(previous)
         if target.exists():
             target.rename(previous)
         try:
@@ -127,12 +198,12 @@ def check_writable(folder: Path, option: str = "--out") -> None:
 
 def recover_folder(target: Path) -> None:
     """Bring back a folder whose replacement was cut off between its two renames."""
-    previous = target.with_name(f".{target.name}.previous")
-    if previous.exists() and not target.exists():
+    place, _, previous = places_of(target)
+    if previous.exists() and not place.exists():
         try:
-            previous.rename(target)
+            previous.rename(place)
         except OSError:
-            if not target.exists():  # else its writer was still at work, and has finished
+            if not place.exists():  # else its writer was still at work, and has finished
                 raise
 
 
@@ -161,7 +232,9 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
 def write_json(path: Path, data: Any) -> None:
     """Write JSON (UTF-8, readable Chinese) whole or not at all."""
     text = json.dumps(data, ensure_ascii=False, indent=2, default=str) + "\n"
-    write_whole(path, lambda draft: draft.write_text(text, encoding="utf-8"))
+    # A lone surrogate, of a file name that is not UTF-8, is written as JSON's own escape.
+    odd = "backslashreplace"
+    write_whole(path, lambda draft: draft.write_text(text, encoding="utf-8", errors=odd))
 
 
 def cache_folder(*parts: str) -> Path:

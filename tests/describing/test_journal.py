@@ -64,6 +64,18 @@ def test_the_last_of_several_puts_all_in_the_order_of_the_photos(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [out.name]
 
 
+@pytest.mark.parametrize("world", [1, 2])
+def test_a_photo_is_the_same_by_any_of_its_names(tmp_path, monkeypatch, world):
+    monkeypatch.chdir(tmp_path)
+    out = tmp_path / "described.jsonl"
+    for rank in range(world):
+        work(out, rank, world, photos=PHOTOS[:4], upto=1)
+    absolute = [str(tmp_path / photo) for photo in PHOTOS[:4]]
+    asked = [photo for rank in range(world) for photo in work(out, rank, world, photos=absolute)]
+    assert sorted(asked) == absolute[world:]
+    assert lines(out) == [*PHOTOS[:world], *absolute[world:]]
+
+
 @given(
     st.lists(
         st.tuples(st.integers(1, 4), st.lists(st.integers(0, 4), min_size=4, max_size=4)),

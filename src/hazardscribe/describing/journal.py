@@ -7,7 +7,8 @@ place and deletes the parts. Nothing is agreed upon between the processes, so an
 sets RANK and WORLD_SIZE, and none waits for another.
 
 Run again with `resume`, a photo that has a whole line in the result or in any part is not described
-again, whatever the number of processes was. A line cut off in the middle is no line.
+again, whatever the number of processes was, and whether it is named from here or from the root. A
+line cut off in the middle is no line.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from hazardscribe.describing.sources import check_out
+from hazardscribe.describing.sources import check_out, place_of
 from hazardscribe.errors import InputError
 from hazardscribe.files import locked, write_whole
 
@@ -48,7 +49,7 @@ class Journal:
         mine = photos[rank::world]
         if resume:
             done = self._done()
-            mine = [photo for photo in mine if photo not in done]
+            mine = [photo for photo in mine if place_of(photo) not in done]
         elif mine and self._several and (out.exists() or self._own.exists()):
             raise InputError(
                 f"--out {out}: descriptions of an earlier run are here. Go on with --resume, or "
@@ -87,11 +88,11 @@ class Journal:
         return sorted(self._out.parent.glob(_literal(self._part("")) + "*"))
 
     def _done(self) -> dict[str, tuple[Path, int]]:
-        """Photo -> the file and place of its first whole line."""
+        """Photo, as `place_of` tells it -> the file and place of its first whole line."""
         found: dict[str, tuple[Path, int]] = {}
         for path in (self._out, *self._parts()):
             for place, line in _whole_lines(path):
-                photo = json.loads(line)["photo"]
+                photo = place_of(json.loads(line)["photo"])
                 found.setdefault(photo, (path, place))
         return found
 
@@ -101,11 +102,11 @@ class Journal:
         with locked(lock):
             parts = self._parts()
             done = self._done()
-            if not parts or any(photo not in done for photo in self._photos):
+            wanted = dict.fromkeys(map(place_of, self._photos))
+            if not parts or any(photo not in done for photo in wanted):
                 return
-            wanted = set(self._photos)
             others = [photo for photo in done if photo not in wanted]  # of earlier runs
-            places = [done[photo] for photo in (*others, *self._photos)]
+            places = [done[photo] for photo in (*others, *wanted)]
             write_whole(self._out, lambda draft: _copy_lines(places, draft))
             for part in parts:
                 part.unlink()

@@ -29,6 +29,7 @@ from hazardscribe.model.folders import fingerprint
 from hazardscribe.model.parts import image_token_id
 from hazardscribe.model.sequences import first_sequence
 from hazardscribe.model.vector_cache import VectorCache
+from hazardscribe.names import readable
 from hazardscribe.objectives.alignment import AlignmentHead
 from hazardscribe.pages import data_url, render_page, thumbnail
 from hazardscribe.pairs.checking.personal import mask_personal
@@ -304,13 +305,13 @@ def write_page(out: Path, photo: Photo, cases: Sequence[PastCase], language: str
     if isinstance(photo, bytes):
         asked, name = data_url("image/jpeg", photo), "-"
     else:
-        asked, name = thumbnail(Path(photo)), Path(photo).name
+        asked, name = thumbnail(Path(photo)), readable(Path(photo).name)
     names = CHINESE_HEADERS if language == "zh" else {}
     shown = [
         (
             replace(
                 case,
-                photo=Path(case.photo).name,
+                photo=readable(Path(case.photo).name),
                 texts=tuple(map(mask_personal, case.texts)),
                 facts={names.get(name, name): mask_personal(f) for name, f in case.facts.items()},
             ),

@@ -10,9 +10,10 @@ import json
 import os
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from hazardscribe.names import readable
 from hazardscribe.pairs.sentences import say
 
 _ADDRESS = re.compile(r"^(?:[a-z][a-z0-9+.-]+://|data:|www\.)", re.IGNORECASE)
@@ -36,12 +37,20 @@ class PhotoFinder:
     """
 
     def __init__(
-        self, base: Path | None, photos: Path | None = None, above: Path | None = None
+        self,
+        base: Path | None,
+        photos: Path | None = None,
+        above: Path | None = None,
+        skip: Sequence[Path] = (),
     ) -> None:
-        """Look under `photos` (named by the user, if any), `base` (the table's folder), `above`."""
+        """Look under `photos` (named by the user, if any), `base` (the table's folder), `above`.
+
+        Names without their folder are not looked for in the folders `skip` (real paths).
+        """
         roots = [os.path.abspath(root) for root in (photos, base, above) if root is not None]  # noqa: PTH100
         self._roots = list(dict.fromkeys(roots))
         self._photos = photos
+        self._skip = frozenset(map(str, skip))
         self._by_name: dict[str, list[str]] | None = None
         self._listed: dict[str, dict[str, list[str]]] = {}
         self._stems: dict[str, dict[str, list[str]]] = {}
@@ -131,19 +140,23 @@ class PhotoFinder:
             self._by_name = {}
             if self._photos is not None:
                 for folder, below, files in os.walk(os.path.abspath(self._photos)):  # noqa: PTH100
-                    below.sort()
+                    below[:] = sorted(b for b in below if not self._is_skipped(folder, b))
                     for file in sorted(files):
                         path = os.path.join(folder, file)  # noqa: PTH118
                         self._by_name.setdefault(name_key(file), []).append(path)
         return self._by_name
 
+    def _is_skipped(self, folder: str, name: str) -> bool:
+        return os.path.realpath(os.path.join(folder, name)) in self._skip  # noqa: PTH118
+
 
 def name_key(name: str) -> str:
     """A file name in the form in which names are compared.
 
-    Case is ignored, and so is how a letter is composed: macOS stores é as two signs.
+    Case is ignored, and so is how a letter is composed: macOS stores é as two signs. A name that is
+    not UTF-8 on the disk is taken for GBK, as in an archive.
     """
-    return unicodedata.normalize("NFKC", name).casefold()
+    return unicodedata.normalize("NFKC", readable(name)).casefold()
 
 
 def has_photo_suffix(name: str) -> bool:
@@ -169,4 +182,6 @@ def only(found: list[str]) -> str | tuple[str, str]:
     """The single file that was found, or that there are several."""
     if len(found) == 1:
         return found[0]
-    return "photo_missing", say("photo_several", count=len(found), names=", ".join(found[:3]))
+    return "photo_missing", say(
+        "photo_several", count=len(found), names=", ".join(map(readable, found[:3]))
+    )

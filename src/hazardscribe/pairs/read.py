@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hazardscribe.errors import InputError, PhotoError
+from hazardscribe.names import is_text, readable
 from hazardscribe.pairs.columns import check_roles, unique_names
 from hazardscribe.pairs.finder import PhotoFinder
 from hazardscribe.pairs.left_out import counts_by_reason, in_words
@@ -208,10 +209,12 @@ def collect(
                 continue
             for name in names:
                 found = finders[table.base].find(name)
-                if isinstance(found, str):
-                    draft.photos.append((found, name))
-                else:
+                if not isinstance(found, str):
                     rejected.append(draft.reject(*found, name))
+                elif not is_text(found):
+                    rejected.append(draft.reject("photo_unreadable", _odd_path(found), name))
+                else:
+                    draft.photos.append((found, name))
             draft.photos = list({both[0]: both for both in draft.photos}.values())
             if draft.photos:
                 drafts.append(draft)
@@ -262,6 +265,15 @@ def look_over(
 def why_unreadable(photo: str, error: PhotoError) -> str:
     """The detail of a `photo_unreadable`."""
     return f"{error.reason}: {str(error).removeprefix(f'{photo}: ')}"
+
+
+def _odd_path(photo: str) -> str:
+    """The detail of a photo whose path no table takes, so that no pair can name it."""
+    return (
+        f"{readable(photo)}: a name in this path is not UTF-8 (GBK, from Windows?). Rename the "
+        "file or folder, for example with `convmv -f gbk -t utf-8`; `hazardscribe import` takes "
+        "it as it is"
+    )
 
 
 def _likeness(photo: str) -> Look | str:

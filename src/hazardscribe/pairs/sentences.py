@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from hazardscribe.names import readable
+
 
 class Sentence(str):
     """An English sentence that can also be said in another language.
@@ -29,7 +31,10 @@ class Sentence(str):
 
 
 def say(code: str, **values: object) -> Sentence:
-    """The sentence of that code; `values` fill its gaps."""
+    """The sentence of that code; `values` fill its gaps, file names among them as text."""
+    values = {
+        name: readable(value) if isinstance(value, str) else value for name, value in values.items()
+    }
     said = Sentence(SENTENCES["en"][code].format(**values))
     said.code, said.values = code, values
     return said

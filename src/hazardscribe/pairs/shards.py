@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _FORMAT = 2
+_BYTES = ("utf-8", "surrogatepass")  # paths as bytes, also those that are not UTF-8
 _ACCOUNT = "account.json"
 BLOCK = 256
 """Rows that are in memory at a time, with the bytes of their photos where those lie in the shards.
@@ -150,10 +151,10 @@ def read_shards(
         InputError: a shard cannot be read, has other columns than the first, or its rows have no
             split; or no pair is left.
     """
-    key = hashlib.sha256(f"{_FORMAT}\0{source}\0{photos}\0{sorted(chosen.items())}".encode())
+    key = hashlib.sha256(f"{_FORMAT}\0{source}\0{photos}\0{sorted(chosen.items())}".encode(*_BYTES))
     for shard in shards:
         status = shard.stat()
-        key.update(f"\0{shard}\0{status.st_size}\0{status.st_mtime_ns}".encode())
+        key.update(f"\0{shard}\0{status.st_size}\0{status.st_mtime_ns}".encode(*_BYTES))
     arrow = cache_folder("shards", key.hexdigest()[:32])
     arrow.parent.mkdir(parents=True, exist_ok=True)
     with locked(arrow.with_name(f".{arrow.name}.lock"), unless_read_only=True):

@@ -16,12 +16,13 @@ import os
 import shlex
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hazardscribe.errors import InputError
+from hazardscribe.names import is_text, readable
 from hazardscribe.pairs.columns import count_roles, find_columns
 from hazardscribe.pairs.splits import read_split
 
@@ -72,6 +73,10 @@ class Table:
     split: str = ""
     settled: bool = False
     first: int = 0
+
+    def __post_init__(self) -> None:
+        """The label stands in every row, and must be text."""
+        self.label = readable(self.label)
 
 
 def read_tables(source: Path, chosen: Mapping[str, str]) -> tuple[Path, list[Table]]:
@@ -320,8 +325,10 @@ def open_parquet(path: Path) -> Iterator[Any]:
     import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
     try:
-        with pq.ParquetFile(path) as file:
-            yield file
+        with ExitStack() as opened:
+            # pyarrow opens no path that is not UTF-8, but reads what is open.
+            content = path if is_text(str(path)) else opened.enter_context(path.open("rb"))
+            yield opened.enter_context(pq.ParquetFile(content))
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         if isinstance(error, OSError) and error.errno:  # of the system, not of the content
             cause = error.strerror or str(error)

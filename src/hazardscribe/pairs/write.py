@@ -14,6 +14,7 @@ from pathlib import Path
 
 from hazardscribe.errors import InputError
 from hazardscribe.files import write_whole
+from hazardscribe.names import readable
 from hazardscribe.pairs.photo import photo_digest, photo_suffix
 from hazardscribe.pairs.records import FIRST_COLUMNS, Pairs, Rejected
 from hazardscribe.pairs.tables import PAIRS_KEY
@@ -105,7 +106,8 @@ def write_columns(path: Path, names: Sequence[str], columns: Sequence[list]) -> 
         [(name, kinds.get(name, pa.string())) for name in names], metadata={PAIRS_KEY: b"1"}
     )
     arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
-    pq.write_table(pa.Table.from_arrays(arrays, schema=schema), path, compression="zstd")
+    with path.open("wb") as stream:  # pyarrow opens no path that is not UTF-8
+        pq.write_table(pa.Table.from_arrays(arrays, schema=schema), stream, compression="zstd")
 
 
 def _write_rejected(path: Path, rejected: Sequence[Rejected]) -> None:
@@ -123,7 +125,9 @@ def write_list(
         writer = csv.writer(stream)
         writer.writerow(head)
         for line in lines:
-            writer.writerow([_plain(cell) if isinstance(cell, str) else cell for cell in line])
+            writer.writerow(
+                [_plain(readable(cell)) if isinstance(cell, str) else cell for cell in line]
+            )
 
 
 def _plain(text: str) -> str:

@@ -53,6 +53,8 @@ def clean_up(run: Path) -> None:
         run / ".model.previous",
     ):
         shutil.rmtree(left, ignore_errors=True)
+    for lock in (*run.glob("checkpoints/.checkpoint-*.writing"), run / ".model.writing"):
+        lock.unlink(missing_ok=True)
     for draft in run.glob(".*.partial"):
         if not draft.is_dir():  # a folder is another program's: training's own are named above
             draft.unlink(missing_ok=True)

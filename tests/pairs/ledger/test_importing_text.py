@@ -134,6 +134,37 @@ def test_a_folder_with_other_things_is_left_alone(ledger: Write, tmp_path: Path)
         import_ledger(path, out=out)
 
 
+def test_of_two_imports_into_one_folder_the_second_is_refused(
+    ledger: Write, tmp_path: Path
+) -> None:
+    path = ledger(PLAIN, photos=PHOTOS[:2])
+    out = tmp_path / "out"
+
+    def meanwhile(_: str) -> None:
+        with pytest.raises(InputError, match="out: another process is writing this folder"):
+            import_ledger(path, out=out)
+
+    import_ledger(path, out=out, say=meanwhile)
+    assert len(pairs_of(out)) == 2
+    import_ledger(path, out=out)
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["--photos", "folder"])
+def test_what_an_import_writes_is_no_photo_of_the_user(
+    ledger: Write, tmp_path: Path, whole: bool
+) -> None:
+    path = ledger(PLAIN, photos=["pictures/0.png", "pictures/1.png", "pictures/left.png"])
+    out = path.parent / "pictures" / "pairs"
+    (tmp_path / "link").symlink_to(out.parent)
+    source = path.parent if whole else path
+    photos = None if whole else out.parent
+    for target in (out, out, tmp_path / "link" / "pairs"):
+        for dry_run in (False, True):
+            imported = import_ledger(source, photos=photos, out=target, dry_run=dry_run)
+            assert imported.warnings[0].startswith("1 photos of those given are named by no row")
+            assert "left.png" in imported.warnings[0]
+
+
 def test_a_failed_import_leaves_nothing(ledger: Write, tmp_path: Path) -> None:
     path = ledger("隐患描述,照片\n锈蚀,gone.png\n")
     with pytest.raises(InputError, match=r"none of 1 rows.*photo_missing 1"):

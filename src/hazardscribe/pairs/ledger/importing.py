@@ -14,7 +14,8 @@ from functools import partial
 from pathlib import Path
 
 from hazardscribe.errors import InputError
-from hazardscribe.files import new_folder
+from hazardscribe.files import new_folder, places_of
+from hazardscribe.names import readable
 from hazardscribe.pairs.columns import LEDGER_ROLES, check_roles
 from hazardscribe.pairs.ledger.account import Account, Left
 from hazardscribe.pairs.ledger.dividing import Item, divide_items, parse_split
@@ -94,16 +95,19 @@ def import_ledger(
         "split": split,
         "split_numbered": split_numbered,
         "keep_unseeable": keep_unseeable,
-        "unseeable": None if unseeable is None else Path(unseeable).name,
+        "unseeable": None if unseeable is None else readable(Path(unseeable).name),
         "seed": seed,
     }
     with ExitStack() as stack:
         partial_folder: Path | None = None
         target = None if dry_run or out is None else Path(out).expanduser()
         if target is not None:
-            check_target(target, source.resolve().name)
             partial_folder = stack.enter_context(new_folder(target))
-        imported = _read(source, photos, options, asked, partial_folder, progress)
+            # Only now: until then, another import could have put its own there.
+            check_target(target, readable(source.resolve().name))
+        # Also in a dry run: an earlier import there is none of the photos given.
+        skip = () if out is None else places_of(Path(out).expanduser())
+        imported = _read(source, photos, options, asked, partial_folder, skip, progress)
         _divide(imported, seed)
         tables = Tables(imported)
         if target is not None and partial_folder is not None:
@@ -122,6 +126,7 @@ def _read(
     options: Options,
     asked: dict[str, object],
     folder: Path | None,
+    skip: Sequence[Path],
     progress: bool,
 ) -> Imported:
     """Everything up to the split: the ledgers, their photos, the account."""
@@ -129,7 +134,7 @@ def _read(
     gatherer = Gatherer(account, options)
     digests: dict[str, str] = {}
     root = None if photos is None else Path(photos).expanduser()
-    with open_source(source, root) as opened:
+    with open_source(source, root, skip) as opened:
         for ledger in opened.ledgers:
             digests[ledger.label] = photo_digest(ledger.path)
             with open_book(ledger.path, options.columns) as book:
@@ -164,7 +169,7 @@ def _read(
     rows = _settle(gatherer, account, options, warnings)
     account.settle({label: at for at, label in enumerate(digests)})
     return Imported(
-        source.resolve().name,
+        readable(source.resolve().name),
         account,
         gatherer.sheets,
         rows,

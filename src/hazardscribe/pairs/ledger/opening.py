@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hazardscribe.errors import InputError
+from hazardscribe.names import readable
 from hazardscribe.pairs.ledger.grid import Book, TextBook
 from hazardscribe.pairs.ledger.sources import LedgerPhotos
 from hazardscribe.pairs.ledger.zipped import Archive
@@ -52,12 +53,13 @@ class Source:
 
 
 @contextmanager
-def open_source(source: Path, photos: Path | None) -> Iterator[Source]:
+def open_source(source: Path, photos: Path | None, skip: Sequence[Path] = ()) -> Iterator[Source]:
     """The ledgers in a file, zip or folder, with what finds their photos.
 
     Args:
         source: what the user named.
         photos: folder or zip of photos, if any.
+        skip: folders (real paths) whose photos are none of the user's: where the import writes.
 
     Raises:
         InputError: something is not there, or cannot be read.
@@ -84,14 +86,15 @@ def open_source(source: Path, photos: Path | None) -> Iterator[Source]:
             ledgers = []
             for name in _choose(source, names, warnings):
                 path = source / name
-                finder = LedgerPhotos(path.parent, root or source, outer)
-                ledgers.append(Ledger(name, path, finder))
+                finder = LedgerPhotos(path.parent, root or source, outer, skip)
+                ledgers.append(Ledger(readable(name), path, finder))
         elif not source.exists():
             raise InputError(f"{source}: no such file or folder; give {SUPPORTED}")
         elif source.suffix.lower() == ".zip":
-            ledgers = _unpack(stack, source, root, outer, warnings)
+            ledgers = _unpack(stack, source, root, outer, warnings, skip)
         else:
-            ledgers = [Ledger(source.name, source, LedgerPhotos(source.parent, root, outer))]
+            finder = LedgerPhotos(source.parent, root, outer, skip)
+            ledgers = [Ledger(readable(source.name), source, finder)]
         yield Source(ledgers, warnings)
 
 
@@ -135,6 +138,7 @@ def _unpack(
     root: Path | None,
     outer: list[tuple[Archive, str]],
     warnings: list[str],
+    skip: Sequence[Path],
 ) -> list[Ledger]:
     archive = _open(stack, source, warnings)
     try:
@@ -154,7 +158,7 @@ def _unpack(
         target = folder / str(position)
         target.mkdir()
         path = archive.unpack(name, target / f"ledger{Path(last).suffix.lower()}")
-        finder = LedgerPhotos(root, root, [*outer, (archive, inside)])
+        finder = LedgerPhotos(root, root, [*outer, (archive, inside)], skip)
         ledgers.append(Ledger(name, path, finder))
     return ledgers
 
@@ -174,7 +178,7 @@ def _choose(source: Path, names: Sequence[str], warnings: list[str]) -> list[str
         seen = ", ".join(names[:8]) or "nothing"
         raise InputError(f"{source}: holds no ledger (seen: {seen}); give {SUPPORTED}")
     if known and foreign:
-        shown = ", ".join(foreign[:3])
+        shown = ", ".join(map(readable, foreign[:3]))
         warnings.append(say("foreign", file=source.name, count=len(foreign), names=shown))
     return found
 

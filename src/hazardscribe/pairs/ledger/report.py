@@ -42,7 +42,8 @@ def write_report(path: Path, folder: Path, imported: Imported) -> None:
         "named": words["reasons"],
     }
     template = (resources.files(__package__) / "report.html.j2").read_text(encoding="utf-8")
-    path.write_text(render_page(template, values), encoding="utf-8")
+    # The message of an error may hold a file name that is not UTF-8.
+    path.write_text(render_page(template, values), encoding="utf-8", errors="replace")
 
 
 def _reasons(imported: Imported, kind: str, language: str) -> list[tuple[str, int, list[str]]]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hazardscribe.errors import PhotoError
+from hazardscribe.names import readable
 from hazardscribe.pairs.finder import PhotoFinder, has_photo_suffix, only
 from hazardscribe.pairs.ledger.zipped import Archive
 from hazardscribe.pairs.photo import DEFAULT_LIMITS
@@ -16,7 +17,7 @@ _IN_ARCHIVE = "\0"  # never part of a path
 
 def key_name(key: str) -> str:
     """The file's name in a key."""
-    return key.rpartition(_IN_ARCHIVE)[2].replace("\\", "/").rpartition("/")[2]
+    return readable(key.rpartition(_IN_ARCHIVE)[2].replace("\\", "/").rpartition("/")[2])
 
 
 class LedgerPhotos(PhotoFinder):
@@ -27,9 +28,10 @@ class LedgerPhotos(PhotoFinder):
         base: Path | None,
         photos: Path | None,
         archives: Sequence[tuple[Archive, str]] = (),
+        skip: Sequence[Path] = (),
     ) -> None:
         """Look into the archives, each from a folder within, then as `PhotoFinder` does."""
-        super().__init__(base, photos)
+        super().__init__(base, photos, skip=skip)
         self._archives = list(archives)
 
     def find(self, name: str) -> str | tuple[str, str]:
