@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import stat
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from hazardscribe.errors import InputError, PhotoError
-from hazardscribe.files import cache_folder, check_writable, new_folder, recover_folder, write_json
+from hazardscribe.files import (
+    cache_folder,
+    check_writable,
+    new_folder,
+    recover_folder,
+    write_json,
+    write_whole,
+)
 
 
 class PowerCutError(BaseException):
@@ -32,6 +43,20 @@ def test_a_folder_takes_the_place_of_the_former_one(target):
         assert (target / "weights").read_text() == "old"
     assert [path.name for path in target.iterdir()] == ["sub"]
     assert [path.name for path in target.parent.iterdir()] == ["model"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of POSIX")
+def test_weights_may_be_read_by_whoever_may_read_the_rest(target):
+    weights = {"a": torch.zeros(1)}
+    former = os.umask(0o027)
+    try:
+        with new_folder(target) as partial:
+            save_file(weights, partial / "model.safetensors")
+            (partial / "config.json").write_text("{}")
+        write_whole(target / "photos.safetensors", lambda draft: save_file(weights, draft))
+    finally:
+        os.umask(former)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in target.iterdir()} == {0o640}
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyError("x")])

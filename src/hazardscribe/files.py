@@ -83,7 +83,10 @@ def _replacing(place: Path) -> Iterator[Path]:
         _remove(partial)
         partial.mkdir()
         yield partial
+        usual = partial.stat().st_mode & 0o666
         for path in sorted(partial.rglob("*")):
+            if path.suffix == ".safetensors":  # its library writes for the owner alone
+                path.chmod(usual)
             flush(path)
         flush(partial)
         _put_in_place(partial, place, previous)
@@ -222,7 +225,10 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Write beside the path, flush to disk, then rename: all of the file or nothing."""
     draft = draft_of(path)
     try:
+        draft.touch()
+        usual = draft.stat().st_mode
         write(draft)
+        draft.chmod(usual)  # see `_replacing`
         publish(draft, path)
     except BaseException:
         draft.unlink(missing_ok=True)
