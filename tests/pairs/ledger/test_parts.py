@@ -121,6 +121,69 @@ def test_photo_columns(names: list[str], photo: list[int], after: list[int]) -> 
     assert list(roles.get("after_photo", ())) == after
 
 
+AFTER = [
+    *(
+        "改善后照片",
+        "消缺后照片",
+        "处置后照片",
+        "纠正后照片",
+        "反馈照片",
+        "回复照片",
+        "销项照片",
+        "完工照片",
+    ),
+    *(
+        "治理照片",
+        "处理结果图片",
+        "恢复情况照片",
+        "落实情况照片",
+        "佐证照片",
+        "整改附件",
+        "照片（改善后）",
+    ),
+    *("照片消缺后", "验收通过后图片", "照片-整改情况", "Close-out photo", "Closeout picture"),
+    *("Corrective action photo", "Follow-up photo", "Completion photo", "repair_photo"),
+    *("Photo of repaired place", "Photo fixed", "Evidence photo", "followup_image", "afterPhoto"),
+]
+BEFORE = [
+    *(
+        "整改前照片",
+        "改善前照片",
+        "消缺前照片",
+        "照片（处置前）",
+        "隐患照片",
+        "待整改照片",
+        "未处理照片",
+    ),
+    *("后方照片", "背后照片", "事故后照片", "污水处理站照片", "隐患排查治理照片", "问题反馈照片"),
+    *(
+        "违章佐证照片",
+        "不符合标准照片",
+        "不正确做法图片",
+        "标准化检查照片",
+        "后勤照片",
+        "发现后照片",
+    ),
+    *("Photo before repair", "Before corrective action photo", "Close-up photo", "Rafter photo"),
+    "Hazard evidence photo",
+]
+NEITHER = [
+    *("签名图片", "检查人签字照片", "标准图片", "正确做法图片", "参考图片", "Signature picture"),
+    *("改善前后照片", "前后对比图", "检查后照片", "Standard photo", "Before and after photos"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [(name, "after_photo") for name in AFTER]
+    + [(name, "photo") for name in BEFORE]
+    + [(name, "") for name in NEITHER],
+)
+def test_what_a_photo_columns_name_says(name: str, role: str) -> None:
+    roles = map_columns([Name("", "隐患描述"), Name("", name)], {}, where="t")
+    assert [one for one in ("photo", "after_photo") if one in roles] == ([role] if role else [])
+
+
 def headed(
     rows: list[list[str]], merges: list[tuple[int, int, int, int]] | None = None
 ) -> tuple[int, int, dict[str, list[str]]]:

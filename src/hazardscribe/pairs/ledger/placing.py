@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 from hazardscribe.pairs.ledger.grid import CellRange, Picture
 from hazardscribe.pairs.ledger.header import Header
+from hazardscribe.pairs.ledger.mapping import after_column
+from hazardscribe.pairs.ledger.photo_names import may_show_hazard
 from hazardscribe.pairs.sentences import say
 
 _NOT_A_PHOTO = ("inspector", "responsible", "status", "after_photo", "date", "due", "split")
@@ -39,6 +41,7 @@ def place(pictures: Sequence[Picture], merges: Sequence[CellRange], header: Head
                 tall[column].append(one)
     for ranges in tall.values():
         ranges.sort(key=lambda one: one.first_row)
+    after = after_column(header.names, header.roles)
     order = sorted(range(len(pictures)), key=lambda i: (pictures[i].row, pictures[i].column, i))
     for index in order:
         picture = pictures[index]
@@ -46,12 +49,9 @@ def place(pictures: Sequence[Picture], merges: Sequence[CellRange], header: Head
             placed.left.append((index, "title_row", say("title_row")))
             continue
         placed.begins.add(picture.row)
-        role = _role(picture, header)
+        role = _role(picture, header, after)
         if not role:
-            inside = picture.column <= len(header.names)
-            name = header.names[picture.column - 1].text if inside else ""
-            detail = say("other_column", name=name) if name else say("nameless_column")
-            placed.left.append((index, "other_column", detail))
+            placed.left.append((index, "other_column", _elsewhere(picture, header, after)))
             continue
         rows = [picture.row]
         merged = _around(tall.get(picture.column, []), picture.row)
@@ -67,8 +67,22 @@ def _around(ranges: list[CellRange], row: int) -> CellRange | None:
     return ranges[at] if at >= 0 and ranges[at].last_row >= row else None
 
 
-def _role(picture: Picture, header: Header) -> str:
-    """`photo`, `after_photo`, or "" where the picture lies in a column of something else."""
+def _elsewhere(picture: Picture, header: Header, after: str) -> str:
+    """Why a picture is neither a hazard's nor one of the repair."""
+    inside = picture.column <= len(header.names)
+    name = header.names[picture.column - 1].text if inside else ""
+    detail = say("other_column", name=name) if name else say("nameless_column")
+    if after and not header.roles.get("photo"):
+        return say("only_after", detail=detail, after=after)
+    return detail
+
+
+def _role(picture: Picture, header: Header, after: str) -> str:
+    """`photo`, `after_photo`, or "" where the picture lies in a column of something else.
+
+    `after` is the name of a column for photos after repair. Where there is one, a picture in no
+    photo column may as well show the repair as the hazard.
+    """
     first, last = picture.column - 1, max(picture.column, picture.last_column) - 1
     sides = {role: set(header.roles.get(role, ())) for role in ("photo", "after_photo")}
     for role, columns in sides.items():
@@ -85,13 +99,17 @@ def _role(picture: Picture, header: Header) -> str:
         for role, columns in sides.items():
             if at in columns:
                 return role
-    if not sides["photo"]:
-        other = {one for role in _NOT_A_PHOTO for one in header.roles.get(role, ())}
-        if first not in other and not (at < first and at in other):
-            return "photo"
-    return "" if first < len(header.names) else _beyond(sides)
-
-
-def _beyond(sides: dict[str, set[int]]) -> str:
-    """A picture right of the table: the hazard's, unless there are photos after repair as well."""
-    return "" if sides["after_photo"] else "photo"
+    if after:
+        return ""
+    if first >= len(header.names):
+        return "photo"
+    if sides["photo"]:
+        return ""
+    other = {one for role in _NOT_A_PHOTO for one in header.roles.get(role, ())}
+    described = header.roles.get("description", ())
+    other |= {
+        i
+        for i, name in enumerate(header.names)
+        if i not in described and not may_show_hazard(name.text)
+    }
+    return "" if first in other or (at < first and at in other) else "photo"
