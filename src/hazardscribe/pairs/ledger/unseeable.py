@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hazardscribe.errors import InputError
+from hazardscribe.pairs.read import is_empty
 
 _CLAUSE_END = re.compile(
     r"[,;!?。\n]|\.(?=\s|$)|\(?\d{1,2}[、)]|但是?|且|并且|同时|\b(?:but|and also)\b"
@@ -48,7 +49,7 @@ class Unseeable:
 
     def _can_show(self, clause: str) -> bool:
         """Whether a clause that is not unseeable says something that a photo may show."""
-        if not any(map(str.isalpha, clause)):
+        if is_empty(clause) or not any(map(str.isalpha, clause)):
             return False
         visible = any(one.search(clause) for one in self.visible)
         return visible or not any(one.search(clause) for one in self.passing)
