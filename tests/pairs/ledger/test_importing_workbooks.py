@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from datetime import datetime
@@ -149,6 +150,32 @@ def test_a_description_over_several_photos(workbook: Write) -> None:
         pictures={"台账": [(1, 2, 1), (2, 2, 2), (3, 2, 3)]},
     )
     assert pairs(dry(path)) == [("护栏缺失", 1), ("护栏缺失", 2), ("护栏缺失", 3)]
+
+
+def test_a_photo_cell_that_is_merged_down_to_the_sheets_end(workbook: Write) -> None:
+    rows = [["隐患描述", "照片"], *([f"隐患{n}"] for n in range(3))]
+    path = workbook({"台账": rows}, merges={"台账": [(1, 1, 3, 1)]}, pictures={"台账": [(2, 1, 7)]})
+    rewrite(path, {"xl/worksheets/sheet1.xml": replace((b'ref="B2:B4"', b'ref="B2:B1048576"'))})
+    tracemalloc.start()
+    imported = dry(path)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert pairs(imported) == [(f"隐患{n}", 7) for n in range(3)]
+    assert imported.account.pictures_found == imported.account.pictures_used == 1
+    assert most < 2**25  # lists of its rows take seven times as much
+
+
+def test_a_merged_photo_cell_without_a_row_loses_no_picture(workbook: Write) -> None:
+    rows = [["隐患描述", "照片"], ["甲"]]
+    path = workbook(
+        {"台账": rows},
+        merges={"台账": [(1, 1, 2, 1), (4, 1, 9, 1)]},
+        pictures={"台账": [(1, 1, 1), (2, 1, 2), (6, 1, 3)]},
+    )
+    imported = dry(path)
+    assert pairs(imported) == [("甲", 1), ("甲", 2)]
+    assert imported.account.pictures_found == 3
+    assert len(left(imported, "picture")) == 1
 
 
 def test_no_photo_column_at_all(workbook: Write) -> None:

@@ -75,7 +75,7 @@ class SheetReader:
 
     def take(self, record: Record) -> None:
         """Account for a row, and make it a draft where it can be one."""
-        placed = self.placed.by_row.pop(record.line, [])
+        placed = self.placed.take(record.line)
         if not record.reason:
             by_column: dict[int, list[tuple[int, str, int]]] = {}
             for one in placed:
@@ -157,7 +157,7 @@ class SheetReader:
 
     def end(self) -> None:
         """Account for the pictures beside which no row was read."""
-        for line, placed in self.placed.by_row.items():
+        for line, placed in self.placed.rest():
             for index, _, _ in placed:
                 self.gatherer.leave(
                     self.keys[index],
