@@ -79,6 +79,8 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "title_row": "lies above the rows of the ledger",
         "other_column": "lies in the column {name!r}, which is not one of photos",
         "nameless_column": "lies in a column without a name, which is not one of photos",
+        "only_after": "{detail}; the sheet has {after!r} for photos after repair and no column of "
+        "hazard photos, so that it may show the repair: name theirs with --columns.photo",
         "no_row": "lies beside no row of the ledger",
         "no_header": "the sheet has no header that names a description",
         "sheet_not_chosen": "the sheet was not named with --sheets",
@@ -169,6 +171,8 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "title_row": "位于表头或标题区，不属于任何一行",
         "other_column": "位于“{name}”列，不是照片列",
         "nameless_column": "位于没有列名的列，不是照片列",
+        "only_after": "{detail}；该表有整改后照片列“{after}”而没有隐患照片列，图片可能是整改后的："
+        "请用 --columns.photo 指定隐患照片列",
         "no_row": "旁边没有数据行",
         "no_header": "该工作表没有含隐患描述的表头",
         "sheet_not_chosen": "未用 --sheets 选择该工作表",

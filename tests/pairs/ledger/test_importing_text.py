@@ -323,6 +323,22 @@ class TestTexts:
         assert imported.account.rows_read == imported.account.rows_imported == 1
         assert reasons(imported, "text") == [(1, "not_visible")]
 
+    def test_numbers_behind_which_nothing_stands_make_no_pair(self, ledger: Write) -> None:
+        path = ledger(
+            "隐患描述,照片\n1、护栏缺失；2、无,0.png\n1、线裸露 2、/,1.png\n"
+            "1、灯损坏；2、；3、见照片,2.png\n1、无；2、/,0.png\n1、无；2、无证上岗,1.png\n",
+            photos=PHOTOS[:3],
+        )
+        imported = dry(path, split_numbered=True)
+        assert texts(imported) == ["护栏缺失", "线裸露", "灯损坏"]
+        assert reasons(imported, "text") == [
+            *((1, "empty_description"), (2, "empty_description")),
+            *((3, "empty_description"), (3, "empty_description")),
+        ]
+        assert reasons(imported) == [(4, "empty_description"), (5, "not_visible")]
+        assert "编号列出多条隐患" not in imported.summary()
+        assert reasons(dry(path)) == [(4, "empty_description"), (5, "not_visible")]
+
     def test_rows_that_no_photo_can_show(self, ledger: Write, tmp_path: Path) -> None:
         path = ledger(
             "隐患描述,照片\n电工无证上岗,0.png\n未建立隐患排查台账,1.png\n未佩戴安全帽,2.png\n",

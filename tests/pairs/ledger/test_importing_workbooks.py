@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from datetime import datetime
@@ -151,6 +152,32 @@ def test_a_description_over_several_photos(workbook: Write) -> None:
     assert pairs(dry(path)) == [("护栏缺失", 1), ("护栏缺失", 2), ("护栏缺失", 3)]
 
 
+def test_a_photo_cell_that_is_merged_down_to_the_sheets_end(workbook: Write) -> None:
+    rows = [["隐患描述", "照片"], *([f"隐患{n}"] for n in range(3))]
+    path = workbook({"台账": rows}, merges={"台账": [(1, 1, 3, 1)]}, pictures={"台账": [(2, 1, 7)]})
+    rewrite(path, {"xl/worksheets/sheet1.xml": replace((b'ref="B2:B4"', b'ref="B2:B1048576"'))})
+    tracemalloc.start()
+    imported = dry(path)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert pairs(imported) == [(f"隐患{n}", 7) for n in range(3)]
+    assert imported.account.pictures_found == imported.account.pictures_used == 1
+    assert most < 2**25  # lists of its rows take seven times as much
+
+
+def test_a_merged_photo_cell_without_a_row_loses_no_picture(workbook: Write) -> None:
+    rows = [["隐患描述", "照片"], ["甲"]]
+    path = workbook(
+        {"台账": rows},
+        merges={"台账": [(1, 1, 2, 1), (4, 1, 9, 1)]},
+        pictures={"台账": [(1, 1, 1), (2, 1, 2), (6, 1, 3)]},
+    )
+    imported = dry(path)
+    assert pairs(imported) == [("甲", 1), ("甲", 2)]
+    assert imported.account.pictures_found == 3
+    assert len(left(imported, "picture")) == 1
+
+
 def test_no_photo_column_at_all(workbook: Write) -> None:
     path = workbook(
         {"台账": [["隐患描述", "检查人"], ["护栏缺失", "张三"], ["灯损坏", "李四"]]},
@@ -159,6 +186,48 @@ def test_no_photo_column_at_all(workbook: Write) -> None:
     imported = dry(path)
     assert pairs(imported) == [("护栏缺失", 1)]
     assert left(imported) == [(3, "no_photo_named")]
+
+
+@pytest.mark.parametrize("sides", [("Before", "After"), ("改善前", "改善后")])
+def test_before_and_after_are_photo_columns_where_pictures_lie(
+    workbook: Write, sides: tuple[str, str]
+) -> None:
+    rows = [["隐患描述", *sides], ["护栏缺失"], ["灯损坏"]]
+    path = workbook({"台账": rows}, pictures={"台账": [(1, 1, 1), (1, 2, 2), (2, 2, 3)]})
+    imported = dry(path)
+    assert pairs(imported) == [("护栏缺失", 1)]
+    assert imported.safe == 2
+    assert left(imported) == [(3, "no_photo_named")]
+    # Over texts, as in ratings of a risk, they name none.
+    rows = [["隐患描述", "照片", *sides], ["护栏缺失", "", "高", "低"]]
+    imported = dry(workbook({"台账": rows}, pictures={"台账": [(1, 1, 1)]}))
+    assert pairs(imported) == [("护栏缺失", 1)]
+    assert set(imported.sheets[0].others) >= set(sides)
+
+
+@pytest.mark.parametrize("after", ["整改后照片", "After", "佐证照片", "Close-out photo"])
+def test_beside_photos_after_repair_no_other_column_is_guessed(workbook: Write, after: str) -> None:
+    rows = [["隐患描述", after, "备注"], ["护栏缺失"], ["灯损坏"]]
+    path = workbook(
+        {"台账": rows, "二": [["隐患描述", "照片"], ["甲"]]},
+        pictures={"台账": [(1, 2, 1), (2, 3, 2)], "二": [(1, 1, 3)]},
+    )
+    imported = dry(path)
+    assert pairs(imported) == [("甲", 3)]
+    assert left(imported, "picture") == [(2, "other_column"), (3, "other_column")]
+    details = [one.detail for one in imported.account.left if one.kind == "picture"]
+    assert all(after in detail and "--columns.photo" in detail for detail in details)
+    named = dry(path, columns={"photo": "备注"}, sheets=["台账"])
+    assert pairs(named)[0] == ("护栏缺失", 1)
+
+
+@pytest.mark.parametrize("name", ["签名图片", "检查人签字", "整改前后照片", "整改措施", "正确做法"])
+def test_a_picture_over_something_else_is_no_hazards(workbook: Write, name: str) -> None:
+    rows = [["隐患描述", name, "备注"], ["护栏缺失"], ["灯损坏"]]
+    path = workbook({"台账": rows}, pictures={"台账": [(1, 1, 1), (2, 2, 2)]})
+    imported = dry(path)
+    assert pairs(imported) == [("灯损坏", 2)]
+    assert left(imported, "picture") == [(2, "other_column")]
 
 
 def test_pictures_and_names_together(workbook: Write, tmp_path: Path) -> None:

@@ -65,6 +65,8 @@ def test_dates(written: str, iso: str) -> None:
         ("2、灯损坏；3、线裸露", ["2、灯损坏；3、线裸露"]),
         ("1、护栏缺失", ["1、护栏缺失"]),
         ("配电箱1、2号未上锁", ["配电箱1、2号未上锁"]),
+        ("1、2、3号配电箱未上锁", ["1、2、3号配电箱未上锁"]),
+        ("1、护栏缺失；2、；3、灯损坏；4、", ["护栏缺失", "", "灯损坏", ""]),
     ],
 )
 def test_numbered_hazards(text: str, parts: list[str]) -> None:
@@ -90,6 +92,28 @@ def test_numbered_hazards(text: str, parts: list[str]) -> None:
         ("Guard rail missing at the edge", False),
         ("No fire extinguisher", False),
         ("警示标识缺失", False),
+        ("未办理动火作业票，氧气瓶与乙炔瓶间距不足5米", False),
+        ("钢丝绳未进行检查，断丝严重", False),
+        ("电工无证操作，配电箱门未关", False),
+        ("焊工无证作业，电焊机二次线过长", False),
+        ("无证上岗；脚手板有探头板", False),
+        ("无证上岗。电缆敷设不符合规范要求", False),
+        ("1、焊工无证作业 2、氧气瓶卧放", False),
+        ("no permit, scaffold has no toe boards", False),
+        ("no plan view sign", False),
+        ("Evacuation plan not displayed, no plan on the wall", False),
+        ("未办理动火作业票，擅自动火作业", True),
+        ("电工无证上岗，存在安全隐患。", True),
+        ("特种作业人员无证上岗，违反《安全生产法》第三十条，易造成事故", True),
+        ("A区三层，2025年3月1日检查，未建立台账，要求限期整改", True),
+        ("1、未建立台账；2、未进行安全教育培训", True),
+        ("现场3名焊工，无证作业", True),
+        ("During the inspection, no work permit, in violation of the site rules", True),
+        ("No work permit, which may lead to accidents", True),
+        ("检测报告已过期，仍在使用", True),
+        ("电工无证作业，两人站在叉车上作业", False),
+        ("无检查记录，护栏断开三处", False),
+        ("存在安全隐患，要求立即整改", False),
     ],
 )
 def test_what_no_photo_can_show(text: str, left_out: bool) -> None:
@@ -119,6 +143,69 @@ def test_photo_columns(names: list[str], photo: list[int], after: list[int]) -> 
     roles = map_columns([Name("", name) for name in names], {}, where="t")
     assert list(roles.get("photo", ())) == photo
     assert list(roles.get("after_photo", ())) == after
+
+
+AFTER = [
+    *(
+        "改善后照片",
+        "消缺后照片",
+        "处置后照片",
+        "纠正后照片",
+        "反馈照片",
+        "回复照片",
+        "销项照片",
+        "完工照片",
+    ),
+    *(
+        "治理照片",
+        "处理结果图片",
+        "恢复情况照片",
+        "落实情况照片",
+        "佐证照片",
+        "整改附件",
+        "照片（改善后）",
+    ),
+    *("照片消缺后", "验收通过后图片", "照片-整改情况", "Close-out photo", "Closeout picture"),
+    *("Corrective action photo", "Follow-up photo", "Completion photo", "repair_photo"),
+    *("Photo of repaired place", "Photo fixed", "Evidence photo", "followup_image", "afterPhoto"),
+]
+BEFORE = [
+    *(
+        "整改前照片",
+        "改善前照片",
+        "消缺前照片",
+        "照片（处置前）",
+        "隐患照片",
+        "待整改照片",
+        "未处理照片",
+    ),
+    *("后方照片", "背后照片", "事故后照片", "污水处理站照片", "隐患排查治理照片", "问题反馈照片"),
+    *(
+        "违章佐证照片",
+        "不符合标准照片",
+        "不正确做法图片",
+        "标准化检查照片",
+        "后勤照片",
+        "发现后照片",
+    ),
+    *("Photo before repair", "Before corrective action photo", "Close-up photo", "Rafter photo"),
+    "Hazard evidence photo",
+]
+NEITHER = [
+    *("签名图片", "检查人签字照片", "标准图片", "正确做法图片", "参考图片", "Signature picture"),
+    *("改善前后照片", "前后对比图", "检查后照片", "Standard photo", "Before and after photos"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [(name, "after_photo") for name in AFTER]
+    + [(name, "photo") for name in BEFORE]
+    + [(name, "") for name in NEITHER],
+)
+def test_what_a_photo_columns_name_says(name: str, role: str) -> None:
+    roles = map_columns([Name("", "隐患描述"), Name("", name)], {}, where="t")
+    assert [one for one in ("photo", "after_photo") if one in roles] == ([role] if role else [])
 
 
 def headed(

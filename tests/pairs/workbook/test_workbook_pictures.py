@@ -57,6 +57,23 @@ def test_a_picture_over_several_rows_says_where_it_ends(tmp_path: Path) -> None:
     assert place(path) == (4, 2, 6, 2)
 
 
+@pytest.mark.parametrize(("offset", "row"), [(0, 3), (4, 3), (10, 3), (14, 4)])
+def test_a_picture_taller_than_its_row_belongs_to_the_row_it_begins_in(
+    tmp_path: Path, offset: int, row: int
+) -> None:
+    # Rows are 20 pixels: the next one is always covered wholly, the first by `20 - offset`.
+    content = photo(1, size=(60, 51))
+    path = floating(tmp_path / "f.xlsx", [(2, 1, content, {"y_offset": offset})])
+    assert place(path)[0] == row
+
+
+def test_a_picture_that_begins_in_a_narrow_column_belongs_to_the_wide_one(tmp_path: Path) -> None:
+    # Columns are 64 pixels: 32 of the first are covered, and all of the next.
+    content = photo(1, size=(96, 16))
+    path = floating(tmp_path / "f.xlsx", [(2, 1, content, {"x_offset": 32})])
+    assert place(path)[1] == 3
+
+
 def to_one_cell(content: bytes) -> bytes:
     content = re.sub(rb"<xdr:to>.*?</xdr:to>", b'<xdr:ext cx="600000" cy="180000"/>', content)
     return re.sub(rb"xdr:twoCellAnchor[^>]*>", b"xdr:oneCellAnchor>", content)

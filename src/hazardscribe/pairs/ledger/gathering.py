@@ -13,7 +13,7 @@ from hazardscribe.pairs.ledger.drafts import Draft, Options, SheetNote
 from hazardscribe.pairs.ledger.grid import Book, Row, Sheet
 from hazardscribe.pairs.ledger.header import HEADER_WITHIN, Header, find_header, seen_names
 from hazardscribe.pairs.ledger.keeping import Kept, Refused
-from hazardscribe.pairs.ledger.mapping import SEVERAL, map_columns
+from hazardscribe.pairs.ledger.mapping import SEVERAL, add_sides, map_columns
 from hazardscribe.pairs.ledger.own_books import Own, own_header, own_records
 from hazardscribe.pairs.ledger.placing import place
 from hazardscribe.pairs.ledger.reading import SheetReader, picture_name
@@ -150,6 +150,8 @@ class Gatherer:
         roles = header.roles
         if own is None:
             roles = map_columns(header.names, self.options.columns, where=where)
+            pictured = {one.column - 1 for one in pictures if one.row > header.last}
+            roles = add_sides(header.names, roles, self.options.columns, pictured)
             header = Header(header.names, roles, header.first, header.last)
         layout = Carried(header, self.options.group, own=own)
         self.grouped = self.grouped or layout.group is not None

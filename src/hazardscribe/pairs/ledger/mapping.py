@@ -9,23 +9,26 @@ the hazard photo.
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from hazardscribe.errors import InputError
 from hazardscribe.pairs.columns import LEDGER_ROLES, normal_name, usual_rank, written_by_program
+from hazardscribe.pairs.ledger.photo_names import (
+    PICTURE,
+    names_after,
+    names_before,
+    names_both,
+    names_other,
+    names_pictures,
+    plain_name,
+    side,
+)
 
 SEVERAL = ("photo", "after_photo")
 """Roles that several columns of one sheet can play at once."""
 
-_PICTURE = r"(?:照片|图片|影像|图像|相片|附图|图|photos?|images?|pictures?|pics?)"
-_AFTER = re.compile(
-    rf"(?:(?:整改|整治|治理|处理|修复|完成|闭环)后|整改(?!前)|复查|验收|销号|闭环|after|rectified|closing).*{_PICTURE}"
-    rf"|{_PICTURE}.*(?:(?:整改|治理|处理)后|after)"
-)
-_BOTH = re.compile(r"前.*后|后.*前|对比|before.*after|after.*before")
-_BEFORE = re.compile(rf"{_PICTURE}[\d一二三四五六七八九十]*$")
+_ENDS = re.compile(rf"{PICTURE}[\d一二三四五六七八九十]*$")
 _VIEW = re.compile(
     r"(?:近景|远景|全景|局部|细部|细节|特写|正面|侧面|背面|第?[\d一二三四五六七八九十]+张?|图\d+)"
 )
@@ -115,6 +118,40 @@ def map_columns(
     return {role: roles[role] for role in LEDGER_ROLES if role in roles}
 
 
+def add_sides(
+    names: Sequence[Name],
+    roles: Mapping[str, tuple[int, ...]],
+    chosen: Collection[str],
+    pictured: Collection[int],
+) -> dict[str, tuple[int, ...]]:
+    """The roles with those of Before and After, 改善前 and 改善后, where pictures lie over them.
+
+    Args:
+        names: of the columns in order.
+        roles: role -> positions, as `map_columns` finds them.
+        chosen: roles for which the user named a column; they stay as they are.
+        pictured: positions of columns over which pictures lie.
+    """
+    result = dict(roles)
+    taken = {at for positions in roles.values() for at in positions}
+    for at, name in enumerate(names):
+        role = side(normal_name(name.child))
+        if role and role not in chosen and at in pictured and at not in taken:
+            result[role] = tuple(sorted({*result.get(role, ()), at}))
+    return {role: result[role] for role in LEDGER_ROLES if role in result}
+
+
+def after_column(names: Sequence[Name], roles: Mapping[str, tuple[int, ...]]) -> str:
+    """The name of a column for photos after repair, "" where there is none."""
+    for at in roles.get("after_photo", ()):
+        return names[at].text
+    for name in names:
+        after = names_after(plain_name(name.text)) and not names_both(plain_name(name.text))
+        if after or side(normal_name(name.child)) == "after_photo":
+            return name.text
+    return ""
+
+
 def _add(roles: dict[str, tuple[int, ...]], role: str, positions: Sequence[int]) -> None:
     if positions:
         roles[role] = tuple(positions)
@@ -143,19 +180,22 @@ def _fit(name: Name) -> dict[str, float]:
         known = [rank for rank in ranks if rank is not None]
         if known:
             fit[role] = min(known)
-    plain = unicodedata.normalize("NFKC", name.text).casefold()
+    plain = plain_name(name.text)
     bare = normal_name(name.text)
-    if _BOTH.search(plain) and re.search(_PICTURE, plain):
+    if names_both(plain) and names_pictures(plain):
         before, after = "前" in name.child, "后" in name.child
-        if before == after or not _BOTH.search(name.parent):
+        if before == after or not names_both(plain_name(name.parent)):
             return {}  # one picture of both is neither
         return {"photo" if before else "after_photo": 1000.0}
-    if _AFTER.search(plain) and not re.search(r"整改前", plain):
+    if names_other(plain) and names_pictures(plain):
+        return {role: rank for role, rank in fit.items() if role not in SEVERAL}
+    if names_after(plain):
         return {"after_photo": fit.get("after_photo", 1000.0)}
-    view = _VIEW.fullmatch(normal_name(name.child)) and _BEFORE.search(normal_name(name.parent))
-    if "整改前" in plain:
+    view = _VIEW.fullmatch(normal_name(name.child)) and _ENDS.search(normal_name(name.parent))
+    before_repair = names_before(plain)
+    if before_repair:
         fit.pop("after_photo", None)
-    if not fit and (view or _BEFORE.search(bare)):
+    if not fit and (view or _ENDS.search(bare) or (before_repair and names_pictures(plain))):
         fit["photo"] = 1000.0
     if not fit and _TEXT.search(bare) and not _NOT_TEXT.search(bare):
         fit["description"] = 1000.0

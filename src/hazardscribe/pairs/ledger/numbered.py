@@ -24,7 +24,8 @@ def split_numbered(text: str) -> list[str]:
     """The hazards of a cell that numbers them 1, 2, 3 ...; the text itself where it does not.
 
     The numbers must begin with 1 at the start of the text, or behind an opening that ends in a
-    colon (`现场存在以下问题：1、…`), which is left out.
+    colon (`现场存在以下问题：1、…`), which is left out. A number behind which nothing stands gives
+    an empty text: `1、…；2、；3、…`. `1、2、3号配电箱` is no such list.
     """
     for style in _STYLES:
         cuts: list[tuple[int, int]] = []
@@ -37,8 +38,9 @@ def split_numbered(text: str) -> list[str]:
         if opening and not opening.endswith((":", "：")):
             continue
         ends = [start for start, _ in cuts[1:]] + [len(text)]
-        parts = [text[after:end].strip(_ENDS) for (_, after), end in zip(cuts, ends, strict=True)]
-        if all(parts):
+        raw = [text[after:end] for (_, after), end in zip(cuts, ends, strict=True)]
+        parts = [part.strip(_ENDS) for part in raw]
+        if parts[0] and all(raw[1:-1]):
             return parts
     return [text]
 

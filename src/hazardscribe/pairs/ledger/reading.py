@@ -38,6 +38,9 @@ _UNFINISHED = (
 Named = tuple[str, str, str | tuple[str, str]]
 """(role, name, key of the file or why there is none)."""
 
+Without = tuple[str, str]
+"""(reason, detail) of a text that is left out."""
+
 # What stands for a text without being one: a pointer to the picture, an error of Excel.
 _NOTHING = re.compile(
     r"(?:详?见|如)(?:下|上|右|左|附)?(?:图|照片|图片|附件)(?:所示)?[。.]?|#[A-Z0/]+[!?]?"
@@ -72,7 +75,7 @@ class SheetReader:
 
     def take(self, record: Record) -> None:
         """Account for a row, and make it a draft where it can be one."""
-        placed = self.placed.by_row.pop(record.line, [])
+        placed = self.placed.take(record.line)
         if not record.reason:
             by_column: dict[int, list[tuple[int, str, int]]] = {}
             for one in placed:
@@ -154,7 +157,7 @@ class SheetReader:
 
     def end(self) -> None:
         """Account for the pictures beside which no row was read."""
-        for line, placed in self.placed.by_row.items():
+        for line, placed in self.placed.rest():
             for index, _, _ in placed:
                 self.gatherer.leave(
                     self.keys[index],
@@ -173,47 +176,49 @@ class SheetReader:
             return []
         written = record.cells[self.header.roles["description"][0]]
         whole = clean_text(written)
-        # In a ledger of ours every text was taken for a description before: `=1+1` is one again.
-        if is_empty(whole) or not (self.layout.own or _says_something(whole)):
+        if self._says_nothing(whole):
             record.reason = "empty_description"
-            said = say("empty_description", text=written) if whole else say("no_description")
-            record.detail = said
+            record.detail = _empty(written)
             return []
         parts = [clean_text(part) for part in split_numbered(written)]
-        self.gatherer.numbered += len(parts) > 1
-        if not self.gatherer.options.split_numbered or len(parts) < 2:
-            parts = [whole]
+        said = [part for part in parts if not self._says_nothing(part)]
+        if not said:
+            record.reason, record.detail = "empty_description", _empty(written)
+            return []
+        self.gatherer.numbered += len(said) > 1
+        left: list[Without] = []
+        if self.gatherer.options.split_numbered and len(parts) > 1:
+            empty = [part for part in parts if self._says_nothing(part)]
+            left += [("empty_description", _empty(part)) for part in empty]
+        else:
+            said = [whole]
+        kept, unseen = self._seeable(said)
+        if not kept:
+            record.reason, record.detail = unseen[0]
+            return []
+        for reason, detail in left + unseen:
+            one = ("text", self.label, self.sheet, record.number, record.line, "")
+            self.gatherer.account.left.append(Left(*one, reason, detail))
+        return kept
+
+    def _says_nothing(self, text: str) -> bool:
+        # In a ledger of ours every text was taken for a description before: `=1+1` is one again.
+        return is_empty(text) or not (self.layout.own or _says_something(text))
+
+    def _seeable(self, texts: Sequence[str]) -> tuple[list[str], list[Without]]:
+        """The texts that a photo can show, and why the others are left out."""
         unseeable = self.gatherer.options.unseeable
         if unseeable is None or self.layout.own:
-            return parts
+            return list(texts), []
         kept: list[str] = []
-        left: list[tuple[str, str]] = []
-        for part in parts:
-            word = unseeable.find(part)
+        left: list[Without] = []
+        for text in texts:
+            word = unseeable.find(text)
             if word is None:
-                kept.append(part)
+                kept.append(text)
             else:
-                left.append((part, word))
-        if not kept:
-            part, word = left[0]
-            record.reason = "not_visible"
-            record.detail = say("not_visible", word=word, text=part)
-            return []
-        for part, word in left:
-            detail = say("not_visible", word=word, text=part)
-            self.gatherer.account.left.append(
-                Left(
-                    "text",
-                    self.label,
-                    self.sheet,
-                    record.number,
-                    record.line,
-                    "",
-                    "not_visible",
-                    detail,
-                )
-            )
-        return kept
+                left.append(("not_visible", say("not_visible", word=word, text=text)))
+        return kept, left
 
     def _named(self, record: Record, placed: Sequence[tuple[int, str, int]]) -> list[Named]:
         """(role, name, key or refusal) of the files that the photo cells name."""
@@ -307,6 +312,12 @@ class SheetReader:
 def _says_something(text: str) -> bool:
     """Whether a text holds letters and is no pointer to a picture and no error of Excel."""
     return any(map(str.isalpha, text)) and not _NOTHING.fullmatch(text)
+
+
+def _empty(text: str) -> str:
+    """Why a text that says nothing is left out."""
+    said = clean_text(text)
+    return say("empty_description", text=text) if said else say("no_description")
 
 
 def picture_name(picture: Picture) -> str:

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from hazardscribe.errors import InputError
+from hazardscribe.pairs.read import is_empty
 
-_CLAUSE_END = re.compile(r"[,;!?。\n]|\.(?=\s|$)|但是?|且|并且|同时|\b(?:but|and also)\b")
-_LISTS = ("unseeable", "unless", "visible")
+_CLAUSE_END = re.compile(
+    r"[,;!?。\n]|\.(?=\s|$)|\(?\d{1,2}[、)]|但是?|且|并且|同时|\b(?:but|and also)\b"
+)
+_LISTS = ("unseeable", "unless", "visible", "passing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,24 +25,34 @@ class Unseeable:
     Attributes:
         unseeable: a clause that matches one of them speaks of what no photo shows ...
         unless: ... save where it matches one of these.
-        visible: another clause that matches one of these is a reason to keep the row.
+        visible: another clause that matches one of these is a reason to keep the row ...
+        passing: ... as is any other, save where it matches one of these, which only go on
+            (存在安全隐患) or lead up to what is meant (经查).
     """
 
     unseeable: tuple[re.Pattern[str], ...]
     unless: tuple[re.Pattern[str], ...]
     visible: tuple[re.Pattern[str], ...]
+    passing: tuple[re.Pattern[str], ...]
 
     def find(self, text: str) -> str | None:
         """The words for which a description is left out, None where it is kept."""
         plain = unicodedata.normalize("NFKC", text).casefold()
         found: str | None = None
-        for clause in _CLAUSE_END.split(plain):
+        for clause in map(str.strip, _CLAUSE_END.split(plain)):
             match = next((hit for one in self.unseeable if (hit := one.search(clause))), None)
             if match and not any(one.search(clause) for one in self.unless):
                 found = found or match[0]
-            elif any(one.search(clause) for one in self.visible):
+            elif self._can_show(clause):
                 return None
         return found
+
+    def _can_show(self, clause: str) -> bool:
+        """Whether a clause that is not unseeable says something that a photo may show."""
+        if is_empty(clause) or not any(map(str.isalpha, clause)):
+            return False
+        visible = any(one.search(clause) for one in self.visible)
+        return visible or not any(one.search(clause) for one in self.passing)
 
 
 def load_unseeable(path: Path | None = None) -> Unseeable:
@@ -78,6 +91,8 @@ def load_unseeable(path: Path | None = None) -> Unseeable:
                     raise InputError(
                         f"unseeable {where}: {pattern!r} is not a regular expression ({error})"
                     ) from error
+    if path is not None and not lists["passing"]:
+        lists["passing"] = list(load_unseeable().passing)
     return Unseeable(*(tuple(lists[name]) for name in _LISTS))
 
 

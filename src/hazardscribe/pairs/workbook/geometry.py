@@ -49,10 +49,11 @@ class Axis:
         index = min(max(index, 0), self._count - 1)
         return self.start(index) + min(max(offset, 0.0), self.size(index))
 
-    def covered(self, near: float, far: float) -> tuple[int, int]:
+    def covered(self, near: float, far: float, *, begun: bool = False) -> tuple[int, int]:
         """The cell with most of the stretch, and the last one covered by at least half.
 
-        Among equals (to two pixels) the first wins.
+        Among equals (to two pixels) the first wins; where `begun`, also over a cell with more of
+        the stretch, if at least half of the first is covered.
         """
         first = self.at(near)
         best, most, last = first, 0.0, first
@@ -61,9 +62,12 @@ class Axis:
             if start >= far:
                 break
             overlap = min(far, start + size) - max(near, start)
+            half = size > 0 and overlap >= size / 2
             if overlap > most + _TIE or (most == 0 < overlap):
                 best, most, last = index, overlap, index
-            elif size > 0 and overlap >= size / 2:
+                if begun and half and index == first:
+                    most = far - near  # no other cell has more
+            elif half:
                 last = index
         return best, last
 

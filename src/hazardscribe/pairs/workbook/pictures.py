@@ -137,11 +137,12 @@ def _place(box: Box, corner: tuple[int, int], layout: Layout) -> Place:
     """Hidden cells have no size: a picture that begins in one stays there.
 
     It was put there before the row was hidden or filtered out; that it now seems to lie over the
-    next row must not pair it with that row's text.
+    next row must not pair it with that row's text. A picture larger than its row covers the next
+    one wholly, but whoever put it there began in the right one; columns are wide enough for photos.
     """
     row, last_row = corner[0], corner[0]
     if box.bottom > box.top and layout.rows.size(row):
-        row, last_row = layout.rows.covered(box.top, box.bottom)
+        row, last_row = layout.rows.covered(box.top, box.bottom, begun=True)
     column, last_column = corner[1], corner[1]
     if box.right > box.left and layout.columns.size(column):
         column, last_column = layout.columns.covered(box.left, box.right)
