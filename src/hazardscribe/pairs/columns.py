@@ -82,6 +82,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
         *("隐患情况描述", "隐患及问题描述", "隐患", "描述"),
         *("隐患具体描述", "安全隐患描述", "安全隐患", "存在的安全隐患", "存在安全隐患", "违章描述"),
         *("违章内容", "隐患详情", "问题详情", "问题及隐患", "隐患及问题", "隐患和问题"),
+        *("检查问题", "检查隐患", "安检问题", "安检隐患", "不符合项", "不符合项描述", "问题"),
         *("description", "descriptions", "hazard_description", "finding", "findings"),
         *("observation", "observations", "issue_description", "caption", "captions", "text"),
     ),

@@ -83,6 +83,8 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "hazard photos, so that it may show the repair: name theirs with --columns.photo",
         "no_row": "lies beside no row of the ledger",
         "no_header": "the sheet has no header that names a description",
+        "no_such_column": "the sheet has a header, but not the column that was named; import it by "
+        "itself with --sheets",
         "sheet_not_chosen": "the sheet was not named with --sheets",
         "copy_of_original": "is a copy of {name}, which is taken instead",
         "not_rectified": "the row says it is not yet done",
@@ -175,6 +177,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "请用 --columns.photo 指定隐患照片列",
         "no_row": "旁边没有数据行",
         "no_header": "该工作表没有含隐患描述的表头",
+        "no_such_column": "该工作表有表头，但没有指定的列；可用 --sheets 单独导入",
         "sheet_not_chosen": "未用 --sheets 选择该工作表",
         "copy_of_original": "是 {name} 的副本，已取原件",
         "not_rectified": "该行写明尚未整改完成",

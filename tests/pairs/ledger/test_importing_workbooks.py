@@ -129,6 +129,28 @@ def test_a_sheet_a_month_hidden_rows_and_sheets(workbook: Write) -> None:
         dry(path, sheets=["三月"])
 
 
+@pytest.mark.parametrize("sentence", ["灶具无熄火保护，存在燃气泄漏安全隐患", "存在燃气泄漏隐患"])
+def test_a_sentence_is_no_header(workbook: Write, sentence: str) -> None:
+    def month(name: str) -> list[list[object]]:
+        return [["序号", name, "照片"], [1, "甲"], [2, sentence], [3, "乙"], [4, "丙"]]
+
+    pictures = [(at, 2, at) for at in range(1, 5)]
+    path = workbook(
+        {"一月": month("隐患描述"), "二月": month("检查结论")},
+        pictures={"一月": pictures, "二月": pictures},
+    )
+    imported = dry(path)
+    assert [text for text, _ in pairs(imported)] == ["甲", sentence, "乙", "丙"]
+    reasons = [reason for _, reason in left(imported, "picture")]
+    assert reasons == ["no_header"] * 4  # of the sheet whose column nobody knows
+    named = dry(path, columns={"description": "检查结论"})
+    assert [text for text, _ in pairs(named)] == ["甲", sentence, "乙", "丙"]
+    assert {reason for _, reason in left(named, "picture")} == {"no_such_column"}
+    alone = workbook({"台账": month("检查结论")}, name="b.xlsx")
+    with pytest.raises(InputError, match="no column for the description"):
+        dry(alone)
+
+
 def test_rows_merged_as_a_whole_are_one_record(workbook: Write) -> None:
     rows = [["序号", "隐患描述", "照片"], [1, "护栏缺失"], [], [2, "灯损坏"], []]
     path = workbook(

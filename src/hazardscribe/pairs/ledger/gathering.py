@@ -141,9 +141,9 @@ class Gatherer:
             own = None
             header = find_header(top, merges, self.options.columns, where=where)
         if header is None:
-            leave_all("no_header")
             # A header that only lacks the column which was named is still the one to show.
             usual = find_header(top, merges, {}, where=where) if self.options.columns else None
+            leave_all("no_header" if usual is None else "no_such_column")
             names = seen_names(top) if usual is None else [n.text for n in usual.names if n.text]
             self.seen = max(self.seen, names, key=len)
             return

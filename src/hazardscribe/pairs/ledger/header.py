@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from hazardscribe.pairs.columns import LEDGER_ROLES, usual_rank
 from hazardscribe.pairs.ledger.grid import CellRange, Row
-from hazardscribe.pairs.ledger.mapping import Name, map_columns
+from hazardscribe.pairs.ledger.mapping import Name, is_guess, map_columns
 
 HEADER_WITHIN = 30
 """Rows of a sheet in which its header is looked for."""
@@ -21,6 +21,7 @@ _NO_NAME = re.compile(
     r"\.(?:jpe?g|png|bmp|gif|webp|tiff?|heic)$|^[\d.,/:年月日\s-]+$|://|[。；;]$", re.IGNORECASE
 )
 _LONGEST_NAME = 24
+_SERIAL = re.compile(r"序号|编号|序|no\.?|s/?n|#", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,11 @@ def find_header(
         roles = map_columns(names, chosen, where=where, strict=False)
         if "description" not in roles or _is_form(top, last, roles["description"][0]):
             continue
+        if "description" not in chosen and is_guess(names[roles["description"][0]]):
+            # A record's own text may sound like a name; its other cells do not.
+            serial = any(_SERIAL.fullmatch(name) for name in known)
+            if not all(map(_are_names, rows)) or (len(roles) < 2 and not serial):
+                continue
         taken = last
         score = ("photo" in roles, len(roles))
         if best is None or score > best[0]:

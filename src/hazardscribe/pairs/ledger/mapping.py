@@ -44,6 +44,7 @@ _PLAIN = frozenset(
         normal_name, ("照片", "图片", "附件", "图", "photo", "photos", "image", "images", "picture")
     )
 )
+_GUESSED = 1000.0
 _RESULT = ("status", "after_photo", "due", "measure", "responsible")
 
 
@@ -198,8 +199,16 @@ def _fit(name: Name) -> dict[str, float]:
     if not fit and (view or _ENDS.search(bare) or (before_repair and names_pictures(plain))):
         fit["photo"] = 1000.0
     if not fit and _TEXT.search(bare) and not _NOT_TEXT.search(bare):
-        fit["description"] = 1000.0
+        fit["description"] = _GUESSED
     return fit
+
+
+def is_guess(name: Name) -> bool:
+    """Whether a description's name is none of the usual ones, but sounds like them.
+
+    So do sentences: 存在燃气泄漏安全隐患.
+    """
+    return _fit(name).get("description") == _GUESSED
 
 
 def _forms(name: Name) -> list[str]:
