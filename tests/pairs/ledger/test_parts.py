@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
+import tracemalloc
 from collections import Counter
+from itertools import chain
 
 import pytest
 
@@ -11,6 +14,7 @@ from hazardscribe.pairs.ledger.grid import CellRange, Row
 from hazardscribe.pairs.ledger.header import find_header
 from hazardscribe.pairs.ledger.mapping import Name, map_columns
 from hazardscribe.pairs.ledger.numbered import split_numbered
+from hazardscribe.pairs.ledger.rows import read_records
 from hazardscribe.pairs.ledger.unseeable import load_unseeable
 from hazardscribe.pairs.splits import divide
 
@@ -208,6 +212,13 @@ def test_what_a_photo_columns_name_says(name: str, role: str) -> None:
     assert [one for one in ("photo", "after_photo") if one in roles] == ([role] if role else [])
 
 
+@pytest.mark.parametrize("text", ["后", "前", "照片"])
+def test_a_long_text_among_the_names_costs_no_time(text: str) -> None:
+    begun = time.perf_counter()
+    map_columns([Name("", "隐患描述"), Name("", text * (16_000 // len(text)))], {}, where="t")
+    assert time.perf_counter() - begun < 1
+
+
 def headed(
     rows: list[list[str]], merges: list[tuple[int, int, int, int]] | None = None
 ) -> tuple[int, int, dict[str, list[str]]]:
@@ -237,6 +248,28 @@ THREE_ROLES = {
     "after_photo": ["整改情况-照片-1", "整改情况-照片-2"],
     "responsible": ["整改情况-责任-人"],
 }
+
+
+def test_empty_rows_that_bear_a_format_cost_next_to_nothing() -> None:
+    top = Row(1, ("隐患描述", "照片"), False)
+    header = find_header([top], [], {}, where="t")
+    assert header is not None
+
+    def records(last: Row) -> list[tuple[int, str]]:
+        empty = (Row(number, ("", ""), False) for number in range(3, 30_003))
+        rows = chain([top, Row(2, ("护栏缺失", ""), False)], empty, [last])
+        read = read_records(rows, [], header, pictured=(), surplus_is_bad=False)
+        return [(one.line, one.reason) for one in read]
+
+    tracemalloc.start()
+    assert records(Row(30_003, ("", ""), False)) == [(2, "")]
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 2**20
+    # Between two records they are rows as any others.
+    read = records(Row(30_003, ("灯损坏", ""), False))
+    assert len(read) == 30_002
+    assert (read[1], read[-2], read[-1]) == ((3, "blank"), (30_002, "blank"), (30_003, ""))
 
 
 @pytest.mark.parametrize("titled", [False, True])

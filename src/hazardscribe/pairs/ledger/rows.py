@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from array import array
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -83,7 +84,8 @@ def read_records(
     """
     filler = _Filler(merges, header.last)
     above = [""] * len(header.names)
-    waiting: list[Record] = []
+    # A formatted sheet may go on for a million empty rows, so only their numbers wait.
+    waiting = array("q")
     photos = {at for role in ("photo", "after_photo") for at in header.roles.get(role, ())}
     described = header.roles["description"][0]
     repeated = [
@@ -101,8 +103,7 @@ def read_records(
             record.reason = "continued"
             record.detail = say("continued")
         elif bare:
-            record.reason, record.detail = "blank", say("blank")
-            waiting.append(record)
+            waiting.append(row.number)
             continue
         elif row.hidden:
             record.reason = "hidden_row"
@@ -117,8 +118,8 @@ def read_records(
             record.reason, record.detail = _layout(
                 own, described, photos, across, pictures, repeated
             )
-        yield from waiting
-        waiting.clear()
+        yield from (_blank(number, header) for number in waiting)
+        waiting = array("q")
         if not record.reason:
             record.same = tuple(at for at in photos if _is_same(cells[at]))
             for at, text in enumerate(cells):
@@ -126,6 +127,11 @@ def read_records(
                     cells[at] = above[at]
             above = cells
         yield record
+
+
+def _blank(number: int, header: Header) -> Record:
+    cells = [""] * len(header.names)
+    return Record(number - header.last, number, cells, "blank", say("blank"))
 
 
 def _is_same(text: str) -> bool:
