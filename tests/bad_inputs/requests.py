@@ -104,7 +104,7 @@ CASES: dict[str, Case] = {
         _describe({"alternatives": "999"}),
         (
             "422 invalid_request: The request does not fit the API: alternatives "
-            "(less_than_equal). See /openapi.json."
+            "(less_than_equal: le 5). See /openapi.json."
         ),
     ),
     "alternatives a word": (
@@ -214,14 +214,14 @@ CASES: dict[str, Case] = {
         _finding({"text": "  "}),
         (
             "422 invalid_request: The request does not fit the API: finding.text "
-            "(string_too_short). See /openapi.json."
+            "(string_too_short: min_length 1). See /openapi.json."
         ),
     ),
     "finding too long": (
         _finding({"text": "x" * 100_000}),
         (
             "422 invalid_request: The request does not fit the API: finding.text "
-            "(string_too_long). See /openapi.json."
+            "(string_too_long: max_length 2000). See /openapi.json."
         ),
     ),
     "finding of a wrong date": (
@@ -242,7 +242,7 @@ CASES: dict[str, Case] = {
         _finding(FINDING | {"level": 7}),
         (
             "422 invalid_request: The request does not fit the API: finding.level "
-            "(literal_error). See /openapi.json."
+            "(literal_error: expected '一般' or '重大'). See /openapi.json."
         ),
     ),
     "finding with a null character": (
@@ -283,7 +283,7 @@ CASES: dict[str, Case] = {
         _ask("GET", "/v1/findings?limit=100000"),
         (
             "422 invalid_request: The request does not fit the API: limit "
-            "(less_than_equal). See /openapi.json."
+            "(less_than_equal: le 200). See /openapi.json."
         ),
     ),
     "list of a word": (
@@ -307,8 +307,8 @@ CASES: dict[str, Case] = {
     "export of an unknown form": (
         _ask("GET", "/v1/export?to=pdf"),
         (
-            "422 invalid_request: The request does not fit the API: to (literal_error). "
-            "See /openapi.json."
+            "422 invalid_request: The request does not fit the API: to "
+            "(literal_error: expected 'xlsx' or 'pairs'). See /openapi.json."
         ),
     ),
     "export of nothing": (
@@ -318,8 +318,8 @@ CASES: dict[str, Case] = {
     "a search without end": (
         _ask("GET", "/v1/findings?q=" + "x" * 5000),
         (
-            "422 invalid_request: The request does not fit the API: q (string_too_long). "
-            "See /openapi.json."
+            "422 invalid_request: The request does not fit the API: q "
+            "(string_too_long: max_length 200). See /openapi.json."
         ),
     ),
     "a foreign host": (

@@ -151,7 +151,7 @@ def _wanted(one: Mapping[str, Any]) -> str:
     if str(one["type"]).startswith("date_"):
         return ": YYYY-MM-DD"
     context = one.get("ctx", {})
-    told = [f"{key} {context[key]}" for key in _BOUNDS if key in context]
+    told = [f"{key} {context[key]}" for key in _BOUNDS if context.get(key) not in (None, "''")]
     return f": {', '.join(told)}" if told else ""
 
 
