@@ -232,6 +232,11 @@ def test_a_model_that_looks_passes_the_shuffle_test():
     assert evaluation.warnings == ()
 
 
+def test_a_faultless_model_on_photos_of_which_half_are_safe_alike_is_not_blamed():
+    right = varied(30) + [Case(f"safe{i}.jpg", [SAFE], SAFE) for i in range(30)]
+    assert evaluate(right, train_texts=[SAFE, NO_HAT]).warnings == ()
+
+
 def test_a_model_that_does_not_look_is_told_so():
     cases = varied(60)
     mixed = [replace(case, prediction=cases[i - 7].prediction) for i, case in enumerate(cases)]

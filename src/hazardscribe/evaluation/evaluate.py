@@ -154,7 +154,14 @@ def evaluate_texts(
         counts=_counts(truth, columns[_MODEL]) | {"unreadable": unreadable, "left_out": left_out},
         nulls=nulls,
         warnings=tuple(
-            notices(systems[_MODEL], metrics, baselines, unreadable=unreadable, left_out=left_out)
+            notices(
+                systems[_MODEL],
+                metrics,
+                baselines,
+                references=truth.references,
+                unreadable=unreadable,
+                left_out=left_out,
+            )
         ),
         language=language,
         tokenizer=DESCRIPTIONS[language],

@@ -55,20 +55,23 @@ def notices(
     baselines: Mapping[str, Mapping[str, Score] | None],
     language: str = "en",
     *,
+    references: Sequence[Sequence[str]] = (),
     unreadable: int = 0,
     left_out: int = 0,
 ) -> list[str]:
     """Why these scores should be doubted; empty when nothing speaks against them.
 
     Args:
+        references: the written texts of each photo, to tell how alike they are themselves.
         unreadable: photos of this set without a score. left_out: photos that were left out when
             the data were read, of whichever split.
     """
     zh = language == "zh"
     found = []
-    if collapsed := collapse_warning(predictions, language):
+    failed = shuffle_failed(metrics)
+    if collapsed := collapse_warning(predictions, language, references, shuffle_failed=failed):
         found.append(collapsed)
-    if shuffle_failed(metrics):
+    if failed:
         drop = metrics["shuffle_drop"]
         found.append(
             f"打乱检验未通过：把描述换到别的照片上，得分没有明显下降（CIDEr-D 下降 {drop}）。"

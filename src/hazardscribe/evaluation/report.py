@@ -135,6 +135,7 @@ def render(
             evaluation.metrics,
             evaluation.baselines,
             language,
+            references=[case.references for case in evaluation.cases],
             unreadable=evaluation.counts["unreadable"],
             left_out=evaluation.counts["left_out"],
         ),
