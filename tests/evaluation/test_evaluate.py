@@ -232,6 +232,28 @@ def test_a_model_that_looks_passes_the_shuffle_test():
     assert evaluation.warnings == ()
 
 
+def test_shares_of_0_and_1_keep_an_interval():
+    hazards = [Case(f"{i}.jpg", [NO_HAT], NO_HAT, True) for i in range(8)]
+    safe = [Case(f"safe{i}.jpg", [SAFE], SAFE, False) for i in range(8)]
+    found = evaluate(hazards + safe, resamples=20)
+    # Wilson's upper bound of 0 in 8: z^2 / (8 + z^2).
+    bound = pytest.approx(0.3244, abs=1e-4)
+    assert found.metrics["false_alarm_rate"].low == 0
+    assert found.metrics["false_alarm_rate"].high == bound
+    assert 1 - found.metrics["hazard_recall"].low == bound
+    helmet = found.elements["helmet_missing"]
+    assert 1 - helmet.precision.low == bound
+    assert helmet.recall.high == 1
+    assert evaluate(hazards + safe, resamples=0).metrics["false_alarm_rate"] == Score(0.0)
+
+
+def test_a_kind_that_was_never_named_has_no_precision():
+    cases = [Case("a.jpg", [NO_HAT], SAFE, True), Case("b.jpg", [SAFE], SAFE, False)]
+    helmet = evaluate(cases).elements["helmet_missing"]
+    assert helmet.precision == Score(None)
+    assert helmet.recall.value == 0
+
+
 def test_a_faultless_model_on_photos_of_which_half_are_safe_alike_is_not_blamed():
     right = varied(30) + [Case(f"safe{i}.jpg", [SAFE], SAFE) for i in range(30)]
     assert evaluate(right, train_texts=[SAFE, NO_HAT]).warnings == ()

@@ -14,6 +14,7 @@ from hazardscribe.evaluation.selective import (
     calibration_bins,
     expected_calibration_error,
     risk_coverage,
+    trust_in,
 )
 
 CONFIDENCES = np.array([0.9, 0.8, 0.8, 0.3])
@@ -89,3 +90,12 @@ def test_an_evaluation_says_what_doubt_changes(cases):
     assert found.to_json()["confidence"]["reasons"] == trust.reasons
     assert [case.doubt for case in found.cases] == [a.text if a else None for a in answers]
     assert float(trust.risk) <= trust.risk.high
+
+
+def test_a_risk_of_nothing_keeps_an_interval():
+    cases = [Case(f"{i}.jpg", ["未发现明显隐患"], "未发现明显隐患", False) for i in range(8)]
+    found = trust_in(cases, Rules.load("zh"), np.full(8, 0.9), [None] * 8, 50, 0)
+    assert (found.risk.value, found.risk.low) == (0, 0)
+    assert found.risk.high == found.risk_of_all.high == pytest.approx(0.3244, abs=1e-4)
+    assert (found.coverage.value, found.coverage.high) == (1, 1)
+    assert found.coverage.low == pytest.approx(0.6756, abs=1e-4)

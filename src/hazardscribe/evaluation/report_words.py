@@ -12,7 +12,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "summary": "In short",
         "warnings": "Beware",
         "scores": "Scores beside answers that need no model",
-        "intervals": "In brackets: 95 % interval, {resamples} bootstrap resamples over photos. "
+        "intervals": "In brackets: 95 % interval, Wilson's for plain shares (precision, recall, "
+        "false alarms), else from {resamples} bootstrap resamples over photos. "
         "Bold: the best of the row.",
         "plots": "At a glance",
         "elements": "By kind of hazard",
@@ -67,7 +68,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "summary": "概要",
         "warnings": "注意",
         "scores": "得分（与无需模型的回答对照）",
-        "intervals": "方括号内为 95 % 置信区间（按照片自助重采样 {resamples} 次）。"
+        "intervals": "方括号内为 95 % 置信区间：单纯比例（精确率、召回率、误报率）用 Wilson 区间，"
+        "其余按照片自助重采样 {resamples} 次。"
         "粗体为该行最佳。",
         "plots": "图示",
         "elements": "按隐患类别",

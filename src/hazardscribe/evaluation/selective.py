@@ -13,7 +13,8 @@ With confidence p_i and y_i = 1 where description i is acceptable:
   "Bias-reduced uncertainty estimation for deep neural classifiers", ICLR 2019). Photos of equal
   confidence enter together.
 
-Intervals are percentile bootstraps over photos, as everywhere in this package.
+Intervals are percentile bootstraps over photos, and Wilson's for plain shares (coverage, risk), as
+everywhere in this package.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hazardscribe.evaluation.acceptable import acceptable
-from hazardscribe.evaluation.bootstrap import interval
+from hazardscribe.evaluation.bootstrap import interval, wilson
 from hazardscribe.evaluation.cases import Case
 from hazardscribe.evaluation.result import Bin, Score, Trust
 from hazardscribe.evaluation.rules import Rules
@@ -68,8 +69,11 @@ def trust_in(
     def scored(score: Callable[[np.ndarray, np.ndarray], float], of: np.ndarray) -> Score:
         return with_interval(score, of, right, resamples, seed)
 
-    def share(values: np.ndarray, of: np.ndarray) -> float:
-        return float(values[of].mean()) if of.any() else float("nan")
+    def share(flags: np.ndarray) -> Score:
+        if not len(flags):
+            return Score(None)
+        bounds = wilson(flags.sum(), len(flags)) if resamples else (None, None)
+        return Score(float(flags.mean()), *bounds)
 
     coverage, risk = risk_coverage(confidences, right)
     doubted = answers is not None
@@ -77,13 +81,9 @@ def trust_in(
         brier_score=scored(brier_score, confidences),
         calibration_error=scored(expected_calibration_error, confidences),
         area_under_risk=scored(area_under_risk, confidences),
-        risk_of_all=scored(lambda _, right: float(1 - right.mean()), confidences),
-        coverage=with_interval(lambda a, _: float(a.mean()), answered, wrong, resamples, seed)
-        if doubted
-        else Score(None),
-        risk=with_interval(lambda a, w: share(w, a), answered, wrong, resamples, seed)
-        if doubted and answered.any()
-        else Score(None),
+        risk_of_all=share(~right),
+        coverage=share(answered) if doubted else Score(None),
+        risk=share(wrong[answered]) if doubted else Score(None),
         bins=tuple(calibration_bins(confidences, right)),
         curve=tuple(zip(coverage.tolist(), risk.tolist(), strict=True)),
         metrics={},
@@ -103,7 +103,7 @@ def calibration_bins(confidences: np.ndarray, right: np.ndarray, bins: int = BIN
     found = []
     for group in np.array_split(order, bins):
         share, n = float(right[group].mean()), len(group)
-        low, high = _wilson(share, n)
+        low, high = wilson(right[group].sum(), n)
         found.append(Bin(n, float(confidences[group].mean()), share, low, high))
     return found
 
@@ -148,10 +148,3 @@ def with_interval(
     draws = np.random.default_rng(seed).integers(photos, size=(resamples, photos))
     found = np.array([score(confidences[drawn], right[drawn]) for drawn in draws])
     return Score(value, *(interval(found) or (None, None)))
-
-
-def _wilson(share: float, n: int, z: float = 1.959964) -> tuple[float, float]:
-    """The score interval of a share (Wilson, JASA 22, 1927)."""
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return float(max(0.0, middle - half)), float(min(1.0, middle + half))
