@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -12,11 +13,12 @@ import pytest
 from PIL import Image
 
 from hazardscribe.errors import InputError
-from hazardscribe.evaluation import Case, evaluate_texts, write_report
+from hazardscribe.evaluation import Case, Rules, evaluate_texts, write_report
 from hazardscribe.evaluation.notices import _ZH, reason_in
 from hazardscribe.evaluation.plots import element_plot, score_plot
 from hazardscribe.evaluation.report import difference
-from hazardscribe.evaluation.report_words import COUNTS, METRICS, WORDS
+from hazardscribe.evaluation.report_words import COUNTS, METRICS, WORDS, percent, summary
+from hazardscribe.evaluation.trust_words import trust_sentences
 from hazardscribe.pages import plot_language
 
 VOID = {"meta", "link", "img", "br", "input", "hr"}
@@ -94,6 +96,22 @@ def test_page_in_chinese(cases, photos, tmp_path):
     badges = re.findall(r'<span class="badge (\w+)">', text)
     assert badges.count("unsaid") == 2  # the empty answer and the "cannot judge" on safe photos
     assert badges.count("right") == 3
+
+
+def test_rounded_shares_do_not_contradict_the_counts():
+    hazards = [Case(f"{i}.jpg", ["未戴安全帽"], "未戴安全帽", True) for i in range(300)]
+    safe = [Case(f"s{i}.jpg", ["未发现隐患"], "未发现隐患", False) for i in range(300)]
+    hazards[0] = replace(hazards[0], prediction="未发现隐患")
+    safe[0] = replace(safe[0], prediction="未戴安全帽")
+    given = {"confidences": [0.9] * 600, "answers": [None] * 600}
+    for language, told in (("zh", "（>99%），漏报 1 张"), ("en", "(>99%) and missed 1")):
+        found = evaluation(hazards + safe, language, rules=Rules.load("zh"), **given)
+        text = " ".join(summary(found) + trust_sentences(found))
+        assert told in text
+        assert "<1%" in text
+        assert "100%" not in text
+        assert re.search(r"\b0%", text) is None
+    assert [percent(share) for share in (0, 0.25, 1)] == ["0%", "25%", "100%"]
 
 
 def test_page_in_english(tmp_path):

@@ -172,20 +172,21 @@ def summary(evaluation: Evaluation) -> list[str]:
         kinds = sum(bool(case.named) for case in known)
         found.append(
             f"在 {n['hazard_photos']} 张有隐患的照片中，模型在 {n['hazards_named']} 张上说有隐患"
-            f"（{share:.0%}），漏报 {n['hazards_missed']} 张"
+            f"（{percent(share)}），漏报 {n['hazards_missed']} 张"
             + (f"；类别已知的 {len(known)} 张中，说对类别的 {kinds} 张。" if known else "。")
             if zh
             else f"Of {_photos(n['hazard_photos'])} with a hazard, the model said there was some "
-            f"hazard in {n['hazards_named']} ({share:.0%}) and missed {n['hazards_missed']}"
+            f"hazard in {n['hazards_named']} ({percent(share)}) and missed {n['hazards_missed']}"
             + (f"; named the right kind in {kinds} of {len(known)}." if known else ".")
         )
     if n["safe_photos"]:
         share = n["false_alarms"] / n["safe_photos"]
         found.append(
-            f"在 {n['safe_photos']} 张无隐患的照片中，误报 {n['false_alarms']} 张（{share:.0%}）。"
+            f"在 {n['safe_photos']} 张无隐患的照片中，"
+            f"误报 {n['false_alarms']} 张（{percent(share)}）。"
             if zh
             else f"Of {_photos(n['safe_photos'], 'safe ')}, it raised a false alarm in "
-            f"{n['false_alarms']} ({share:.0%})."
+            f"{n['false_alarms']} ({percent(share)})."
         )
     shown = sum(len(case.elements) for case in evaluation.cases)
     if shown:
@@ -205,6 +206,14 @@ def summary(evaluation: Evaluation) -> list[str]:
             f"photos for which it wrote nothing: {n['empty']}."
         )
     return found
+
+
+def percent(share: float) -> str:
+    """A share in whole per cent that never says all or none beside a count that says otherwise."""
+    text = f"{share:.0%}"
+    if text == "100%" and share < 1:
+        return ">99%"
+    return "<1%" if text == "0%" and share > 0 else text
 
 
 def _photos(count: int, kind: str = "") -> str:
