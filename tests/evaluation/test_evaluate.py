@@ -264,7 +264,7 @@ def test_a_model_that_does_not_look_is_told_so():
     mixed = [replace(case, prediction=cases[i - 7].prediction) for i, case in enumerate(cases)]
     warnings = evaluate(mixed, nearest=[case.references[0] for case in cases]).warnings
     assert any(text.startswith("Shuffle test failed") for text in warnings)
-    assert any("cider_d" in text and "nearest" in text for text in warnings)
+    assert any("CIDEr-D (0-10)" in text and "“Nearest training" in text for text in warnings)
 
     constant = [replace(case, prediction=NO_HAT) for case in cases]
     evaluation = evaluate(constant)

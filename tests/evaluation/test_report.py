@@ -98,6 +98,17 @@ def test_page_in_chinese(cases, photos, tmp_path):
     assert badges.count("right") == 3
 
 
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_warnings_name_scores_and_baselines_as_the_report_does(language, cases, tmp_path):
+    wrong = [replace(case, prediction="墙面潮湿") for case in cases]
+    page, _ = write(wrong, tmp_path, language=language)
+    told = "隐患类别：F1（微平均）——模型" if language == "zh" else "not: F1: the model"
+    assert told in page.text
+    stored = json.loads((tmp_path / "metrics.json").read_text("utf-8"))["warnings"]
+    for text in (page.text, *stored):
+        assert not re.search("hazard_f1|element_f1|cider_d|most_frequent|always_hazard", text)
+
+
 def test_rounded_shares_do_not_contradict_the_counts():
     hazards = [Case(f"{i}.jpg", ["未戴安全帽"], "未戴安全帽", True) for i in range(300)]
     safe = [Case(f"s{i}.jpg", ["未发现隐患"], "未发现隐患", False) for i in range(300)]

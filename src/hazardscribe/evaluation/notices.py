@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from hazardscribe.evaluation.report_words import METRICS, WORDS
 from hazardscribe.evaluation.result import Score
 from hazardscribe.evaluation.sanity import collapse_warning
 
@@ -90,11 +91,12 @@ def notices(
         ours = metrics[name].value
         if rivals and ours is not None and max(rivals.values()) >= ours:
             best = max(rivals, key=lambda baseline: rivals[baseline])
+            label, rival = METRICS[name][zh], WORDS["zh" if zh else "en"][best]
             found.append(
-                f"{name}：模型（{ours:.3f}）没有超过无需模型的基线 {best}（{rivals[best]:.3f}）。"
+                f"{label}——模型（{ours:.3f}）没有超过无需模型的基线“{rival}”（{rivals[best]:.3f}）。"
                 if zh
-                else f"In {name} the model ({ours:.3f}) is not above the baseline "
-                f"{best} ({rivals[best]:.3f}), which needs no model."
+                else f"{label}: the model ({ours:.3f}) is not above the baseline “{rival}” "
+                f"({rivals[best]:.3f}), which needs no model."
             )
     if unreadable:
         total = len(predictions) + unreadable
