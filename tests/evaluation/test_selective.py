@@ -49,6 +49,27 @@ def test_brier_and_calibration_error():
     assert (high.low, high.high) == (pytest.approx(0.352, abs=1e-3), pytest.approx(0.648, abs=1e-3))
 
 
+def test_the_calibration_error_does_not_depend_on_the_order_of_photos():
+    rng = np.random.default_rng(0)
+    p = np.repeat([0.3, 0.5, 0.9], [70, 50, 80])
+    y = (rng.random(200) < p).astype(int)
+    orders = [np.arange(200), np.argsort(y, kind="stable"), *map(rng.permutation, [200] * 3)]
+    assert len({round(expected_calibration_error(p[o], y[o]), 12) for o in orders}) == 1
+    bins = calibration_bins(p, y)
+    assert [(b.photos, b.confidence) for b in bins] == [
+        (70, pytest.approx(0.3)),
+        (50, pytest.approx(0.5)),
+        (80, pytest.approx(0.9)),
+    ]
+    spread = [b.photos for b in calibration_bins(rng.random(203), y[:1].repeat(203))]
+    assert len(spread) == 8
+    assert max(spread) - min(spread) <= 1
+    cases = [Case("a.jpg", ["未发现明显隐患"], "未发现明显隐患", False)] * 40
+    error = trust_in(cases, Rules.load("zh"), rng.random(40), None, 50, 0).calibration_error
+    assert error.value is not None
+    assert error.low is None
+
+
 @pytest.mark.parametrize(
     ("prediction", "reference", "hazard", "wanted"),
     [

@@ -6,8 +6,10 @@ With confidence p_i and y_i = 1 where description i is acceptable:
   probability", 1950).
 * Expected calibration error, the mean over photos of |mean p - mean y| within bins (Naeini et al.,
   "Obtaining well calibrated probabilities using Bayesian binning", AAAI 2015), here over bins of
-  equally many photos: with bins of equal width most would be empty. It is above 0 by chance alone,
-  the more so the fewer photos there are.
+  about equally many photos: with bins of equal width most would be empty. Equal confidences
+  share a bin, else it would depend on their order. It is above 0 by chance alone, the more so the
+  fewer photos there are; resamples, which hold fewer different photos, lie higher still, so that
+  it has no bootstrap interval.
 * Risk and coverage: of the photos answered, those with the highest confidences, the share whose
   description is not acceptable; and the area under that curve (Geifman, Uziel and El-Yaniv,
   "Bias-reduced uncertainty estimation for deep neural classifiers", ICLR 2019). Photos of equal
@@ -79,7 +81,7 @@ def trust_in(
     doubted = answers is not None
     return Trust(
         brier_score=scored(brier_score, confidences),
-        calibration_error=scored(expected_calibration_error, confidences),
+        calibration_error=Score(expected_calibration_error(confidences, right)),
         area_under_risk=scored(area_under_risk, confidences),
         risk_of_all=share(~right),
         coverage=share(answered) if doubted else Score(None),
@@ -97,11 +99,17 @@ def brier_score(confidences: np.ndarray, right: np.ndarray) -> float:
 
 
 def calibration_bins(confidences: np.ndarray, right: np.ndarray, bins: int = BINS) -> list[Bin]:
-    """Bins of equally many photos, by rising confidence; fewer where there are few photos."""
-    order = np.argsort(confidences, kind="stable")
-    bins = max(1, min(bins, len(order) // _PER_BIN))
+    """Bins of about equally many photos, by rising confidence; fewer where there are few photos.
+
+    Photos of equal confidence stay together, in the bin in which the middle one of them lies.
+    """
+    photos = len(confidences)
+    bins = max(1, min(bins, photos // _PER_BIN))
+    _, tie, times = np.unique(confidences, return_inverse=True, return_counts=True)
+    middle = np.cumsum(times) - times / 2
+    place = np.floor(middle * bins / photos).astype(int)[tie]
     found = []
-    for group in np.array_split(order, bins):
+    for group in (np.flatnonzero(place == number) for number in np.unique(place)):
         share, n = float(right[group].mean()), len(group)
         low, high = wilson(right[group].sum(), n)
         found.append(Bin(n, float(confidences[group].mean()), share, low, high))
