@@ -16,6 +16,7 @@ from evaluation_texts import groups, sentences
 from hazardscribe.errors import InputError
 from hazardscribe.evaluation import Case, Rules, Score, evaluate_texts
 from hazardscribe.evaluation.cider import cider_d
+from hazardscribe.evaluation.notices import notices
 from hazardscribe.evaluation.tokens import characters
 
 NO_HAT, SAFE = "一名工人未戴安全帽", "未发现明显隐患"
@@ -271,6 +272,30 @@ def test_a_model_that_does_not_look_is_told_so():
     assert evaluation.metrics["shuffle_drop"] == Score(0.0, 0.0, 0.0)
     assert any("same description" in text for text in evaluation.warnings)
     assert any(text.startswith("Shuffle test failed") for text in evaluation.warnings)
+
+
+@pytest.mark.parametrize(
+    ("drop", "told"),
+    [
+        (Score(1.2, -0.3, 2.5), "Shuffle test undecided"),  # clear, but on too few photos
+        (Score(0.01, -0.02, 0.03), "Shuffle test failed"),
+        (Score(0.4, -0.2, 1.0), "Shuffle test failed"),
+        (Score(-0.5, -1.0, 0.1), "Shuffle test failed"),
+        (Score(0.0, 0.0, 0.0), "Shuffle test failed"),
+        (Score(1.2, 0.3, 2.5), None),
+    ],
+)
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_drop_that_may_be_chance_is_not_called_none(drop, told, language):
+    names = ("hazard_f1", "element_f1", "cider_d")
+    metrics = {**dict.fromkeys(names, Score(2.0)), "shuffle_drop": drop}
+    found = notices([f"text {i}" for i in range(40)], metrics, {}, language)
+    words = {"Shuffle test undecided": "打乱检验未有定论", "Shuffle test failed": "打乱检验未通过"}
+    if told is None:
+        assert found == []
+    else:
+        assert len(found) == 1
+        assert (told if language == "en" else words[told]) in found[0]
 
 
 def test_photos_that_could_not_be_read_are_counted_and_told(cases):

@@ -13,6 +13,7 @@ from hazardscribe.evaluation.result import Score
 from hazardscribe.evaluation.sanity import collapse_warning
 
 FEW_PHOTOS = 30
+_CLEAR_DROP = 0.5  # of the CIDEr-D: the descriptions fit others less than half as well
 
 NO_SAFE_PHOTO = "no safe photo among these: any answer that names a hazard would look right"
 NO_HAZARD_PHOTO = "no photo with a hazard among these"
@@ -46,7 +47,17 @@ def reason_in(language: str, reason: str) -> str:
 
 def shuffle_failed(metrics: Mapping[str, Score]) -> bool:
     """Whether the descriptions fit other photos about as well as their own."""
-    drop = metrics["shuffle_drop"]
+    return _not_shown(metrics["shuffle_drop"]) and not shuffle_undecided(metrics)
+
+
+def shuffle_undecided(metrics: Mapping[str, Score]) -> bool:
+    """Whether the descriptions fit their own photos clearly better, but perhaps by chance."""
+    drop, own = metrics["shuffle_drop"], metrics["cider_d"]
+    clear = bool(drop.value and own.value and drop.value >= _CLEAR_DROP * own.value)
+    return clear and _not_shown(drop)
+
+
+def _not_shown(drop: Score) -> bool:
     return drop.value is not None and (drop.low if drop.low is not None else drop.value) <= 0
 
 
@@ -81,6 +92,16 @@ def notices(
             else "Shuffle test failed: the descriptions fit other photos about as well as their "
             f"own (CIDEr-D falls by {drop} when photos are exchanged). "
             "There is no evidence that the model uses what the photo shows."
+        )
+    if shuffle_undecided(metrics):
+        drop = metrics["shuffle_drop"]
+        found.append(
+            f"打乱检验未有定论：把描述换到别的照片上，得分有所下降（CIDEr-D 下降 {drop}），"
+            f"但 {len(predictions)} 张照片太少，也可能出于偶然：尚未证明模型依据了照片内容。"
+            if zh
+            else "Shuffle test undecided: the descriptions fit their own photos better than others "
+            f"(CIDEr-D falls by {drop} when photos are exchanged), but on {len(predictions)} "
+            "photos that may be chance: it is not shown that the model uses what the photo shows."
         )
     for name in ("hazard_f1", "element_f1", "cider_d"):
         rivals = {
