@@ -18,6 +18,7 @@ from hazardscribe.evaluation.notices import _ZH, reason_in
 from hazardscribe.evaluation.plots import element_plot, score_plot
 from hazardscribe.evaluation.report import difference
 from hazardscribe.evaluation.report_words import COUNTS, METRICS, WORDS, percent, summary
+from hazardscribe.evaluation.trust_plots import trust_plots
 from hazardscribe.evaluation.trust_words import trust_sentences
 from hazardscribe.pages import plot_language
 
@@ -308,6 +309,19 @@ def test_plots_have_no_chinese_without_a_font(cases, monkeypatch, recwarn):
         assert svg.lstrip().startswith("<?xml")
         assert "<text" not in svg  # outlines: no font needed by the reader
     assert not [w for w in recwarn if "Glyph" in str(w.message)]
+
+
+def test_bars_go_from_0_to_1_with_or_without_a_plot_of_cider(cases, monkeypatch):
+    monkeypatch.setattr("hazardscribe.evaluation.plots.svg_text", lambda figure: figure)
+    for given in (cases, cases[:1]):  # of one photo CIDEr-D is not defined
+        assert score_plot(evaluation(given)).axes[0].get_xlim() == (0, 1)
+
+
+def test_a_risk_curve_of_one_point_is_seen(cases, monkeypatch):
+    monkeypatch.setattr("hazardscribe.evaluation.trust_plots.svg_text", lambda figure: figure)
+    for confidences, marker in (([0.5] * 8, "o"), (np.linspace(0.1, 0.9, 8).tolist(), "None")):
+        _, risk = trust_plots(evaluation(cases, confidences=confidences))
+        assert risk.axes[0].lines[0].get_marker() == marker
 
 
 def test_equal_evaluations_give_equal_pages(cases, tmp_path):

@@ -73,7 +73,9 @@ def _risk(trust: Trust, words: dict[str, str]) -> str:
     figure = Figure(figsize=(_WIDTH, 3.6))
     axis = figure.subplots()
     coverage, risk = zip(*trust.curve, strict=True)
-    axis.step(coverage, risk, where="post", color=_BLUE, lw=1.6, zorder=2)
+    # Where all confidences are equal the curve is one point, which a line alone does not show.
+    marker = "o" if len(coverage) == 1 else None
+    axis.step(coverage, risk, where="post", color=_BLUE, lw=1.6, marker=marker, zorder=2)
     if trust.coverage.value is not None and trust.risk.value is not None:
         place = (trust.coverage.value, trust.risk.value)
         axis.plot(*place, marker="o", color=_RED, ls="", label=words["chosen"], zorder=3)
