@@ -89,6 +89,19 @@ def test_the_baseline_is_left_out_where_no_training_photo_can_be_read(start, pai
     assert evaluation.baselines["nearest"] is None
 
 
+@pytest.mark.parametrize("options", [{"text_encoder": "none/such"}, {"rules": "none.yaml"}])
+@pytest.mark.parametrize("trained_on", ["train", None])
+def test_what_is_unsuitable_is_refused_before_photos_are_described(
+    options, trained_on, start, pairs, tmp_path, monkeypatch
+):
+    describer = Describer(start, max_new_tokens=4)
+    monkeypatch.setattr(describer, "stream", lambda photos: pytest.fail("photos were described"))
+    options = {name: str(tmp_path / value) for name, value in options.items()}
+    train = pairs[trained_on] if trained_on else None
+    with pytest.raises(InputError):
+        evaluate(describer, pairs["validation"], train, **options)
+
+
 @pytest.mark.parametrize("own", [False, True])
 def test_what_is_said_in_doubt_is_understood_under_rules_of_ones_own(own, start, pairs, tmp_path):
     """A rule file need not know how this program says that it cannot judge."""

@@ -19,6 +19,13 @@ NO_HAT, SAFE = "一名工人未戴安全帽", "未发现隐患"
         (True, None, [SAFE], True),
         (None, {"no_helmet": 2}, [SAFE], True),
         (None, {"no_helmet": 0, "no_vest": 0}, [NO_HAT], False),
+        (None, {"no_helmet": 0, "no_vest": 0}, ["电缆私拉乱接"], True),  # silent on cables
+        (None, {"no_helmet": 0, "no_vest": 0}, [f"{NO_HAT}，电缆私拉乱接"], True),
+        (None, {"no_helmet": 0, "no_vest": 0}, ["墙面潮湿"], True),  # of no kind that is known
+        (None, {"no_helmet": 0, "no_vest": 0}, [SAFE], False),
+        (None, dict.fromkeys(RULES.elements_by_name, 0), ["墙面潮湿"], False),  # speaks for all
+        (None, {"no_helmet": "0", "no_vest": "否"}, [SAFE], False),
+        (None, {"no_helmet": "２"}, [SAFE], True),
         (None, {"hazards": [{"kind": "box_open"}]}, [SAFE], True),
         (None, {"hazards": []}, [NO_HAT], False),
         (None, {"hazards": ["something unheard of"]}, [SAFE], True),
@@ -40,6 +47,9 @@ def test_hazard(hazard, facts, references, expected):
         ({"no_helmet": 0}, [NO_HAT], set()),
         ({"helmet_missing": True}, [SAFE], {"helmet_missing"}),
         ({"no_helmet": None}, [NO_HAT], {"helmet_missing"}),
+        ({"no_helmet": " "}, [NO_HAT], {"helmet_missing"}),
+        ({"no_helmet": "0"}, [NO_HAT], set()),
+        ({"no_helmet": "False", "no_vest": "yes"}, [NO_HAT], {"vest_missing"}),
         ({"hazards": ["box_open", {"kind": "no_helmet"}]}, [SAFE], {"box_open", "helmet_missing"}),
         ({"hazards": []}, [NO_HAT], set()),
         (None, [NO_HAT, "工人未穿反光衣"], {"helmet_missing", "vest_missing"}),

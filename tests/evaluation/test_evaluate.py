@@ -16,6 +16,7 @@ from evaluation_texts import groups, sentences
 from hazardscribe.errors import InputError
 from hazardscribe.evaluation import Case, Rules, Score, evaluate_texts
 from hazardscribe.evaluation.cider import cider_d
+from hazardscribe.evaluation.notices import notices
 from hazardscribe.evaluation.tokens import characters
 
 NO_HAT, SAFE = "一名工人未戴安全帽", "未发现明显隐患"
@@ -232,18 +233,69 @@ def test_a_model_that_looks_passes_the_shuffle_test():
     assert evaluation.warnings == ()
 
 
+def test_shares_of_0_and_1_keep_an_interval():
+    hazards = [Case(f"{i}.jpg", [NO_HAT], NO_HAT, True) for i in range(8)]
+    safe = [Case(f"safe{i}.jpg", [SAFE], SAFE, False) for i in range(8)]
+    found = evaluate(hazards + safe, resamples=20)
+    # Wilson's upper bound of 0 in 8: z^2 / (8 + z^2).
+    bound = pytest.approx(0.3244, abs=1e-4)
+    assert found.metrics["false_alarm_rate"].low == 0
+    assert found.metrics["false_alarm_rate"].high == bound
+    assert 1 - found.metrics["hazard_recall"].low == bound
+    helmet = found.elements["helmet_missing"]
+    assert 1 - helmet.precision.low == bound
+    assert helmet.recall.high == 1
+    assert evaluate(hazards + safe, resamples=0).metrics["false_alarm_rate"] == Score(0.0)
+
+
+def test_a_kind_that_was_never_named_has_no_precision():
+    cases = [Case("a.jpg", [NO_HAT], SAFE, True), Case("b.jpg", [SAFE], SAFE, False)]
+    helmet = evaluate(cases).elements["helmet_missing"]
+    assert helmet.precision == Score(None)
+    assert helmet.recall.value == 0
+
+
+def test_a_faultless_model_on_photos_of_which_half_are_safe_alike_is_not_blamed():
+    right = varied(30) + [Case(f"safe{i}.jpg", [SAFE], SAFE) for i in range(30)]
+    assert evaluate(right, train_texts=[SAFE, NO_HAT]).warnings == ()
+
+
 def test_a_model_that_does_not_look_is_told_so():
     cases = varied(60)
     mixed = [replace(case, prediction=cases[i - 7].prediction) for i, case in enumerate(cases)]
     warnings = evaluate(mixed, nearest=[case.references[0] for case in cases]).warnings
     assert any(text.startswith("Shuffle test failed") for text in warnings)
-    assert any("cider_d" in text and "nearest" in text for text in warnings)
+    assert any("CIDEr-D (0-10)" in text and "“Nearest training" in text for text in warnings)
 
     constant = [replace(case, prediction=NO_HAT) for case in cases]
     evaluation = evaluate(constant)
     assert evaluation.metrics["shuffle_drop"] == Score(0.0, 0.0, 0.0)
     assert any("same description" in text for text in evaluation.warnings)
     assert any(text.startswith("Shuffle test failed") for text in evaluation.warnings)
+
+
+@pytest.mark.parametrize(
+    ("drop", "told"),
+    [
+        (Score(1.2, -0.3, 2.5), "Shuffle test undecided"),  # clear, but on too few photos
+        (Score(0.01, -0.02, 0.03), "Shuffle test failed"),
+        (Score(0.4, -0.2, 1.0), "Shuffle test failed"),
+        (Score(-0.5, -1.0, 0.1), "Shuffle test failed"),
+        (Score(0.0, 0.0, 0.0), "Shuffle test failed"),
+        (Score(1.2, 0.3, 2.5), None),
+    ],
+)
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_drop_that_may_be_chance_is_not_called_none(drop, told, language):
+    names = ("hazard_f1", "element_f1", "cider_d")
+    metrics = {**dict.fromkeys(names, Score(2.0)), "shuffle_drop": drop}
+    found = notices([f"text {i}" for i in range(40)], metrics, {}, language)
+    words = {"Shuffle test undecided": "打乱检验未有定论", "Shuffle test failed": "打乱检验未通过"}
+    if told is None:
+        assert found == []
+    else:
+        assert len(found) == 1
+        assert (told if language == "en" else words[told]) in found[0]
 
 
 def test_photos_that_could_not_be_read_are_counted_and_told(cases):

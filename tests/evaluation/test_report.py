@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -12,11 +13,13 @@ import pytest
 from PIL import Image
 
 from hazardscribe.errors import InputError
-from hazardscribe.evaluation import Case, evaluate_texts, write_report
+from hazardscribe.evaluation import Case, Rules, evaluate_texts, write_report
 from hazardscribe.evaluation.notices import _ZH, reason_in
 from hazardscribe.evaluation.plots import element_plot, score_plot
 from hazardscribe.evaluation.report import difference
-from hazardscribe.evaluation.report_words import COUNTS, METRICS, WORDS
+from hazardscribe.evaluation.report_words import COUNTS, METRICS, WORDS, percent, summary
+from hazardscribe.evaluation.trust_plots import trust_plots
+from hazardscribe.evaluation.trust_words import trust_sentences
 from hazardscribe.pages import plot_language
 
 VOID = {"meta", "link", "img", "br", "input", "hr"}
@@ -94,6 +97,33 @@ def test_page_in_chinese(cases, photos, tmp_path):
     badges = re.findall(r'<span class="badge (\w+)">', text)
     assert badges.count("unsaid") == 2  # the empty answer and the "cannot judge" on safe photos
     assert badges.count("right") == 3
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_warnings_name_scores_and_baselines_as_the_report_does(language, cases, tmp_path):
+    wrong = [replace(case, prediction="墙面潮湿") for case in cases]
+    page, _ = write(wrong, tmp_path, language=language)
+    told = "隐患类别：F1（微平均）——模型" if language == "zh" else "not: F1: the model"
+    assert told in page.text
+    stored = json.loads((tmp_path / "metrics.json").read_text("utf-8"))["warnings"]
+    for text in (page.text, *stored):
+        assert not re.search("hazard_f1|element_f1|cider_d|most_frequent|always_hazard", text)
+
+
+def test_rounded_shares_do_not_contradict_the_counts():
+    hazards = [Case(f"{i}.jpg", ["未戴安全帽"], "未戴安全帽", True) for i in range(300)]
+    safe = [Case(f"s{i}.jpg", ["未发现隐患"], "未发现隐患", False) for i in range(300)]
+    hazards[0] = replace(hazards[0], prediction="未发现隐患")
+    safe[0] = replace(safe[0], prediction="未戴安全帽")
+    given = {"confidences": [0.9] * 600, "answers": [None] * 600}
+    for language, told in (("zh", "（>99%），漏报 1 张"), ("en", "(>99%) and missed 1")):
+        found = evaluation(hazards + safe, language, rules=Rules.load("zh"), **given)
+        text = " ".join(summary(found) + trust_sentences(found))
+        assert told in text
+        assert "<1%" in text
+        assert "100%" not in text
+        assert re.search(r"\b0%", text) is None
+    assert [percent(share) for share in (0, 0.25, 1)] == ["0%", "25%", "100%"]
 
 
 def test_page_in_english(tmp_path):
@@ -279,6 +309,19 @@ def test_plots_have_no_chinese_without_a_font(cases, monkeypatch, recwarn):
         assert svg.lstrip().startswith("<?xml")
         assert "<text" not in svg  # outlines: no font needed by the reader
     assert not [w for w in recwarn if "Glyph" in str(w.message)]
+
+
+def test_bars_go_from_0_to_1_with_or_without_a_plot_of_cider(cases, monkeypatch):
+    monkeypatch.setattr("hazardscribe.evaluation.plots.svg_text", lambda figure: figure)
+    for given in (cases, cases[:1]):  # of one photo CIDEr-D is not defined
+        assert score_plot(evaluation(given)).axes[0].get_xlim() == (0, 1)
+
+
+def test_a_risk_curve_of_one_point_is_seen(cases, monkeypatch):
+    monkeypatch.setattr("hazardscribe.evaluation.trust_plots.svg_text", lambda figure: figure)
+    for confidences, marker in (([0.5] * 8, "o"), (np.linspace(0.1, 0.9, 8).tolist(), "None")):
+        _, risk = trust_plots(evaluation(cases, confidences=confidences))
+        assert risk.axes[0].lines[0].get_marker() == marker
 
 
 def test_equal_evaluations_give_equal_pages(cases, tmp_path):

@@ -14,6 +14,7 @@ from hazardscribe.evaluation.selective import (
     calibration_bins,
     expected_calibration_error,
     risk_coverage,
+    trust_in,
 )
 
 CONFIDENCES = np.array([0.9, 0.8, 0.8, 0.3])
@@ -46,6 +47,27 @@ def test_brier_and_calibration_error():
     assert high.low < high.acceptable < high.high
     # Wilson's interval of 20 of 40.
     assert (high.low, high.high) == (pytest.approx(0.352, abs=1e-3), pytest.approx(0.648, abs=1e-3))
+
+
+def test_the_calibration_error_does_not_depend_on_the_order_of_photos():
+    rng = np.random.default_rng(0)
+    p = np.repeat([0.3, 0.5, 0.9], [70, 50, 80])
+    y = (rng.random(200) < p).astype(int)
+    orders = [np.arange(200), np.argsort(y, kind="stable"), *map(rng.permutation, [200] * 3)]
+    assert len({round(expected_calibration_error(p[o], y[o]), 12) for o in orders}) == 1
+    bins = calibration_bins(p, y)
+    assert [(b.photos, b.confidence) for b in bins] == [
+        (70, pytest.approx(0.3)),
+        (50, pytest.approx(0.5)),
+        (80, pytest.approx(0.9)),
+    ]
+    spread = [b.photos for b in calibration_bins(rng.random(203), y[:1].repeat(203))]
+    assert len(spread) == 8
+    assert max(spread) - min(spread) <= 1
+    cases = [Case("a.jpg", ["未发现明显隐患"], "未发现明显隐患", False)] * 40
+    error = trust_in(cases, Rules.load("zh"), rng.random(40), None, 50, 0).calibration_error
+    assert error.value is not None
+    assert error.low is None
 
 
 @pytest.mark.parametrize(
@@ -89,3 +111,12 @@ def test_an_evaluation_says_what_doubt_changes(cases):
     assert found.to_json()["confidence"]["reasons"] == trust.reasons
     assert [case.doubt for case in found.cases] == [a.text if a else None for a in answers]
     assert float(trust.risk) <= trust.risk.high
+
+
+def test_a_risk_of_nothing_keeps_an_interval():
+    cases = [Case(f"{i}.jpg", ["未发现明显隐患"], "未发现明显隐患", False) for i in range(8)]
+    found = trust_in(cases, Rules.load("zh"), np.full(8, 0.9), [None] * 8, 50, 0)
+    assert (found.risk.value, found.risk.low) == (0, 0)
+    assert found.risk.high == found.risk_of_all.high == pytest.approx(0.3244, abs=1e-4)
+    assert (found.coverage.value, found.coverage.high) == (1, 1)
+    assert found.coverage.low == pytest.approx(0.6756, abs=1e-4)

@@ -103,3 +103,29 @@ def test_collapse_is_noticed(texts, english, chinese):
         (collapse_warning(texts, "zh"), chinese),
     ):
         assert (warning is None) if expected is None else (expected in warning)
+
+
+SAFE, KINDS = ["safe"], [[f"hazard {i}"] for i in range(50)]
+
+
+@pytest.mark.parametrize(
+    ("safe_said", "shuffle_failed", "told"),
+    [
+        (50, False, None),  # every prediction is what was written
+        (50, True, "hardly looks"),
+        (55, False, "55 of 100 photos got the same description ('safe')."),
+        (80, False, "hardly looks"),
+    ],
+)
+def test_predictions_may_be_as_alike_as_what_was_written(safe_said, shuffle_failed, told):
+    references = [SAFE] * 50 + KINDS
+    texts = ["safe"] * safe_said + [kind for (kind,) in KINDS[safe_said - 50 :]]
+    found = collapse_warning(texts, references=references, shuffle_failed=shuffle_failed)
+    assert found is None if told is None else told in found
+
+
+def test_few_written_texts_excuse_few_descriptions():
+    written = ["safe", "no hat", "no vest"] * 100
+    assert collapse_warning(written, references=[[text] for text in written]) is None
+    many = [[f"text {i}"] for i in range(300)]
+    assert "hardly looks" in collapse_warning(written, references=many)

@@ -70,6 +70,14 @@ def evaluate(
     if not rows:
         raise InputError("evaluate: the split holds no rows; choose another with --split")
     target, language = describer.card.target, describer.card.language
+    # What is refused for its own sake is refused before all photos are described.
+    read_by = Rules.load(rules or language).knowing(**ANSWERS[language])
+    train_rows = list(train_rows) if train_rows is not None else []
+    train_texts = target_texts(train_rows, target)
+    encoder = None
+    if train_rows or text_encoder != LSA:
+        encoder = load_text_encoder(text_encoder, train_texts, text_prefix)
+    pooling = default_pooling(text_encoder)
     photos = list(dict.fromkeys(str(row["photo"]) for row in rows))
     described = _describe(describer, photos, progress)
     unreadable = len(photos) - len(described)
@@ -79,15 +87,7 @@ def evaluate(
     references = target_texts(rows, target)
     predictions = {photo: one.draft for photo, one in described.items()}
 
-    train_rows = list(train_rows) if train_rows is not None else []
-    train_texts = target_texts(train_rows, target)
-    nearest = encoder = None
-    if train_rows:
-        nearest = _nearest(describer, photos, train_rows, train_texts)
-        encoder = load_text_encoder(text_encoder, train_texts, text_prefix)
-    elif text_encoder != LSA:
-        encoder = load_text_encoder(text_encoder, [], text_prefix)
-    pooling = default_pooling(text_encoder)
+    nearest = _nearest(describer, photos, train_rows, train_texts) if train_rows else None
     cases = cases_from_rows(rows, references, predictions)
     ordered = [described[case.photo] for case in cases]
     return evaluate_texts(
@@ -96,7 +96,7 @@ def evaluate(
         train_hazards=[hazard_of(row) for row in train_rows],
         nearest=nearest,
         language=language,
-        rules=Rules.load(rules or language).knowing(**ANSWERS[language]),
+        rules=read_by,
         embed=None if encoder is None else lambda texts: embed(encoder, texts, pooling).numpy(),
         seed=seed,
         resamples=resamples,

@@ -4,6 +4,9 @@ The percentile bootstrap over photos (Efron, "Bootstrap methods: another look at
 1979; Efron and Tibshirani, 1993, chapter 13). Every score here is a function of *sums over photos*
 of per-photo numbers, so a resample is a vector of how often each photo was drawn, and all resamples
 are one matrix product. The same draws serve every score, model and baseline.
+
+A plain share, so many of so many photos, has Wilson's interval instead (JASA 22, 1927): where all
+photos agree so do all resamples, and "no false alarm on 8 photos" would look like certainty.
 """
 
 from __future__ import annotations
@@ -60,3 +63,14 @@ def interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float] | N
     tail = 100 * (1 - level) / 2
     low, high = np.percentile(defined, [tail, 100 - tail])
     return float(low), float(high)
+
+
+def wilson(hits: float, n: int, z: float = 1.959964) -> tuple[float, float]:
+    """The 95 % score interval of a share, hits of n photos; of no photos nothing is known."""
+    if not n:
+        return 0.0, 1.0
+    share = hits / n
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    # At 0 and 1 rounding must not put the share outside its own interval.
+    return float(min(share, max(0.0, middle - half))), float(max(share, min(1.0, middle + half)))

@@ -1,18 +1,22 @@
 """What is evaluated, photo by photo, and what is true about each photo.
 
 Truth comes from the surest source at hand: a `hazard` field; else `facts`, which count hazards
-directly; else the rules on the references. Predictions are always read by rule.
+directly; else the rules on the references. Predictions are always read by rule. Facts that speak
+for some elements alone leave the others to the references: "no_helmet: 0" does not deny the cable.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from hazardscribe.errors import InputError
 from hazardscribe.evaluation.rules import Rules
 from hazardscribe.evaluation.tokens import normalise
+
+# What a cell says that is yes or no.
+YES, NO = {"1", "1.0", "true", "yes", "是", "有"}, {"0", "0.0", "false", "no", "否", "无"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,26 +67,49 @@ def element_facts(facts: Mapping[str, Any] | None, rules: Rules) -> dict[str, bo
         }
     said: dict[str, bool] = {}
     for name, element in rules.elements_by_name.items():
-        values = [facts[key] for key in element.facts_keys if facts.get(key) is not None]
+        values = [facts[key] for key in element.facts_keys if _speaks(facts.get(key))]
         if values:
             said[name] = any(is_positive(value) for value in values)
     return said
 
 
+def _speaks(value: object) -> bool:
+    return value is not None and not (isinstance(value, str) and not value.strip())
+
+
 def is_positive(value: object) -> bool:
     """Whether a count or flag of `facts` says that something is there."""
+    if isinstance(value, str):
+        word = normalise(value).lower()
+        if word in YES | NO:
+            return word in YES
+        try:
+            value = float(word)
+        except ValueError:
+            return bool(word)
     return value > 0 if isinstance(value, (int, float)) else bool(value)
 
 
 def true_hazard(case: Case, rules: Rules) -> bool:
-    """Whether the photo shows a hazard: `hazard`, else `facts`, else any reference by rule."""
+    """Whether the photo shows a hazard: `hazard`, else `facts`, else any reference by rule.
+
+    Facts that find none of the elements they speak for deny these alone: a reference that states
+    something else still counts.
+    """
     if case.hazard is not None:
         return bool(case.hazard)
     if case.facts and isinstance(case.facts.get("hazards"), (list, tuple)):
         return bool(case.facts["hazards"])
-    if said := element_facts(case.facts, rules):
+    said = element_facts(case.facts, rules)
+    if any(said.values()) or len(said) == len(rules.elements_by_name) > 0:
         return any(said.values())
-    return any(rules.hazard(reference) for reference in case.references)
+    return any(_states_more(text, said, rules) for text in case.references)
+
+
+def _states_more(text: str, denied: Collection[str], rules: Rules) -> bool:
+    """Whether the text states a hazard that is not wholly of elements that are denied."""
+    named = rules.elements(text)
+    return rules.hazard(text) and not (named and named <= set(denied))
 
 
 def true_elements(case: Case, rules: Rules) -> frozenset[str]:

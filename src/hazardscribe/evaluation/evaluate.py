@@ -31,7 +31,7 @@ import numpy as np
 from hazardscribe import __version__
 from hazardscribe.errors import InputError
 from hazardscribe.evaluation.baselines import BASELINES, hazard_texts, most_frequent
-from hazardscribe.evaluation.bootstrap import interval, resampled_columns
+from hazardscribe.evaluation.bootstrap import interval, resampled_columns, wilson
 from hazardscribe.evaluation.cases import Case, check_cases
 from hazardscribe.evaluation.notices import (
     ALIKE,
@@ -46,12 +46,15 @@ from hazardscribe.evaluation.notices import (
 from hazardscribe.evaluation.photo_scores import (
     HAZARD_FORMULAS,
     SANITY_FORMULAS,
+    SHARES,
     Columns,
     Formula,
+    Share,
     Similarity,
     Truth,
     element_f1_macro,
     element_formulas,
+    element_shares,
     photo_columns,
     text_formulas,
 )
@@ -154,7 +157,14 @@ def evaluate_texts(
         counts=_counts(truth, columns[_MODEL]) | {"unreadable": unreadable, "left_out": left_out},
         nulls=nulls,
         warnings=tuple(
-            notices(systems[_MODEL], metrics, baselines, unreadable=unreadable, left_out=left_out)
+            notices(
+                systems[_MODEL],
+                metrics,
+                baselines,
+                references=truth.references,
+                unreadable=unreadable,
+                left_out=left_out,
+            )
         ),
         language=language,
         tokenizer=DESCRIPTIONS[language],
@@ -232,19 +242,31 @@ def defined_formulas(
 def _scores(
     columns: Mapping[str, Columns], formulas: Mapping[str, Formula], resamples: int, seed: int
 ) -> dict[str, dict[str, Score]]:
-    return {name: _score(table, formulas, resamples, seed) for name, table in columns.items()}
+    return {
+        name: _score(table, formulas, SHARES, resamples, seed) for name, table in columns.items()
+    }
 
 
 def _score(
-    columns: Columns, formulas: Mapping[str, Formula], resamples: int, seed: int
+    columns: Columns,
+    formulas: Mapping[str, Formula],
+    shares: Mapping[str, Share],
+    resamples: int,
+    seed: int,
 ) -> dict[str, Score]:
-    """Values from the sums over all photos, intervals from the resampled sums."""
+    """Values from the sums over all photos, intervals of shares by Wilson, else of resamples."""
     whole = {name: table.sum(axis=0, keepdims=True) for name, table in columns.items()}
     drawn = resampled_columns(columns, resamples, seed)
     found: dict[str, Score] = {}
     for name, formula in formulas.items():
         value = float(formula(whole)[0])
-        bounds = interval(formula(drawn)) if resamples else None
+        if not resamples:
+            bounds = None
+        elif name in shares:
+            hits, of = (float(counts[0]) for counts in shares[name](whole))
+            bounds = wilson(hits, int(of)) if np.isfinite(value) else None
+        else:
+            bounds = interval(formula(drawn))
         found[name] = Score(value if np.isfinite(value) else None, *(bounds or (None, None)))
     return found
 
@@ -260,17 +282,24 @@ def _element_scores(
         for index in np.flatnonzero(support + named)
         for kind, formula in element_formulas(int(index)).items()
     }
-    scores = _score(needed, formulas, resamples, seed) if formulas else {}
+    shares = {
+        f"{index}.{kind}": share
+        for index in np.flatnonzero(support + named)
+        for kind, share in element_shares(int(index)).items()
+    }
+    scores = _score(needed, formulas, shares, resamples, seed) if formulas else {}
     found = {}
     for index, (name, element) in enumerate(truth.rules.elements_by_name.items()):
         if support[index] + named[index] == 0:
             continue
         # Where no photo shows it, F1 is 0 for every model that names it: say so, not "0".
         f1 = scores[f"{index}.f1"] if support[index] else Score(None)
+        # Of a kind that was never named nothing can be precise.
+        precision = scores[f"{index}.precision"] if named[index] else Score(None)
         found[name] = ElementScore(
             label=element.label(truth.language),
             f1=f1,
-            precision=scores[f"{index}.precision"],
+            precision=precision,
             recall=scores[f"{index}.recall"],
             support=int(support[index]),
             predicted=int(named[index]),

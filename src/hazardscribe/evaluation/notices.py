@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from hazardscribe.evaluation.report_words import METRICS, WORDS
 from hazardscribe.evaluation.result import Score
 from hazardscribe.evaluation.sanity import collapse_warning
 
 FEW_PHOTOS = 30
+_CLEAR_DROP = 0.5  # of the CIDEr-D: the descriptions fit others less than half as well
 
 NO_SAFE_PHOTO = "no safe photo among these: any answer that names a hazard would look right"
 NO_HAZARD_PHOTO = "no photo with a hazard among these"
@@ -45,7 +47,17 @@ def reason_in(language: str, reason: str) -> str:
 
 def shuffle_failed(metrics: Mapping[str, Score]) -> bool:
     """Whether the descriptions fit other photos about as well as their own."""
-    drop = metrics["shuffle_drop"]
+    return _not_shown(metrics["shuffle_drop"]) and not shuffle_undecided(metrics)
+
+
+def shuffle_undecided(metrics: Mapping[str, Score]) -> bool:
+    """Whether the descriptions fit their own photos clearly better, but perhaps by chance."""
+    drop, own = metrics["shuffle_drop"], metrics["cider_d"]
+    clear = bool(drop.value and own.value and drop.value >= _CLEAR_DROP * own.value)
+    return clear and _not_shown(drop)
+
+
+def _not_shown(drop: Score) -> bool:
     return drop.value is not None and (drop.low if drop.low is not None else drop.value) <= 0
 
 
@@ -55,20 +67,23 @@ def notices(
     baselines: Mapping[str, Mapping[str, Score] | None],
     language: str = "en",
     *,
+    references: Sequence[Sequence[str]] = (),
     unreadable: int = 0,
     left_out: int = 0,
 ) -> list[str]:
     """Why these scores should be doubted; empty when nothing speaks against them.
 
     Args:
+        references: the written texts of each photo, to tell how alike they are themselves.
         unreadable: photos of this set without a score. left_out: photos that were left out when
             the data were read, of whichever split.
     """
     zh = language == "zh"
     found = []
-    if collapsed := collapse_warning(predictions, language):
+    failed = shuffle_failed(metrics)
+    if collapsed := collapse_warning(predictions, language, references, shuffle_failed=failed):
         found.append(collapsed)
-    if shuffle_failed(metrics):
+    if failed:
         drop = metrics["shuffle_drop"]
         found.append(
             f"打乱检验未通过：把描述换到别的照片上，得分没有明显下降（CIDEr-D 下降 {drop}）。"
@@ -77,6 +92,16 @@ def notices(
             else "Shuffle test failed: the descriptions fit other photos about as well as their "
             f"own (CIDEr-D falls by {drop} when photos are exchanged). "
             "There is no evidence that the model uses what the photo shows."
+        )
+    if shuffle_undecided(metrics):
+        drop = metrics["shuffle_drop"]
+        found.append(
+            f"打乱检验未有定论：把描述换到别的照片上，得分有所下降（CIDEr-D 下降 {drop}），"
+            f"但 {len(predictions)} 张照片太少，也可能出于偶然：尚未证明模型依据了照片内容。"
+            if zh
+            else "Shuffle test undecided: the descriptions fit their own photos better than others "
+            f"(CIDEr-D falls by {drop} when photos are exchanged), but on {len(predictions)} "
+            "photos that may be chance: it is not shown that the model uses what the photo shows."
         )
     for name in ("hazard_f1", "element_f1", "cider_d"):
         rivals = {
@@ -87,11 +112,12 @@ def notices(
         ours = metrics[name].value
         if rivals and ours is not None and max(rivals.values()) >= ours:
             best = max(rivals, key=lambda baseline: rivals[baseline])
+            label, rival = METRICS[name][zh], WORDS["zh" if zh else "en"][best]
             found.append(
-                f"{name}：模型（{ours:.3f}）没有超过无需模型的基线 {best}（{rivals[best]:.3f}）。"
+                f"{label}——模型（{ours:.3f}）没有超过无需模型的基线“{rival}”（{rivals[best]:.3f}）。"
                 if zh
-                else f"In {name} the model ({ours:.3f}) is not above the baseline "
-                f"{best} ({rivals[best]:.3f}), which needs no model."
+                else f"{label}: the model ({ours:.3f}) is not above the baseline “{rival}” "
+                f"({rivals[best]:.3f}), which needs no model."
             )
     if unreadable:
         total = len(predictions) + unreadable

@@ -22,6 +22,8 @@ from hazardscribe.evaluation.tokens import Tokens, normalise, tokenizers
 
 Columns = dict[str, np.ndarray]  # (N, k) each; under resampling (R, k)
 Formula = Callable[[Mapping[str, np.ndarray]], np.ndarray]
+# The counts of a plain share: hits, and photos of which they are the share.
+Share = Callable[[Mapping[str, np.ndarray]], tuple[np.ndarray, np.ndarray]]
 Similarity = Callable[[Sequence[str]], np.ndarray]
 
 
@@ -221,6 +223,23 @@ def element_formulas(index: int) -> dict[str, Formula]:
     }
 
 
+def element_shares(index: int) -> dict[str, Share]:
+    """The counts behind precision and recall of one element."""
+
+    def counts(sums: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        return [column[:, index] for column in _elements(sums)]
+
+    def precision_of(sums: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        tp, fp, _ = counts(sums)
+        return tp, tp + fp
+
+    def recall_of(sums: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        tp, _, fn = counts(sums)
+        return tp, tp + fn
+
+    return {"precision": precision_of, "recall": recall_of}
+
+
 def text_formulas(suffix: str) -> dict[str, Formula]:
     """BLEU, CIDEr-D and ROUGE-L of one tokenizer."""
     return {
@@ -238,6 +257,13 @@ HAZARD_FORMULAS: dict[str, Formula] = {
     "balanced_accuracy": _balanced_accuracy,
     "false_alarm_rate": _false_alarm_rate,
     "element_f1": _element_f1,
+}
+
+SHARES: dict[str, Share] = {
+    "hazard_precision": lambda sums: (_hazard(sums)[0], _hazard(sums)[0] + _hazard(sums)[1]),
+    "hazard_recall": lambda sums: (_hazard(sums)[0], _hazard(sums)[0] + _hazard(sums)[2]),
+    "false_alarm_rate": lambda sums: (_hazard(sums)[1], _hazard(sums)[1] + _hazard(sums)[3]),
+    "cannot_judge_share": lambda sums: (sums["cannot_judge"][:, 0], sums["count"][:, 0]),
 }
 
 SANITY_FORMULAS: dict[str, Formula] = {

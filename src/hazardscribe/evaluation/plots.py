@@ -45,7 +45,7 @@ def score_plot(evaluation: Evaluation) -> str | None:
         axes = figure.subplots(len(groups), 1, squeeze=False, height_ratios=rows)[:, 0]
         for axis, group in zip(axes, groups, strict=True):
             _bars(axis, group, systems, language)
-            if group is groups[0] and len(rows) > 1:
+            if "cider_d" not in group:
                 axis.set_xlim(0, 1)
         figure.legend(*axes[0].get_legend_handles_labels(), loc="upper center", ncols=2)
         figure.tight_layout(rect=(0, 0, 1, 1 - 0.62 / figure.get_figheight()))

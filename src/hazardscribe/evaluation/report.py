@@ -19,7 +19,7 @@ from typing import Any
 
 from hazardscribe.errors import InputError
 from hazardscribe.evaluation.baselines import BASELINES
-from hazardscribe.evaluation.notices import notices, reason_in, shuffle_failed
+from hazardscribe.evaluation.notices import notices, reason_in, shuffle_failed, shuffle_undecided
 from hazardscribe.evaluation.plots import element_plot, score_plot
 from hazardscribe.evaluation.report_words import COUNTS, METRICS, WORDS, summary
 from hazardscribe.evaluation.result import CaseScore, Evaluation, Score
@@ -135,6 +135,7 @@ def render(
             evaluation.metrics,
             evaluation.baselines,
             language,
+            references=[case.references for case in evaluation.cases],
             unreadable=evaluation.counts["unreadable"],
             left_out=evaluation.counts["left_out"],
         ),
@@ -167,7 +168,8 @@ def _rows(evaluation: Evaluation, baselines: Sequence[str]) -> Any:
     """The headline table: label, direction, cells of model and baselines, reason for a null."""
     language = evaluation.language
     # Likeness of meaning is high for any sentence of the trade: no merit without looking.
-    unearned = {"text_similarity"} if shuffle_failed(evaluation.metrics) else set()
+    unproven = shuffle_failed(evaluation.metrics) or shuffle_undecided(evaluation.metrics)
+    unearned = {"text_similarity"} if unproven else set()
     for name, (english, chinese, up) in METRICS.items():
         if name not in evaluation.metrics:
             continue

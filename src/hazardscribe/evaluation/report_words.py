@@ -12,7 +12,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "summary": "In short",
         "warnings": "Beware",
         "scores": "Scores beside answers that need no model",
-        "intervals": "In brackets: 95 % interval, {resamples} bootstrap resamples over photos. "
+        "intervals": "In brackets: 95 % interval, Wilson's for plain shares (precision, recall, "
+        "false alarms), else from {resamples} bootstrap resamples over photos. "
         "Bold: the best of the row.",
         "plots": "At a glance",
         "elements": "By kind of hazard",
@@ -67,7 +68,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "summary": "概要",
         "warnings": "注意",
         "scores": "得分（与无需模型的回答对照）",
-        "intervals": "方括号内为 95 % 置信区间（按照片自助重采样 {resamples} 次）。"
+        "intervals": "方括号内为 95 % 置信区间：单纯比例（精确率、召回率、误报率）用 Wilson 区间，"
+        "其余按照片自助重采样 {resamples} 次。"
         "粗体为该行最佳。",
         "plots": "图示",
         "elements": "按隐患类别",
@@ -170,20 +172,21 @@ def summary(evaluation: Evaluation) -> list[str]:
         kinds = sum(bool(case.named) for case in known)
         found.append(
             f"在 {n['hazard_photos']} 张有隐患的照片中，模型在 {n['hazards_named']} 张上说有隐患"
-            f"（{share:.0%}），漏报 {n['hazards_missed']} 张"
+            f"（{percent(share)}），漏报 {n['hazards_missed']} 张"
             + (f"；类别已知的 {len(known)} 张中，说对类别的 {kinds} 张。" if known else "。")
             if zh
             else f"Of {_photos(n['hazard_photos'])} with a hazard, the model said there was some "
-            f"hazard in {n['hazards_named']} ({share:.0%}) and missed {n['hazards_missed']}"
+            f"hazard in {n['hazards_named']} ({percent(share)}) and missed {n['hazards_missed']}"
             + (f"; named the right kind in {kinds} of {len(known)}." if known else ".")
         )
     if n["safe_photos"]:
         share = n["false_alarms"] / n["safe_photos"]
         found.append(
-            f"在 {n['safe_photos']} 张无隐患的照片中，误报 {n['false_alarms']} 张（{share:.0%}）。"
+            f"在 {n['safe_photos']} 张无隐患的照片中，"
+            f"误报 {n['false_alarms']} 张（{percent(share)}）。"
             if zh
             else f"Of {_photos(n['safe_photos'], 'safe ')}, it raised a false alarm in "
-            f"{n['false_alarms']} ({share:.0%})."
+            f"{n['false_alarms']} ({percent(share)})."
         )
     shown = sum(len(case.elements) for case in evaluation.cases)
     if shown:
@@ -203,6 +206,14 @@ def summary(evaluation: Evaluation) -> list[str]:
             f"photos for which it wrote nothing: {n['empty']}."
         )
     return found
+
+
+def percent(share: float) -> str:
+    """A share in whole per cent that never says all or none beside a count that says otherwise."""
+    text = f"{share:.0%}"
+    if text == "100%" and share < 1:
+        return ">99%"
+    return "<1%" if text == "0%" and share > 0 else text
 
 
 def _photos(count: int, kind: str = "") -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A score with its 95 % percentile bootstrap interval over photos.
+    """A score with its 95 % interval over photos: Wilson's of a share, else percentile bootstrap.
 
     `value` is None where the score is not defined; `Evaluation.nulls` says why. `float(score)` is
     the value, or NaN.

@@ -6,9 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hazardscribe.evaluation.cases import Case, is_positive
-
-_YES, _NO = {"1", "1.0", "true", "yes", "是", "有"}, {"0", "0.0", "false", "no", "否", "无"}
+from hazardscribe.evaluation.cases import NO, YES, Case, is_positive
 
 
 def cases_from_rows(
@@ -76,7 +74,7 @@ def _flags(facts: dict[str, Any]) -> dict[str, Any]:
 def hazard_of(row: Mapping[str, Any]) -> bool | None:
     """The row's `hazard` column as yes or no; None where it says neither."""
     value = str(row.get("hazard") if row.get("hazard") is not None else "").strip().lower()
-    return True if value in _YES else False if value in _NO else None
+    return True if value in YES else False if value in NO else None
 
 
 def facts_of(row: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -15,12 +15,13 @@ These rules can, and they are plain YAML that a safety engineer edits: `rules/zh
         unless: ['\\bmannequin\\b']                 # optional: ignore a match in such a clause
         facts_keys: [no_hat]                        # optional: other names of it in `facts`
 
-All patterns are Python regular expressions, searched in the NFKC-normalised text, case ignored.
+All patterns are Python regular expressions, searched in the NFKC-normalised text with straight
+apostrophes, case ignored.
 
 How a text is read: clauses (split at commas, stops, "but", 但) with a `no_hazard` or `cannot_judge`
 phrase are set aside; elements are searched in the rest. A text with such a phrase states a hazard
-only if the rest names an element or matches `hazard`; any other text that is not empty states one,
-since a ledger describes hazards.
+only if the rest names an element or matches `hazard`, or if a clause set aside matches `hazard`
+before its phrase; any other text that is not empty states one, since a ledger describes hazards.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ class Rules:
 
     def knowing(self, no_hazard: str, cannot_judge: str) -> Rules:
         """The same rules, which also know these two sentences by their wording."""
-        own = [re.compile(re.escape(normalise(text))) for text in (no_hazard, cannot_judge)]
+        own = [re.compile(re.escape(_plain(text))) for text in (no_hazard, cannot_judge)]
         return replace(
             self,
             no_hazard_patterns=(*self.no_hazard_patterns, own[0]),
@@ -107,32 +108,52 @@ class Rules:
 
     def hazard(self, text: str) -> bool:
         """Whether the text states a hazard; False when empty or when it says it cannot tell."""
-        text = normalise(text)
+        text = _plain(text)
         if not text:
             return False
         rest, reserved = self._rest(text)
         if not reserved:
             return True
-        return any(True for _ in self._elements(rest)) or _any(self.hazard_patterns, rest)
+        return (
+            any(True for _ in self._elements(rest))
+            or _any(self.hazard_patterns, rest)
+            or any(_any(self.hazard_patterns, head) for head in self._heads(text))
+        )
 
     def cannot_judge(self, text: str) -> bool:
         """Whether the text says that it cannot be judged, and names no hazard besides."""
-        text = normalise(text)
+        text = _plain(text)
         return _any(self.cannot_judge_patterns, text) and not self.hazard(text)
 
     def elements(self, text: str) -> frozenset[str]:
         """Names of the elements that the text states."""
-        return frozenset(self._elements(self._rest(normalise(text))[0]))
+        return frozenset(self._elements(self._rest(_plain(text))[0]))
+
+    @property
+    def _reserved(self) -> tuple[re.Pattern[str], ...]:
+        return (*self.no_hazard_patterns, *self.cannot_judge_patterns)
 
     def _rest(self, text: str) -> tuple[str, bool]:
         """The text without the clauses that deny or doubt a hazard, and whether there were any."""
-        reserved = (*self.no_hazard_patterns, *self.cannot_judge_patterns)
+        reserved = self._reserved
         spans = list(_clauses(text))
         kept = [text[start:end] for start, end in spans if not _any(reserved, text[start:end])]
         if len(kept) == len(spans):
             # A phrase may also run over a comma: then it speaks for the whole text.
             return ("", True) if _any(reserved, text) else (text, False)
         return ",".join(kept), True
+
+    def _heads(self, text: str) -> Iterator[str]:
+        """What stands before the phrase in each clause that is set aside.
+
+        What follows the phrase is what it denies or doubts; what precedes it is still stated
+        ("hose cracked and unclear whether it leaks").
+        """
+        for start, end in _clauses(text):
+            found = (pattern.search(text[start:end]) for pattern in self._reserved)
+            first = min((match.start() for match in found if match), default=0)
+            if first:
+                yield text[start : start + first]
 
     def _elements(self, text: str) -> Iterator[str]:
         if not text:
@@ -141,6 +162,11 @@ class Rules:
             matches = (match for pattern in element.patterns for match in pattern.finditer(text))
             if any(not _any(element.unless, _around(text, match)) for match in matches):
                 yield name
+
+
+def _plain(text: str) -> str:
+    """The form in which texts and patterns are compared: typographic apostrophes are ordinary."""
+    return normalise(text).replace("\u2019", "'")
 
 
 def _any(patterns: tuple[re.Pattern[str], ...], text: str) -> bool:
@@ -236,7 +262,7 @@ def _patterns(
         place = f"{source}: {where}{key}, entry {number}"
         if not pattern.strip():
             raise InputError(f"{place}: the pattern is empty and would match every text; remove it")
-        if (ordinary := normalise(pattern)) != pattern.strip():
+        if (ordinary := _plain(pattern)) != pattern.strip():
             raise InputError(
                 f"{place}: {pattern!r} can never match, since texts are NFKC-normalised first: "
                 f"write {ordinary!r}"

@@ -6,14 +6,17 @@ With confidence p_i and y_i = 1 where description i is acceptable:
   probability", 1950).
 * Expected calibration error, the mean over photos of |mean p - mean y| within bins (Naeini et al.,
   "Obtaining well calibrated probabilities using Bayesian binning", AAAI 2015), here over bins of
-  equally many photos: with bins of equal width most would be empty. It is above 0 by chance alone,
-  the more so the fewer photos there are.
+  about equally many photos: with bins of equal width most would be empty. Equal confidences
+  share a bin, else it would depend on their order. It is above 0 by chance alone, the more so the
+  fewer photos there are; resamples, which hold fewer different photos, lie higher still, so that
+  it has no bootstrap interval.
 * Risk and coverage: of the photos answered, those with the highest confidences, the share whose
   description is not acceptable; and the area under that curve (Geifman, Uziel and El-Yaniv,
   "Bias-reduced uncertainty estimation for deep neural classifiers", ICLR 2019). Photos of equal
   confidence enter together.
 
-Intervals are percentile bootstraps over photos, as everywhere in this package.
+Intervals are percentile bootstraps over photos, and Wilson's for plain shares (coverage, risk), as
+everywhere in this package.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hazardscribe.evaluation.acceptable import acceptable
-from hazardscribe.evaluation.bootstrap import interval
+from hazardscribe.evaluation.bootstrap import interval, wilson
 from hazardscribe.evaluation.cases import Case
 from hazardscribe.evaluation.result import Bin, Score, Trust
 from hazardscribe.evaluation.rules import Rules
@@ -68,22 +71,21 @@ def trust_in(
     def scored(score: Callable[[np.ndarray, np.ndarray], float], of: np.ndarray) -> Score:
         return with_interval(score, of, right, resamples, seed)
 
-    def share(values: np.ndarray, of: np.ndarray) -> float:
-        return float(values[of].mean()) if of.any() else float("nan")
+    def share(flags: np.ndarray) -> Score:
+        if not len(flags):
+            return Score(None)
+        bounds = wilson(flags.sum(), len(flags)) if resamples else (None, None)
+        return Score(float(flags.mean()), *bounds)
 
     coverage, risk = risk_coverage(confidences, right)
     doubted = answers is not None
     return Trust(
         brier_score=scored(brier_score, confidences),
-        calibration_error=scored(expected_calibration_error, confidences),
+        calibration_error=Score(expected_calibration_error(confidences, right)),
         area_under_risk=scored(area_under_risk, confidences),
-        risk_of_all=scored(lambda _, right: float(1 - right.mean()), confidences),
-        coverage=with_interval(lambda a, _: float(a.mean()), answered, wrong, resamples, seed)
-        if doubted
-        else Score(None),
-        risk=with_interval(lambda a, w: share(w, a), answered, wrong, resamples, seed)
-        if doubted and answered.any()
-        else Score(None),
+        risk_of_all=share(~right),
+        coverage=share(answered) if doubted else Score(None),
+        risk=share(wrong[answered]) if doubted else Score(None),
         bins=tuple(calibration_bins(confidences, right)),
         curve=tuple(zip(coverage.tolist(), risk.tolist(), strict=True)),
         metrics={},
@@ -97,13 +99,19 @@ def brier_score(confidences: np.ndarray, right: np.ndarray) -> float:
 
 
 def calibration_bins(confidences: np.ndarray, right: np.ndarray, bins: int = BINS) -> list[Bin]:
-    """Bins of equally many photos, by rising confidence; fewer where there are few photos."""
-    order = np.argsort(confidences, kind="stable")
-    bins = max(1, min(bins, len(order) // _PER_BIN))
+    """Bins of about equally many photos, by rising confidence; fewer where there are few photos.
+
+    Photos of equal confidence stay together, in the bin in which the middle one of them lies.
+    """
+    photos = len(confidences)
+    bins = max(1, min(bins, photos // _PER_BIN))
+    _, tie, times = np.unique(confidences, return_inverse=True, return_counts=True)
+    middle = np.cumsum(times) - times / 2
+    place = np.floor(middle * bins / photos).astype(int)[tie]
     found = []
-    for group in np.array_split(order, bins):
+    for group in (np.flatnonzero(place == number) for number in np.unique(place)):
         share, n = float(right[group].mean()), len(group)
-        low, high = _wilson(share, n)
+        low, high = wilson(right[group].sum(), n)
         found.append(Bin(n, float(confidences[group].mean()), share, low, high))
     return found
 
@@ -148,10 +156,3 @@ def with_interval(
     draws = np.random.default_rng(seed).integers(photos, size=(resamples, photos))
     found = np.array([score(confidences[drawn], right[drawn]) for drawn in draws])
     return Score(value, *(interval(found) or (None, None)))
-
-
-def _wilson(share: float, n: int, z: float = 1.959964) -> tuple[float, float]:
-    """The score interval of a share (Wilson, JASA 22, 1927)."""
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return float(max(0.0, middle - half)), float(min(1.0, middle + half))

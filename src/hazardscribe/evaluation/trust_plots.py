@@ -12,7 +12,7 @@ _WORDS = {
         "confidence": "confidence",
         "acceptable": "share acceptable",
         "ideal": "as it should be",
-        "photos": "{n} photos a point",
+        "photos": "about {n} photos a point",
         "coverage": "share of photos answered, surest first",
         "risk": "share of those not acceptable",
         "chosen": "as answered now",
@@ -40,7 +40,7 @@ def trust_plots(evaluation: Evaluation) -> list[str]:
 
 
 def _reliability(trust: Trust, words: dict[str, str]) -> str:
-    """Share acceptable against mean confidence in bins of equally many photos, with intervals."""
+    """Share acceptable against mean confidence in the bins of the evaluation, with intervals."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(_WIDTH, 4.2))
@@ -48,7 +48,7 @@ def _reliability(trust: Trust, words: dict[str, str]) -> str:
     axis.plot([0, 1], [0, 1], color="#9aa5b1", lw=1, ls="--", label=words["ideal"], zorder=1)
     for one in trust.bins:
         axis.plot([one.confidence] * 2, [one.low, one.high], color="#26303b", lw=1.1, zorder=2)
-    label = words["photos"].format(n=trust.bins[0].photos)
+    label = words["photos"].format(n=round(sum(b.photos for b in trust.bins) / len(trust.bins)))
     axis.plot(
         [one.confidence for one in trust.bins],
         [one.acceptable for one in trust.bins],
@@ -73,7 +73,9 @@ def _risk(trust: Trust, words: dict[str, str]) -> str:
     figure = Figure(figsize=(_WIDTH, 3.6))
     axis = figure.subplots()
     coverage, risk = zip(*trust.curve, strict=True)
-    axis.step(coverage, risk, where="post", color=_BLUE, lw=1.6, zorder=2)
+    # Where all confidences are equal the curve is one point, which a line alone does not show.
+    marker = "o" if len(coverage) == 1 else None
+    axis.step(coverage, risk, where="post", color=_BLUE, lw=1.6, marker=marker, zorder=2)
     if trust.coverage.value is not None and trust.risk.value is not None:
         place = (trust.coverage.value, trust.risk.value)
         axis.plot(*place, marker="o", color=_RED, ls="", label=words["chosen"], zorder=3)

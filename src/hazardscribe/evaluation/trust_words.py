@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from hazardscribe.evaluation.report_words import percent
 from hazardscribe.evaluation.result import Evaluation, Score
 
 FIGURES: Mapping[str, tuple[str, str]] = {
@@ -43,14 +44,14 @@ def trust_sentences(evaluation: Evaluation) -> list[str]:
         return found
     total = evaluation.counts["photos"]
     held = total - round(trust.coverage.value * total)
-    risk = "–" if trust.risk.value is None else f"{trust.risk.value:.0%}"
+    risk = "–" if trust.risk.value is None else percent(trust.risk.value)
     found.append(
         f"{total} 张照片中作答 {total - held} 张，其中不可用 {risk}；其余 {held} 张答“无法判断”。"
-        f"若全部作答，不可用为 {float(trust.risk_of_all):.0%}。"
+        f"若全部作答，不可用为 {percent(float(trust.risk_of_all))}。"
         if zh
         else f"Of {total} photos it answers {total - held}, of which {risk} are not acceptable; of "
         f"the other {held} it says that it cannot judge. Were every draft given as the answer, "
-        f"{float(trust.risk_of_all):.0%} would not be acceptable."
+        f"{percent(float(trust.risk_of_all))} would not be acceptable."
     )
     if trust.reasons:
         named = [(_REASONS.get(k, (k, k))[zh], n) for k, n in sorted(trust.reasons.items())]
