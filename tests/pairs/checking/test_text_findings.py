@@ -39,6 +39,7 @@ ENGLISH = (
         ("工人未穿PPE，LPG 气瓶未固定", None),
         ("1、配电箱未上锁；2、气瓶未固定", "text_numbered"),
         ("①配电箱未上锁②气瓶未固定", "text_numbered"),
+        ("现场存在以下问题：1．配电箱未上锁 2．气瓶未固定", "text_numbered"),
         ("1.5 m 高处作业无护栏，2.0 m 以上须设", None),
         ("２号配电箱未上锁", "text_full_width"),
         ("两名工人未带安全帽", "text_typo"),

@@ -12,6 +12,7 @@ from hazardscribe.pairs.checking.findings import EXAMPLES, Example, Finding, Sev
 from hazardscribe.pairs.checking.personal import find_personal
 from hazardscribe.pairs.checking.subject import Row, Subject, places_of
 from hazardscribe.pairs.checking.wording import Wording
+from hazardscribe.pairs.ledger.numbered import split_numbered
 from hazardscribe.pairs.targets import detect_language
 
 MIN_LENGTH = {"zh": 4, "en": 2}
@@ -31,8 +32,6 @@ _GARBLED = re.compile(
     r"|[\ue000-\uf8ff]"
 )
 _FULL_WIDTH = re.compile(r"[０-９Ａ-Ｚａ-ｚ]+")
-_NUMBERED = re.compile(r"(?:^|[\s;；。，,:：])[(（]?([1-9])[)）、.．](?!\d)")
-_CIRCLED = re.compile(r"[①-⑳]")
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
 _WORD = re.compile(r"[A-Za-z]+(?:[-'’][A-Za-z]+)*")
 
@@ -90,10 +89,8 @@ def _match(pattern: re.Pattern[str]) -> Callable[[str], str]:
 
 
 def _numbered(text: str) -> str:
-    """The text where it lists several hazards, numbered from one."""
-    numbers = _NUMBERED.findall(text)
-    listed = numbers[:2] == ["1", "2"] or len(_CIRCLED.findall(text)) > 1
-    return text if listed else ""
+    """The text where an import could split it into several hazards."""
+    return text if len(split_numbered(text)) > 1 else ""
 
 
 def _foreign(text: str, language: str) -> bool:
