@@ -4,7 +4,8 @@
 #
 #   DATA=site-ppe LLM=folder-of-a-tokenizer sh benchmarks/gpu.sh parts loop step peers large describe
 #
-#   parts      an untrained ViT-B/16 and a language model of 494 M, composed   about 1 minute
+#   parts      an untrained ViT-B/16 and a language model of 494 M, composed;
+#              what the machine can do at most                                 about 1 minute
 #   loop       where the training loop's time goes                             3
 #   step       the step without the loop                                       1
 #   peers      beside TRL and a plain Trainer                                  3
@@ -40,6 +41,7 @@ for stage in "$@"; do
     case $stage in
     parts)
         within 120 parts "$PYTHON" benchmarks/random_parts.py "$WORK/parts" --tokenizer "${LLM:?}"
+        within 60 machine "$PYTHON" benchmarks/gpu_machine.py --name "$NAME"
         within 120 init "$PYTHON" -m hazardscribe.cli init --vision "$WORK/parts/vision" \
             --llm "$WORK/parts/llm" --target '{description_en}' --out "$WORK/start"
         ;;

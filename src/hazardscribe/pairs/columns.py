@@ -236,10 +236,12 @@ def usual_rank(name: str, role: str) -> int | None:
 
 def ledger_columns(names: Collection[str]) -> dict[str, str]:
     """Role of a ledger -> the column that plays it: of that very name, else of a usual one."""
-    found = {role: role for role in LEDGER_ROLES if role in names}
+    found = {}
     for role in LEDGER_ROLES:
         ranked = [(rank, name) for name in names if (rank := usual_rank(name, role)) is not None]
-        if role not in found and ranked:
+        if role in names:
+            found[role] = role
+        elif ranked:
             found[role] = min(ranked)[1]
     return found
 

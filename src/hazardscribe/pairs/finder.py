@@ -147,6 +147,8 @@ class PhotoFinder:
         return self._by_name
 
     def _is_skipped(self, folder: str, name: str) -> bool:
+        if not self._skip:  # else each folder would be looked up on the disk for nothing
+            return False
         return os.path.realpath(os.path.join(folder, name)) in self._skip  # noqa: PTH118
 
 

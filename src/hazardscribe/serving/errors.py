@@ -25,6 +25,9 @@ from hazardscribe.serving.schemas import Error, ErrorAnswer
 
 logger = logging.getLogger(__name__)
 
+# What pydantic tells of a schema beside the kind of an error.
+_BOUNDS = ("expected", "min_length", "max_length", "gt", "ge", "lt", "le")
+
 Language = Literal["zh", "en"]
 Body = dict[str, Any]
 
@@ -154,8 +157,6 @@ def _wanted(one: Mapping[str, Any]) -> str:
     told = [f"{key} {context[key]}" for key in _BOUNDS if context.get(key) not in (None, "''")]
     return f": {', '.join(told)}" if told else ""
 
-
-_BOUNDS = ("expected", "min_length", "max_length", "gt", "ge", "lt", "le")
 
 INTERNAL = ApiError(
     500,
