@@ -72,8 +72,6 @@ bench: dev
 		--repeats 2 --peers ours trl --precision bfloat16 --name short
 	$(BIN)/python benchmarks/training_speed.py --data $(DATA) --start $(RUNS)/start --steps 32 \
 		--repeats 1 --peers ours trl-defaults --megapixels 12 --name large --precision bfloat16
-	$(BIN)/python benchmarks/training_speed.py --data $(DATA) --start $(RUNS)/start --steps 32 \
-		--repeats 1 --peers ours trl-defaults --megapixels 12 --name large
 	$(BIN)/python benchmarks/training_speed.py --data $(DATA) --start $(RUNS)/start --data-path \
 		--repeats 1 --peers ours trl-defaults --megapixels 12 --name large
 	$(BIN)/python benchmarks/describing_speed.py --data $(DATA) --model $(RUNS)/start --photos 64 \
@@ -81,7 +79,7 @@ bench: dev
 	$(BIN)/python benchmarks/products.py
 	$(BIN)/python benchmarks/attention.py
 	$(BIN)/python benchmarks/sampled_bank.py --texts 10000 100000 1000000 --threads 2
-	$(BIN)/python benchmarks/scaling.py
+	$(BIN)/python benchmarks/scaling.py --sizes 1000 10000
 
 coverage: dev
 	$(BIN)/python -m pytest -m "not extended" --cov --cov-report=term --cov-fail-under=90

@@ -89,8 +89,9 @@ def work(args: argparse.Namespace) -> dict[str, Any]:
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ["HAZARDSCRIBE_CACHE"] = tempfile.mkdtemp()
     import torch
-    from training_peers import count_first_step, ours, peer
     from transformers import TrainerCallback
+
+    from training_peers import count_first_step, ours, peer
 
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)

@@ -76,13 +76,15 @@ def ours(args: argparse.Namespace) -> tuple[Any, list[float], list[float]]:
     import torch
 
     from hazardscribe.model import composed, prompting
-    from hazardscribe.training import products
+    from hazardscribe.training import callbacks, products
     from hazardscribe.training import session as session_module
     from hazardscribe.training.callbacks import StopOnSignal
     from hazardscribe.training.likelihood import LikelihoodSession
 
     if args.worker == "ours-giving-back":
         session_module.keep_freed_memory = lambda: False
+    if args.worker == "ours-never-giving-back":
+        callbacks.give_back_freed_memory = lambda: False
     if args.worker == "ours-onednn":
         products.pays = lambda: True
     if args.worker == "ours-sdpa":
