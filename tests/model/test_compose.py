@@ -14,6 +14,7 @@ from PIL import Image
 from transformers import AutoModel, AutoModelForCausalLM
 
 import tiny
+from hazardscribe.checksums import CHECKSUMS
 from hazardscribe.errors import InputError
 from hazardscribe.model.checkpoint import Card, load_checkpoint, save_checkpoint
 from hazardscribe.model.compose import compose, load_language_model, load_tower
@@ -286,6 +287,23 @@ def test_pickled_weights_and_foreign_code_are_never_loaded(load, tmp_path):
         load(str(tmp_path / "missing"))
     with pytest.raises(InputError, match="no such name in the local Hugging Face cache"):
         load("nobody/no-such-model")
+
+
+def test_weights_that_begin_as_a_pickle_does_are_no_pickle_for_that(start, tmp_path):
+    import shutil
+
+    from safetensors.torch import load_file, save_file
+
+    weights = shutil.copytree(start, tmp_path / "model") / "model.safetensors"
+    (weights.parent / CHECKSUMS).unlink()
+    tensors = load_file(weights)
+    # A file begins with the length of its header, whose last byte comes first.
+    for padding in range(256):
+        save_file(tensors, weights, metadata={"format": "pt", "padding": "x" * padding})
+        if weights.read_bytes()[:1] == b"\x80":
+            break
+    assert weights.read_bytes()[:1] == b"\x80"
+    load_checkpoint(weights.parent)
 
 
 def test_a_damaged_model_folder_is_an_input_error(start, tmp_path):
