@@ -2,7 +2,7 @@
 
 Beside transformers' own files lie ours, which others may ignore: `hazardscribe.json` (prompt,
 language, decode bound), `alignment_head.safetensors`, the text bank (`bank_file`) and what
-`describing/calibrate.py` fits on dev.
+`describing/calibrate.py` fits on dev. `weights_index` tells others which files are which.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from hazardscribe.model.folders import (
     refuse_unusable,
 )
 from hazardscribe.model.text_bank import TextBank
+from hazardscribe.model.weights_index import write_index
 
 CARD_FILE = "hazardscribe.json"
 HEAD_FILE = "alignment_head.safetensors"
@@ -87,6 +88,8 @@ def save_checkpoint(
 ) -> None:
     """Write a model folder, whole or not at all, with checksums of weights, head and tokenizer.
 
+    An index of the weights keeps other programs from taking the head and the bank for weights.
+
     Args:
         state_dict: tensors to save in place of the model's own (merged adapters).
         head: alignment head, written beside the model for re-ranking and retrieval.
@@ -110,19 +113,18 @@ def save_checkpoint(
             for name in (HEAD_FILE, BANK_FILE, BANK_TEXTS_FILE):
                 if (alignment_of / name).is_file():
                     shutil.copyfile(alignment_of / name, partial / name)
+        write_index(partial)
         # Not what may be fitted anew or edited by hand: the bank, calibration, settings.
-        checked = {*partial.glob("*.safetensors"), *partial.glob("tokenizer.json")}
+        patterns = ("*.safetensors", "*.safetensors.index.json", "tokenizer.json")
+        checked = {path for pattern in patterns for path in partial.glob(pattern)}
         write_checksums(partial, checked - {partial / BANK_FILE})
 
 
-def load_checkpoint(
-    folder: str | Path, *, dtype: torch.dtype = torch.float32, device: str | torch.device = "cpu"
-) -> Checkpoint:
+def load_checkpoint(folder: str | Path, *, device: str | torch.device = "cpu") -> Checkpoint:
     """Load any image-text-to-text checkpoint in Hugging Face format, safetensors only.
 
     Args:
         folder: a model folder, or a name in the local cache.
-        dtype: type of the weights; float32 to train, since bfloat16 rounds AdamW's updates away.
 
     Raises:
         InputError: if the folder is missing, damaged, holds custom code, pickled weights, or no
@@ -135,7 +137,10 @@ def load_checkpoint(
     refuse_unusable(folder)
     check_checksums(folder, _DAMAGED, all_there=False)
     try:
-        vlm: Any = AutoModelForImageTextToText.from_pretrained(folder, dtype=dtype, **WEIGHTS)
+        # float32, since bfloat16 rounds AdamW's updates away
+        vlm: Any = AutoModelForImageTextToText.from_pretrained(
+            folder, dtype=torch.float32, **WEIGHTS
+        )
         processor = AutoProcessor.from_pretrained(folder, **LOADING)
     except UNLOADABLE as error:
         raise InputError(
