@@ -29,6 +29,9 @@ from hazardscribe.model.folders import (
     reason,
     refuse_unusable,
 )
+from hazardscribe.model.generation import plain_settings
+from hazardscribe.model.parts import image_token_id
+from hazardscribe.model.prompting import refuse_unprompted
 from hazardscribe.model.text_bank import TextBank
 from hazardscribe.model.weights_index import write_index
 
@@ -123,12 +126,14 @@ def save_checkpoint(
 def load_checkpoint(folder: str | Path, *, device: str | torch.device = "cpu") -> Checkpoint:
     """Load any image-text-to-text checkpoint in Hugging Face format, safetensors only.
 
+    Of its generation config, what shapes the search for a text is left behind: see `generation`.
+
     Args:
         folder: a model folder, or a name in the local cache.
 
     Raises:
         InputError: if the folder is missing, damaged, holds custom code, pickled weights, or no
-            image-text-to-text model.
+            image-text-to-text model, or one of a kind that cannot be prompted.
     """
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
@@ -149,6 +154,10 @@ def load_checkpoint(folder: str | Path, *, device: str | torch.device = "cpu") -
             "Name a folder that `hazardscribe init` or `hazardscribe train` wrote, or any "
             "checkpoint that transformers' AutoModelForImageTextToText loads."
         ) from error
+    refuse_unprompted(folder, vlm.config, processor)
+    vlm.generation_config = plain_settings(
+        vlm.generation_config, processor.tokenizer, {image_token_id(vlm.config)}
+    )
     return Checkpoint(vlm.to(device).eval(), processor, load_card(folder), folder)
 
 
