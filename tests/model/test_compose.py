@@ -92,6 +92,49 @@ def test_an_added_placeholder_leaves_the_vocabulary_as_it_was(tied, tmp_path):
     assert loaded.vlm.config.image_token_id < len(after)
 
 
+SCALED = [
+    ("granite", {"logits_scaling": 4.0, "embedding_multiplier": 3.0, "residual_multiplier": 0.5}),
+    ("cohere", {"logit_scale": 0.0625}),
+]
+
+
+@pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
+@pytest.mark.parametrize(("llm", "settings"), SCALED)
+def test_a_factor_on_the_language_models_logits_is_kept(llm, settings, tied, tmp_path):
+    vlm, processor = composed(tmp_path, llm=llm, tied=tied, **settings)
+    loaded = load_checkpoint(saved(tmp_path, vlm, processor)).vlm
+    original = AutoModelForCausalLM.from_pretrained(tmp_path / "llm")
+    ids = torch.arange(3, 40)[None]
+    with torch.no_grad():
+        wanted = original(input_ids=ids).logits
+        found = loaded(input_ids=ids).logits[..., : wanted.shape[-1]]
+    torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-6)
+    # Others (vLLM) run the language model's own class within, which must not scale once more.
+    text_config = loaded.config.text_config
+    assert getattr(text_config, "logits_scaling", getattr(text_config, "logit_scale", None)) == 1
+    assert not text_config.tie_word_embeddings
+    assert not loaded.config.tie_word_embeddings
+
+
+def test_what_multiplies_word_embeddings_multiplies_photos_alike(tmp_path):
+    photo = _photos((32, 32))
+    states = []
+    for name, multiplier in (("once", 1.0), ("thrice", 3.0)):
+        vlm, processor = composed(tmp_path / name, llm="granite", embedding_multiplier=multiplier)
+        inputs = Prompter(processor, vlm, "描述").inputs(photo)
+        with torch.no_grad():
+            words = vlm.model(**inputs, output_hidden_states=True).hidden_states[0]
+        states.append(words)
+    torch.testing.assert_close(states[1], 3 * states[0])
+
+
+def test_a_language_model_that_would_not_say_the_same_is_refused(tmp_path):
+    with pytest.raises(InputError, match="'gemma2' cannot be composed: it caps or scales"):
+        composed(tmp_path, llm="gemma2", final_logit_softcapping=0.01)
+    with pytest.raises(InputError, match="'phi' cannot be composed: its output layer has a bias"):
+        composed(tmp_path / "phi", llm="phi", tied=False)
+
+
 @pytest.mark.parametrize("tower", tiny.TOWERS)
 def test_every_token_of_the_tower_has_its_placeholder(tower, tmp_path):
     vlm, processor = composed(tmp_path, tower)
