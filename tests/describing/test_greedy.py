@@ -98,8 +98,13 @@ def test_placeholders_with_marks_among_them_do_not_fit(family_folder):
     image = prompter.image_token_id
     alike = [np.full((32, 32, 3), grey, dtype=np.uint8) for grey in (20, 90)]
     flat = [photo[:8] for photo in alike]  # one row of patches: nothing stands among them
-    assert not greedy.fits(loaded.vlm, prompter.inputs(alike), image)
-    assert greedy.fits(loaded.vlm, prompter.inputs(flat), image)
+    for pixels, fit in ((alike, False), (flat, True)):
+        inputs = prompter.inputs(pixels)
+        assert greedy.fits(loaded.vlm, inputs, image) == fit
+        ids = loaded.vlm.generate(**inputs, max_new_tokens=TOKENS, do_sample=False)
+        theirs = prompter.decode(ids[:, inputs["input_ids"].shape[1] :])
+        ours = generate(loaded.vlm, prompter, pixels, Decoding(max_new_tokens=TOKENS))
+        assert [one.texts[0] for one in ours] == theirs
 
 
 def test_finished_rows_leave_the_batch(family_folder, photos, monkeypatch):
