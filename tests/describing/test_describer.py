@@ -92,7 +92,7 @@ def test_the_placeholder_is_never_written_whatever_the_checkpoint_says(start, ph
     save_checkpoint(tmp_path / "model", loaded.vlm, loaded.processor)
     plain = Describer(tmp_path / "model", max_new_tokens=8)
     inputs = plain.prompter.inputs([plain.pixels(photos[0])])
-    assert plain.vlm.generation_config.suppress_tokens is None
+    assert plain.vlm.generation_config.suppress_tokens == [image]
     from hazardscribe.describing import generate
 
     made = generate.generate(

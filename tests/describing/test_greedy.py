@@ -17,7 +17,7 @@ from hazardscribe.pairs.photo import load_photo
 TOKENS = 12
 
 
-@pytest.fixture(params=sorted(COMPOSED))
+@pytest.fixture(params=[*sorted(COMPOSED), "pixtral"])
 def written_both_ways(request, family_folder, photos, monkeypatch):
     """Texts by ours and by `generate`, where some end early: the model's commonest token ends."""
     loaded = load_checkpoint(family_folder(request.param))
@@ -77,10 +77,11 @@ def test_only_composed_models_with_equal_prompts_fit(name, family_folder, photos
     loaded = load_checkpoint(family_folder(name))
     prompter = Prompter(loaded.processor, loaded.vlm, "描述")
     inputs = prompter.inputs([np.asarray(load_photo(photo)) for photo in photos[:2]])
-    assert greedy.fits(loaded.vlm, inputs) == (name in COMPOSED)
+    image = prompter.image_token_id
+    assert greedy.fits(loaded.vlm, inputs, image) == (name in COMPOSED)
     mask = inputs["attention_mask"].clone()
     mask[0, 0] = 0
-    assert not greedy.fits(loaded.vlm, inputs | {"attention_mask": mask})
+    assert not greedy.fits(loaded.vlm, inputs | {"attention_mask": mask}, image)
 
 
 def test_a_checkpoint_that_searches_otherwise_does_not_fit(family_folder, photos):
@@ -88,7 +89,22 @@ def test_a_checkpoint_that_searches_otherwise_does_not_fit(family_folder, photos
     prompter = Prompter(loaded.processor, loaded.vlm, "描述")
     inputs = prompter.inputs([np.asarray(load_photo(photos[0]))])
     loaded.vlm.generation_config.repetition_penalty = 1.2
-    assert not greedy.fits(loaded.vlm, inputs)
+    assert not greedy.fits(loaded.vlm, inputs, prompter.image_token_id)
+
+
+def test_placeholders_with_marks_among_them_do_not_fit(family_folder):
+    loaded = load_checkpoint(family_folder("pixtral"))
+    prompter = Prompter(loaded.processor, loaded.vlm, "描述")
+    image = prompter.image_token_id
+    alike = [np.full((32, 32, 3), grey, dtype=np.uint8) for grey in (20, 90)]
+    flat = [photo[:8] for photo in alike]  # one row of patches: nothing stands among them
+    for pixels, fit in ((alike, False), (flat, True)):
+        inputs = prompter.inputs(pixels)
+        assert greedy.fits(loaded.vlm, inputs, image) == fit
+        ids = loaded.vlm.generate(**inputs, max_new_tokens=TOKENS, do_sample=False)
+        theirs = prompter.decode(ids[:, inputs["input_ids"].shape[1] :])
+        ours = generate(loaded.vlm, prompter, pixels, Decoding(max_new_tokens=TOKENS))
+        assert [one.texts[0] for one in ours] == theirs
 
 
 def test_finished_rows_leave_the_batch(family_folder, photos, monkeypatch):

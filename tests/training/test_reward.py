@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shutil
 import signal
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -503,22 +505,21 @@ def test_the_run_stops_when_reward_and_dev_part(scores, rewards, parted):
     assert bool(told) is parted
 
 
-def test_draws_are_from_the_distribution_that_is_scored(start):
-    vlm, sampling = sampling_of(start)
-    rows = torch.tensor([0, 0, 1, 1])
-
-    def draw() -> list[list[int]]:
-        torch.manual_seed(3)
-        return sampling.draw(vlm, rows)
-
-    plain = draw()
+def test_draws_are_from_the_distribution_that_is_scored(start, tmp_path):
     own = {"repetition_penalty": 5.0, "min_p": 0.9, "no_repeat_ngram_size": 1, "typical_p": 0.1}
-    own |= {"bad_words_ids": [[token] for token in range(3, 200)], "min_new_tokens": 6}
-    for key, value in own.items():
-        setattr(vlm.generation_config, key, value)
+    own |= {"bad_words_ids": [list(range(token, token + 2)) for token in range(3, 200)]}
+    own |= {"min_new_tokens": 6, "top_k": 2, "do_sample": True}
+    with_habits = Path(shutil.copytree(start, tmp_path / "model"))
+    settings = with_habits / "generation_config.json"
+    settings.write_text(json.dumps(json.loads(settings.read_text()) | own))
+
+    def draw(folder: Path) -> list[list[int]]:
+        vlm, sampling = sampling_of(folder)
+        torch.manual_seed(3)
+        return sampling.draw(vlm, torch.tensor([0, 0, 1, 1]))
+
     # `log_probs` scores by temperature and suppressed tokens alone.
-    assert draw() == plain
-    assert vlm.generation_config.repetition_penalty == 5.0  # describing still follows them
+    assert draw(with_habits) == draw(start)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from hazardscribe.describing.novelty import Novelty
 from hazardscribe.describing.rerank import Reranking
 from hazardscribe.errors import InputError
 from hazardscribe.files import write_json, write_whole
+from hazardscribe.model.weights_index import write_index
 
 CALIBRATION_FILE = "calibration.json"
 PHOTOS_FILE = "training_photos.safetensors"
@@ -87,6 +88,7 @@ def save_calibration(folder: Path, calibration: Calibration) -> None:
         },
     }
     features = {"features": calibration.novelty.references.astype(np.float16)}
+    write_index(folder)  # a model from elsewhere has no safetensors yet but its weights
     write_whole(folder / PHOTOS_FILE, lambda draft: save_file(features, draft))
     write_json(folder / CALIBRATION_FILE, values)
 

@@ -112,7 +112,7 @@ def generate(
     streamer = None if listener is None else TextStream(prompter, listener)
     n = decoding.alternatives
     with torch.autocast(device.type, torch.bfloat16, enabled=reduced):
-        if max(decoding.beams, n) == 1 and greedy.fits(vlm, inputs):
+        if max(decoding.beams, n) == 1 and greedy.fits(vlm, inputs, placeholder):
             new, scores = greedy.write(
                 vlm,
                 inputs,

@@ -2,7 +2,7 @@
 
 Beside transformers' own files lie ours, which others may ignore: `hazardscribe.json` (prompt,
 language, decode bound), `alignment_head.safetensors`, the text bank (`bank_file`) and what
-`describing/calibrate.py` fits on dev.
+`describing/calibrate.py` fits on dev. `weights_index` tells others which files are which.
 """
 
 from __future__ import annotations
@@ -29,7 +29,11 @@ from hazardscribe.model.folders import (
     reason,
     refuse_unusable,
 )
+from hazardscribe.model.generation import plain_settings
+from hazardscribe.model.parts import image_token_id
+from hazardscribe.model.prompting import refuse_unprompted
 from hazardscribe.model.text_bank import TextBank
+from hazardscribe.model.weights_index import write_index
 
 CARD_FILE = "hazardscribe.json"
 HEAD_FILE = "alignment_head.safetensors"
@@ -87,6 +91,8 @@ def save_checkpoint(
 ) -> None:
     """Write a model folder, whole or not at all, with checksums of weights, head and tokenizer.
 
+    An index of the weights keeps other programs from taking the head and the bank for weights.
+
     Args:
         state_dict: tensors to save in place of the model's own (merged adapters).
         head: alignment head, written beside the model for re-ranking and retrieval.
@@ -110,23 +116,24 @@ def save_checkpoint(
             for name in (HEAD_FILE, BANK_FILE, BANK_TEXTS_FILE):
                 if (alignment_of / name).is_file():
                     shutil.copyfile(alignment_of / name, partial / name)
+        write_index(partial)
         # Not what may be fitted anew or edited by hand: the bank, calibration, settings.
-        checked = {*partial.glob("*.safetensors"), *partial.glob("tokenizer.json")}
+        patterns = ("*.safetensors", "*.safetensors.index.json", "tokenizer.json")
+        checked = {path for pattern in patterns for path in partial.glob(pattern)}
         write_checksums(partial, checked - {partial / BANK_FILE})
 
 
-def load_checkpoint(
-    folder: str | Path, *, dtype: torch.dtype = torch.float32, device: str | torch.device = "cpu"
-) -> Checkpoint:
+def load_checkpoint(folder: str | Path, *, device: str | torch.device = "cpu") -> Checkpoint:
     """Load any image-text-to-text checkpoint in Hugging Face format, safetensors only.
+
+    Of its generation config, what shapes the search for a text is left behind: see `generation`.
 
     Args:
         folder: a model folder, or a name in the local cache.
-        dtype: type of the weights; float32 to train, since bfloat16 rounds AdamW's updates away.
 
     Raises:
         InputError: if the folder is missing, damaged, holds custom code, pickled weights, or no
-            image-text-to-text model.
+            image-text-to-text model, or one of a kind that cannot be prompted.
     """
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
@@ -135,7 +142,10 @@ def load_checkpoint(
     refuse_unusable(folder)
     check_checksums(folder, _DAMAGED, all_there=False)
     try:
-        vlm: Any = AutoModelForImageTextToText.from_pretrained(folder, dtype=dtype, **WEIGHTS)
+        # float32, since bfloat16 rounds AdamW's updates away
+        vlm: Any = AutoModelForImageTextToText.from_pretrained(
+            folder, dtype=torch.float32, **WEIGHTS
+        )
         processor = AutoProcessor.from_pretrained(folder, **LOADING)
     except UNLOADABLE as error:
         raise InputError(
@@ -144,6 +154,10 @@ def load_checkpoint(
             "Name a folder that `hazardscribe init` or `hazardscribe train` wrote, or any "
             "checkpoint that transformers' AutoModelForImageTextToText loads."
         ) from error
+    refuse_unprompted(folder, vlm.config, processor)
+    vlm.generation_config = plain_settings(
+        vlm.generation_config, processor.tokenizer, {image_token_id(vlm.config)}
+    )
     return Checkpoint(vlm.to(device).eval(), processor, load_card(folder), folder)
 
 

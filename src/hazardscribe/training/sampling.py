@@ -6,8 +6,8 @@ once a photo however many descriptions it gets.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -63,6 +63,8 @@ class Sampling:
         """
         distinct, order, times = _groups(rows)
         inputs = self._inputs(distinct, vlm.device)
+        # `log_probs` knows of nothing else; `load_checkpoint` left a checkpoint's own
+        # `repetition_penalty`, `min_p` and so on behind, which would be added to these.
         settings = GenerationConfig(
             do_sample=True,
             temperature=self.temperature,
@@ -74,9 +76,8 @@ class Sampling:
             eos_token_id=self.prompter.stops,
             pad_token_id=self.prompter.pad_id,
         )
-        autocast = self._autocast(vlm, self._llm_precision, also=_mixed(vlm))
-        with autocast, _generating_by(vlm, settings):
-            output = vlm.generate(**inputs)
+        with self._autocast(vlm, self._llm_precision, also=_mixed(vlm)):
+            output = vlm.generate(**inputs, generation_config=settings)
         drawn = output[:, inputs["input_ids"].shape[1] :].tolist()
         texts: list[list[int]] = [[]] * len(rows)
         for place, ids in zip(order.tolist(), drawn, strict=True):
@@ -303,21 +304,6 @@ def _only_whole(vlm: nn.Module) -> bool:
 def _suppressed(vlm: Any) -> list[int]:
     """Tokens that are never drawn: the image placeholder, and what the checkpoint names."""
     return sorted({image_token_id(vlm.config), *(vlm.generation_config.suppress_tokens or [])})
-
-
-@contextmanager
-def _generating_by(vlm: Any, settings: GenerationConfig) -> Iterator[None]:
-    """Nothing but these settings: `log_probs` knows nothing of a checkpoint's own.
-
-    A configuration that is handed to `generate` would be filled up with the checkpoint's
-    `repetition_penalty`, `min_p`, `no_repeat_ngram_size` and so on.
-    """
-    former = vlm.generation_config
-    vlm.generation_config = settings
-    try:
-        yield
-    finally:
-        vlm.generation_config = former
 
 
 def _mixed(vlm: Any) -> bool:

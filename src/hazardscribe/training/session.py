@@ -83,7 +83,8 @@ class Session(ABC):
         self.vlm, self.processor = start.vlm, start.processor
         rows = {split: pairs[split] for split in ("train", "dev")}
         self.card = self._make_card(start, pairs)
-        # Whoever describes with the model later stops where its training cut the texts.
+        # Whoever describes with the model later stops where its training cut the texts, and by
+        # `load_checkpoint` writes greedily, whatever the start was made for.
         self.vlm.generation_config.max_new_tokens = recipe.max_text_tokens
         texts = {split: shared(target_texts(rows[split], self.card.target)) for split in rows}
         self._targets = _digest(texts)
