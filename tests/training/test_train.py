@@ -185,8 +185,8 @@ def test_a_model_that_says_the_same_of_every_photo_is_reported(
     lines = [*table[:3], *(line.rpartition(",")[0] + ",dev" for line in table[3:])]
     (folder / "pairs.csv").write_text("\n".join(lines), encoding="utf-8")
 
-    def parrot(vlm, prompter, photos, decoding, *, compute):
-        return [Generated([Candidate("一名工人未佩戴安全帽", -1.0, 10, -0.5)])] * len(photos)
+    def parrot(vlm, prompter, photos, decoding, **_):
+        return [Generated([Candidate("一名工人未佩戴安全帽", -1.0, 10)])] * len(photos)
 
     monkeypatch.setattr("hazardscribe.training.session.generate", parrot)
     run = train(read_pairs(folder), recipe, tmp_path / "run")

@@ -101,8 +101,9 @@ def generate(
     from hazardscribe.describing.streaming import StopWhen, TextStream
 
     device = next(vlm.parameters()).device
-    # Frozen parts of a model in training may lie in bfloat16 beside float32 ones.
-    mixed = len({parameter.dtype for parameter in vlm.parameters()}) > 1
+    # Frozen parts of a model in training may lie in bfloat16 beside float32 ones; the language
+    # model alone is of the type that its caller names.
+    mixed = sequence is None and len({parameter.dtype for parameter in vlm.parameters()}) > 1
     reduced = (mixed or compute == torch.bfloat16) and not packed.is_packed(vlm)
     inputs = prompter.inputs(photos) if inputs is None else inputs
     inputs = {name: value.to(device) for name, value in inputs.items()}

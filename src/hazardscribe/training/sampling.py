@@ -74,9 +74,11 @@ class Sampling:
             eos_token_id=self.prompter.stops,
             pad_token_id=self.prompter.pad_id,
         )
-        autocast = self._autocast(vlm, self._llm_precision, also=_mixed(vlm))
-        with autocast, _generating_by(vlm, settings):
-            output = vlm.generate(**inputs)
+        with self._autocast(vlm, self._tower_precision):  # part by part, as `log_probs` does
+            images = first_sequence(vlm, inputs, image_token_id(vlm.config)).encoder_output
+        inputs = {name: one for name, one in inputs.items() if not name.startswith("pixel_")}
+        with self._autocast(vlm, self._llm_precision), _generating_by(vlm, settings):
+            output = vlm.generate(**inputs, mm_encoder_outputs={"image": images})
         drawn = output[:, inputs["input_ids"].shape[1] :].tolist()
         texts: list[list[int]] = [[]] * len(rows)
         for place, ids in zip(order.tolist(), drawn, strict=True):
@@ -171,12 +173,8 @@ class Sampling:
         ends = [place for place, token in enumerate(ids) if token in self.prompter.stops]
         return ids[: ends[0] + 1] if ends else ids
 
-    def _autocast(
-        self, vlm: Any, precision: str, also: bool = False
-    ) -> AbstractContextManager[None]:
-        return torch.autocast(
-            vlm.device.type, torch.bfloat16, enabled=also or precision == "bfloat16"
-        )
+    def _autocast(self, vlm: Any, precision: str) -> AbstractContextManager[None]:
+        return torch.autocast(vlm.device.type, torch.bfloat16, enabled=precision == "bfloat16")
 
 
 def settle(vlm: nn.Module) -> None:
@@ -318,7 +316,3 @@ def _generating_by(vlm: Any, settings: GenerationConfig) -> Iterator[None]:
         yield
     finally:
         vlm.generation_config = former
-
-
-def _mixed(vlm: Any) -> bool:
-    return len({parameter.dtype for parameter in vlm.parameters()}) > 1

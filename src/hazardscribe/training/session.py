@@ -34,6 +34,7 @@ from hazardscribe.model.layout import lay_out_convolutions
 from hazardscribe.model.memory import keep_freed_memory
 from hazardscribe.model.prompting import Prompter, crops
 from hazardscribe.model.resize import set_image_size
+from hazardscribe.model.sequences import first_sequence
 from hazardscribe.pairs.pixel_cache import PixelCache
 from hazardscribe.pairs.targets import detect_language, target_texts
 from hazardscribe.processes import is_first, processes
@@ -206,18 +207,27 @@ class Session(ABC):
             "distinct_share": float(evaluation.metrics["distinct_share"])
         }
 
+    @torch.inference_mode()
     def _texts(self, rows: Sequence[dict[str, Any]]) -> list[str]:
-        """Greedy descriptions by the present weights."""
+        """Greedy descriptions by the present weights, each part in the type it is trained in."""
         recipe, texts = self.recipe, []
+        device = next(self.vlm.parameters()).device
+        reduced = recipe.tower.compute == "bfloat16"
         for i in range(0, len(rows), recipe.batch_size):
             photos = [self.cache.pixels(row["photo"]) for row in rows[i : i + recipe.batch_size]]
+            inputs = self.prompter.inputs(photos)
+            inputs = {name: value.to(device) for name, value in inputs.items()}
             with uncompiled():
+                with torch.autocast(device.type, torch.bfloat16, enabled=reduced):
+                    sequence = first_sequence(self.vlm, inputs, self.prompter.image_token_id)
                 made = generate(
                     self.vlm,
                     self.prompter,
                     photos,
                     Decoding(max_new_tokens=recipe.max_text_tokens),
                     compute=getattr(torch, recipe.llm.compute),
+                    inputs=inputs,
+                    sequence=sequence,
                 )
             texts += [description.texts[0] for description in made]
         return texts
