@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -407,3 +408,53 @@ def test_shards_train_as_one_table_does(pairs, recipe, tmp_path):
     assert ours.keys() == theirs.keys()
     for name, tensor in ours.items():
         assert torch.equal(tensor, theirs[name]), name
+
+
+@pytest.mark.parametrize("reduced", ["tower", "llm"])
+def test_dev_is_described_with_each_part_in_the_type_it_is_trained_in(
+    reduced, monkeypatch, pairs, recipe, tmp_path
+):
+    recipe = replace(recipe, **{reduced: Part(compute="bfloat16")}, steps=1, calibrate=False)
+    described = []
+    former = session.Session.dev_scores
+
+    def look(self):
+        with tiny.watched("SiglipEncoderLayer", "LlamaDecoderLayer") as seen:
+            scores = former(self)
+        described.append(seen)
+        return scores
+
+    monkeypatch.setattr(session.Session, "dev_scores", look)
+    train(pairs, recipe, tmp_path / "run")
+    expected = {
+        "SiglipEncoderLayer": {reduced == "tower"},
+        "LlamaDecoderLayer": {reduced == "llm"},
+    }
+    assert described == [expected]
+
+
+def test_a_score_that_dev_does_not_define_is_told_and_never_shown(pairs, recipe, tmp_path, caplog):
+    # Both dev photos show a hazard.
+    recipe = replace(recipe, best_by="hazard_f1", evaluate_every=1, patience=5)
+    run = train(pairs, recipe, tmp_path / "run")
+    assert caplog.text.count("hazard_f1 cannot be computed on dev") == 1
+    [told] = [warning for warning in run.warnings if "hazard_f1" in warning]
+    assert "rouge_l decides instead" in told
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["recipe"]["best_by"] == "hazard_f1"
+    names = {name for entry in record["history"] for name in entry}
+    assert "eval_rouge_l" in names
+    assert not names & {"eval_hazard_f1", "eval_balanced_accuracy"}
+    assert {"rouge_l", "step"} <= run.metrics.keys()
+    assert "hazard_f1" not in run.metrics
+
+
+def test_the_best_of_a_run_of_an_earlier_version_is_shown_under_its_own_name(recipe):
+    history = [
+        {"step": 1, "eval_hazard_f1": 0.4, "eval_rouge_l": 0.4},  # as it was logged
+        {"step": 2, "eval_rouge_l": 0.3},
+    ]
+    resumed = SimpleNamespace(
+        recipe=replace(recipe, best_by="rouge_l"), _undefined={"hazard_f1": "no safe photo"}
+    )
+    assert session.Session.best(resumed, history) == {"step": 1, "rouge_l": 0.4}

@@ -10,9 +10,13 @@ import operator
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from hazardscribe.errors import InputError
+
+DevScore = Literal["cider_d", "bleu_4", "rouge_l", "element_f1", "hazard_f1", "balanced_accuracy"]
+SCORES: tuple[DevScore, ...] = get_args(DevScore)
+"""Scores on `dev` that are logged during training; any of them may decide."""
 
 
 @dataclass(frozen=True)
@@ -251,9 +255,7 @@ class Recipe:
     max_text_tokens: int = 128
     evaluate_every: int = 0
     evaluate_photos: int = 200
-    best_by: Literal[
-        "cider_d", "bleu_4", "rouge_l", "element_f1", "hazard_f1", "balanced_accuracy"
-    ] = "cider_d"
+    best_by: DevScore = "cider_d"
     patience: int = 0
     calibrate: bool = True
     save_every: int = 0

@@ -6,6 +6,7 @@ import hashlib
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,11 @@ from hazardscribe.describing.describer import image_bound
 from hazardscribe.describing.generate import Decoding, generate
 from hazardscribe.errors import InputError
 from hazardscribe.evaluation import evaluate_texts
+from hazardscribe.evaluation.cases import check_cases
+from hazardscribe.evaluation.evaluate import defined_formulas
+from hazardscribe.evaluation.photo_scores import Truth, photo_columns
 from hazardscribe.evaluation.rows import cases_from_rows
+from hazardscribe.evaluation.rules import Rules
 from hazardscribe.files import cache_folder
 from hazardscribe.model.attention import use_short_attention
 from hazardscribe.model.checkpoint import (
@@ -46,7 +51,7 @@ from hazardscribe.training.callbacks import (
 )
 from hazardscribe.training.compiled import uncompiled
 from hazardscribe.training.products import use_faster_products
-from hazardscribe.training.recipe import Recipe
+from hazardscribe.training.recipe import SCORES, Recipe
 from hazardscribe.training.rows import Rows, shared
 from hazardscribe.training.sharding import is_sharded, tie, whole
 from hazardscribe.training.together import gathered
@@ -56,9 +61,6 @@ if TYPE_CHECKING:
     from hazardscribe.pairs.read import Pairs
 
 logger = logging.getLogger(__name__)
-
-# Scores of an evaluation on `dev` that are logged during training.
-_LOGGED = ("cider_d", "bleu_4", "rouge_l", "element_f1", "hazard_f1", "balanced_accuracy")
 
 _DEV = "dev: "  # before a warning that speaks of the scores on `dev`
 
@@ -90,6 +92,8 @@ class Session(ABC):
         self._targets = _digest(texts)
         self.cache = self._cache([photo for split in rows for photo in rows[split]["photo"]])
         self._keep_decodable(rows, texts)
+        self._undefined = self._undefined_on_dev()
+        self.recipe = self._deciding()
         self.prompter = Prompter(self.processor, self.vlm, self.card.prompt)
         apply_tuning(self.vlm, recipe)
         lay_out_convolutions(self.vlm)
@@ -158,6 +162,29 @@ class Session(ABC):
             if not self.rows[split]:
                 raise InputError(f"no photo of {split} could be decoded; run `hazardscribe check`")
 
+    def _undefined_on_dev(self) -> dict[str, str]:
+        """Scores that dev does not define, whatever is said of its photos, and why."""
+        rows = self.rows["dev"].spread(self.recipe.evaluate_photos)
+        nothing = dict.fromkeys(rows.photos(), "")
+        cases = cases_from_rows(rows, rows.texts(), nothing)
+        check_cases(cases)
+        language = self.card.language
+        truth = Truth.of(cases, Rules.load(language), language)
+        columns = photo_columns([""] * len(cases), truth, None, 0)
+        _, undefined = defined_formulas(truth, columns, embedded=False)
+        return undefined
+
+    def _deciding(self) -> Recipe:
+        """The recipe with the score by which weights are kept: `best_by`, if dev defines it."""
+        wanted = self.recipe.best_by
+        if wanted not in self._undefined:
+            return self.recipe
+        self._warn(
+            f"best_by: {wanted} cannot be computed on dev ({self._undefined[wanted]}); rouge_l "
+            "decides instead"
+        )
+        return replace(self.recipe, best_by="rouge_l")
+
     def _set_activation_checkpointing(self) -> None:
         if self.recipe.activation_checkpointing:
             self.vlm.activation_checkpointing_enable({"use_reentrant": False})
@@ -196,13 +223,7 @@ class Session(ABC):
             resamples=0,
         )
         self._dev_warnings = list(evaluation.warnings)
-        scores = {name: evaluation.metrics[name].value for name in _LOGGED}
-        if scores[recipe.best_by] is None:
-            self._warn(
-                f"best_by: {recipe.best_by} cannot be computed on dev "
-                f"({evaluation.nulls.get(recipe.best_by)}); rouge_l decides instead"
-            )
-            scores[recipe.best_by] = scores["rouge_l"]
+        scores = {name: evaluation.metrics[name].value for name in SCORES}
         return {name: value for name, value in scores.items() if value is not None} | {
             "distinct_share": float(evaluation.metrics["distinct_share"])
         }
@@ -281,7 +302,9 @@ class Session(ABC):
         if not entries:
             return {}
         best = max(entries, key=lambda entry: float(entry[key]))
-        return {name.removeprefix("eval_"): value for name, value in best.items()}
+        scores = {name.removeprefix("eval_"): value for name, value in best.items()}
+        # Earlier versions logged ROUGE-L under the name of a score that dev does not define.
+        return {name: value for name, value in scores.items() if name not in self._undefined}
 
     def recall(self, warnings: Sequence[str]) -> None:
         """Take over what the run said of the weights kept before it was resumed."""

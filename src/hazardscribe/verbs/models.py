@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hazardscribe.errors import InputError
-from hazardscribe.training.recipe import Recipe
+from hazardscribe.training.recipe import DevScore, Recipe
 
 SCRATCH = "scratch"
 
@@ -241,9 +241,7 @@ def calibrate(
     model: Path,
     data: Any,
     risk: float = 0.1,
-    best_by: Literal[
-        "cider_d", "bleu_4", "rouge_l", "element_f1", "hazard_f1", "balanced_accuracy"
-    ] = "cider_d",
+    best_by: DevScore = "cider_d",
     beams: int = 4,
     batch_size: int = 16,
     precision: Literal["float32", "bfloat16"] = "float32",
