@@ -458,3 +458,17 @@ def test_the_best_of_a_run_of_an_earlier_version_is_shown_under_its_own_name(rec
         recipe=replace(recipe, best_by="rouge_l"), _undefined={"hazard_f1": "no safe photo"}
     )
     assert session.Session.best(resumed, history) == {"step": 1, "rouge_l": 0.4}
+
+
+def test_what_a_photo_is_to_the_model_is_told_at_the_start(
+    pairs, recipe, family_folder, tmp_path, caplog
+):
+    recipe = replace(recipe, steps=1, calibrate=False)
+    with caplog.at_level("INFO", "hazardscribe"):
+        train(pairs, recipe, tmp_path / "whole")
+    assert "first training photo is 16 tokens to the language model; a forward" in caplog.text
+    tiled = replace(recipe, start=str(family_folder("smolvlm")), batch_size=1)
+    with caplog.at_level("INFO", "hazardscribe"):
+        train(pairs, tiled, tmp_path / "tiled")
+    # 64 x 48 pixels: tiles of 32 x 32 and the whole photo, of 4 tokens each.
+    assert "is 20 tokens to the language model, from 5 tiles of 32 x 32 pixels" in caplog.text

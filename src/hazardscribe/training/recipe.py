@@ -187,7 +187,7 @@ class Recipe:
         image_size: side of the model's square input in pixels; default: the checkpoint's own. Only
             for models whose tower takes any size (convolutional, DINOv2).
         image_bound: longest side to which photos are decoded and kept; default: twice the model's
-            side.
+            side, or that side where its processor scales by the longer one alone.
         tower_norm: `fixed` keeps the batch-norm statistics of a pretrained tower, `moving` updates
             them (for towers trained from scratch).
         steps: optimizer steps; 0: take `epochs`.

@@ -95,6 +95,7 @@ class Session(ABC):
         self._undefined = self._undefined_on_dev()
         self.recipe = self._deciding()
         self.prompter = Prompter(self.processor, self.vlm, self.card.prompt)
+        self._tell_photo_tokens()
         apply_tuning(self.vlm, recipe)
         lay_out_convolutions(self.vlm)
         # These are called by name, where a compiler cannot look inside.
@@ -161,6 +162,19 @@ class Session(ABC):
             self.rows[split] = Rows(dataset, np.fromiter(kept, dtype=np.int64), texts[split])
             if not self.rows[split]:
                 raise InputError(f"no photo of {split} could be decoded; run `hazardscribe check`")
+
+    def _tell_photo_tokens(self) -> None:
+        """Log what a photo is to the model: with it grow the memory and the time of a step."""
+        pixels = self.cache.pixels(self.rows["train"].photos()[0])
+        inputs = self.prompter.inputs([pixels])
+        tokens = int((inputs["input_ids"] == self.prompter.image_token_id).sum())
+        logger.info(
+            "the first training photo is %d tokens to the language model%s; a forward pass holds "
+            "%d photos",
+            tokens,
+            _tiles(inputs),
+            self.recipe.batch_size,
+        )
 
     def _undefined_on_dev(self) -> dict[str, str]:
         """Scores that dev does not define, whatever is said of its photos, and why."""
@@ -330,6 +344,17 @@ class Session(ABC):
         if message not in self.warnings:
             self.warnings.append(message)
             logger.warning(message)
+
+
+def _tiles(inputs: dict[str, torch.Tensor]) -> str:
+    """Of one photo's inputs, how many tiles it was cut into; nothing where it is one, or patches.
+
+    Processors give `(N, 3, H, W)` or `(1, N, 3, H, W)`, and those of a free size rows of patches.
+    """
+    pixels = inputs.get("pixel_values")
+    if pixels is None or pixels.ndim < 4 or (tiles := pixels.shape[:-3].numel()) == 1:
+        return ""
+    return f", from {tiles} tiles of {pixels.shape[-1]} x {pixels.shape[-2]} pixels"
 
 
 def _digest(texts: dict[str, list[str]]) -> str:
