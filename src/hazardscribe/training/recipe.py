@@ -200,7 +200,10 @@ class Recipe:
         bucket: batches among which pairs are sorted by text length; 1: chance alone. Sorting saves
             padding where texts differ much in length, but puts like texts into one batch, which can
             keep a model from learning: compare both on dev before you use it.
-        warmup: share of the steps over which the learning rate rises.
+        warmup: share of the steps over which the learning rate rises, counted from the first step
+            for all parts. With a larger `alignment.first_share` the language model sees nothing of
+            it: it joins in at the rate that the schedule has come to (by default, about 70 % of the
+            peak), with AdamW's moments still empty.
         schedule: course of the learning rate after warm-up.
         weight_decay: AdamW's, on matrices only.
         max_grad_norm: gradients are scaled down to this norm; 0: never.
