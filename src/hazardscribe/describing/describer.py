@@ -17,13 +17,14 @@ from hazardscribe.describing import packed
 from hazardscribe.describing.aligner import Aligner
 from hazardscribe.describing.calibration import load_calibration
 from hazardscribe.describing.doubt import Reason, answer
-from hazardscribe.describing.generate import LONGEST, Candidate, Decoding, generate
+from hazardscribe.describing.generate import Candidate, Decoding, generate
 from hazardscribe.describing.judge import Judge, Reading, read_photos
 from hazardscribe.describing.rerank import Reranking
 from hazardscribe.describing.statements import Statements
 from hazardscribe.errors import InputError, PhotoError
 from hazardscribe.evaluation.rules import Rules
 from hazardscribe.model.checkpoint import Card, load_checkpoint
+from hazardscribe.model.length import LONGEST
 from hazardscribe.model.parts import image_token_id
 from hazardscribe.model.prompting import Prompter, model_side
 from hazardscribe.model.sequences import FirstSequence, first_sequence

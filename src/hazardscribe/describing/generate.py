@@ -12,12 +12,10 @@ import numpy as np
 import torch
 
 from hazardscribe.describing import greedy, packed
+from hazardscribe.model.length import LONGEST
 from hazardscribe.model.parts import image_token_id
 from hazardscribe.model.prompting import Prompter
 from hazardscribe.model.sequences import FirstSequence, first_sequence
-
-LONGEST = 96
-"""Tokens of a description, where neither the model nor its user says how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +40,12 @@ class Candidate:
         text: the description.
         log_likelihood: of all its tokens, the end token included, in nats.
         tokens: how many those are.
-        weakest: log probability of its least likely token.
         ended: whether it came to its end token before the longest length.
     """
 
     text: str
     log_likelihood: float
     tokens: int
-    weakest: float
     ended: bool = True
 
     @property
@@ -174,7 +170,6 @@ def _candidates(new: torch.Tensor, scores: torch.Tensor, prompter: Prompter) -> 
         prompter.decode(new),
         scores.masked_fill(~counted, 0).sum(-1).tolist(),
         counted.sum(-1).tolist(),
-        scores.masked_fill(~counted, 0).amin(-1).tolist(),
         torch.isin(new, stops).any(-1).tolist(),
         strict=True,
     )

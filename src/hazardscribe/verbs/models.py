@@ -111,6 +111,11 @@ def train(
 
     Returns:
         A `Run`: folder, model folder, status, metrics on dev, warnings.
+
+    Raises:
+        InputError: pairs, recipe, start or run folder cannot be used, or the machine does not do:
+            memory, disk, compiler.
+        TrainingDivergedError: the loss or a gradient is no longer a number.
     """
     from hazardscribe.pairs.left_out import tell_left_out
     from hazardscribe.pairs.read import Pairs, read_pairs
@@ -181,6 +186,10 @@ def evaluate_model(
 
     Returns:
         An `Evaluation`.
+
+    Raises:
+        InputError: model, pairs, split, rules or text encoder cannot be used, or the folder not
+            written.
     """
     from hazardscribe.describing.describer import Describer
     from hazardscribe.describing.evaluate import evaluate as evaluate_rows

@@ -55,6 +55,10 @@ def describe(
     Returns:
         An iterator of records: photo, ai_description, confidence, doubt, draft, alternatives,
         error. The text is not called `description`, so that nobody trains on it unconfirmed.
+
+    Raises:
+        InputError: photos, model, endpoint or options cannot be used, or `out` not be written.
+            Single photos that cannot be read carry their error in their record.
     """
     from hazardscribe.describing.journal import Journal
     from hazardscribe.describing.sources import check_out, find_photos, record, write_records
