@@ -6,7 +6,8 @@ whole vision-language checkpoints with processors in the family's style. Nothing
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -446,3 +447,22 @@ def save_family(name: str, folder: Path) -> Path:
     vlm.save_pretrained(folder)
     processor.save_pretrained(folder)
     return folder
+
+
+# ---- how they are run ---------------------------------------------------------------------------
+
+
+@contextmanager
+def watched(*layers: str) -> Iterator[dict[str, set[bool]]]:
+    """By class of the layers named, under which settings they ran: whether products in bfloat16."""
+    seen: dict[str, set[bool]] = {layer: set() for layer in layers}
+
+    def look(module: Any, _: Any) -> None:
+        if (name := type(module).__name__) in seen:
+            seen[name].add(torch.is_autocast_enabled("cpu"))
+
+    hook = torch.nn.modules.module.register_module_forward_pre_hook(look)
+    try:
+        yield seen
+    finally:
+        hook.remove()

@@ -36,6 +36,7 @@ from hazardscribe.training.recipe import Alignment, Lora, Part, Recipe, Reward
 from hazardscribe.training.rewards import reward_parts
 from hazardscribe.training.sampling import Sampling, settle
 from hazardscribe.training.train import train
+from hazardscribe.training.tuning import apply_tuning
 
 LORA = {
     "tower": Part(tune="freeze"),
@@ -139,6 +140,29 @@ def test_log_probabilities_are_those_of_the_plain_forward_pass(
         entropy = -(expected.exp() * expected).nan_to_num().sum(-1)
         torch.testing.assert_close(entropies[i, :width].double(), entropy, rtol=1e-4, atol=1e-4)
         assert not found[i, width:].any()
+
+
+@pytest.mark.parametrize("reduced", ["none", "tower", "llm"])
+def test_draw_and_gradient_run_each_part_in_one_type(reduced, written):
+    parts = {} if reduced == "none" else {reduced: Part(tune="freeze", compute="bfloat16")}
+    recipe = Recipe(start="x", max_text_tokens=5, reward=Reward(temperature=1.0), **parts)
+    loaded = load_checkpoint(written)
+    apply_tuning(loaded.vlm, recipe)  # what is frozen lies in bfloat16
+    prompter = Prompter(loaded.processor, loaded.vlm, "描述隐患")
+    sampling = Sampling(prompter, Photos(), [str(i) for i in range(5)], recipe)
+    rows = torch.tensor([1, 1, 2, 2])
+    seen = {}
+    with tiny.watched("SiglipEncoderLayer", "LlamaDecoderLayer") as seen["draw"]:
+        drawn = sampling.draw(loaded.vlm, rows)
+    prompts = sampling.prompt_ids(rows)
+    ids = torch.tensor([prompt + text[:1] for prompt, text in zip(prompts, drawn, strict=True)])
+    with tiny.watched("SiglipEncoderLayer", "LlamaDecoderLayer") as seen["score"]:
+        sampling.log_probs(loaded.vlm, rows, ids, torch.ones_like(ids), 1)
+    expected = {
+        "SiglipEncoderLayer": {reduced == "tower"},
+        "LlamaDecoderLayer": {reduced == "llm"},
+    }
+    assert seen == {"draw": expected, "score": expected}
 
 
 def test_a_cold_draw_is_what_describing_writes(written):

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from hazardscribe.describing.aligner import Aligner
-from hazardscribe.describing.calibration import Calibration, save_calibration
+from hazardscribe.describing.calibration import Calibration, Search, save_calibration
 from hazardscribe.describing.confidence import fit_confidence
 from hazardscribe.describing.describer import Describer
 from hazardscribe.describing.doubt import RISK, fit_doubt
@@ -136,8 +136,9 @@ def calibrate(
         novelty.distances(np.stack([reading.tower for reading in readings])),
         risk,
     )
+    search = Search(1 if reranking is None else beams, reranking is not None, precision)
     calibration = Calibration(
-        reranking, confidence, doubt, novelty, predicted, right, no_hazard, truth.hazard
+        reranking, confidence, doubt, novelty, predicted, right, no_hazard, truth.hazard, search
     )
     save_calibration(Path(model), calibration)
     return calibration

@@ -28,6 +28,25 @@ PHOTOS_FILE = "training_photos.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
+class Search:
+    """How the texts were found on which confidence and doubt were fitted.
+
+    Attributes:
+        beams: breadth; 1 is greedy. reranked: whether the candidates were re-ranked.
+        precision: in which products were computed, `float32` or `bfloat16`.
+    """
+
+    beams: int
+    reranked: bool
+    precision: str
+
+    def __str__(self) -> str:
+        if self.reranked:
+            return f"re-ranking of {self.beams} candidates"
+        return "greedy search" if self.beams == 1 else f"beam search ({self.beams} beams)"
+
+
+@dataclass(frozen=True, slots=True)
 class Calibration:
     """Everything describing takes from dev.
 
@@ -40,6 +59,7 @@ class Calibration:
         dev_no_hazard: `(N,)` mass of texts without hazard on dev; None without an alignment.
         dev_hazard: `(N,)` whether those photos show a hazard; None in a calibration of an earlier
             version, which did not keep it.
+        search: that found those descriptions; None in a calibration of an earlier version.
     """
 
     reranking: Reranking | None
@@ -50,6 +70,7 @@ class Calibration:
     dev_right: np.ndarray
     dev_no_hazard: np.ndarray | None = None
     dev_hazard: np.ndarray | None = None
+    search: Search | None = None
 
     def doubt_at(self, risk: float) -> Doubt:
         """The thresholds for another risk than the one calibrated for."""
@@ -78,6 +99,7 @@ def save_calibration(folder: Path, calibration: Calibration) -> None:
         "reranking": asdict(calibration.reranking) if calibration.reranking else None,
         "confidence": asdict(calibration.confidence),
         "doubt": asdict(calibration.doubt),
+        "search": asdict(calibration.search) if calibration.search else None,
         "dev": {
             "confidences": _rounded(calibration.dev_confidences),
             "acceptable": [int(right) for right in calibration.dev_right],
@@ -110,6 +132,7 @@ def load_calibration(folder: Path) -> Calibration | None:
         values = json.loads(path.read_text(encoding="utf-8"))
         features = load_file(folder / PHOTOS_FILE)["features"]
         fitted, reranking = values["confidence"], values["reranking"]
+        search = values.get("search")
         dev = values["dev"]
         no_hazard, hazard = dev.get("no_hazard"), dev.get("hazard")
         sequences = ("signs", "means", "scales", "weights")
@@ -122,6 +145,7 @@ def load_calibration(folder: Path) -> Calibration | None:
             np.array(dev["acceptable"], dtype=np.int64),
             None if no_hazard is None else np.array(no_hazard, dtype=np.float64),
             None if hazard is None else np.array(hazard, dtype=np.int64),
+            Search(**search) if search else None,
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
         raise InputError(

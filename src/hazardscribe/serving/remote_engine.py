@@ -20,6 +20,7 @@ from typing import Any
 import httpx
 
 from hazardscribe.errors import InputError, PhotoError
+from hazardscribe.model.length import LONGEST
 from hazardscribe.pairs.photo import PhotoLimits, load_photo
 from hazardscribe.serving.engine import Ask, Described, EngineError, Watch, busy, too_late
 from hazardscribe.serving.errors import Language
@@ -29,7 +30,6 @@ from hazardscribe.serving.uploads import Decoders, photo_limits
 logger = logging.getLogger(__name__)
 
 _SIDE = 2048
-_MOST_TOKENS = 96  # of a description, where nobody says how many
 _LONGEST_LINE = 1_000_000  # bytes of one event
 _READY_FOR = 5.0  # seconds that an answer about being ready is believed
 
@@ -143,7 +143,7 @@ class RemoteEngine:
         """The parts of a streamed answer."""
         image = {"type": "image_url", "image_url": {"url": url}}
         content = [image, {"type": "text", "text": self._prompt}]
-        longest = self._settings.max_new_tokens or _MOST_TOKENS
+        longest = self._settings.max_new_tokens or LONGEST
         body = {
             "model": self._asked,
             "messages": [{"role": "user", "content": content}],

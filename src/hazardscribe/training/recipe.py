@@ -10,9 +10,13 @@ import operator
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from hazardscribe.errors import InputError
+
+DevScore = Literal["cider_d", "bleu_4", "rouge_l", "element_f1", "hazard_f1", "balanced_accuracy"]
+SCORES: tuple[DevScore, ...] = get_args(DevScore)
+"""Scores on `dev` that are logged during training; any of them may decide."""
 
 
 @dataclass(frozen=True)
@@ -183,7 +187,7 @@ class Recipe:
         image_size: side of the model's square input in pixels; default: the checkpoint's own. Only
             for models whose tower takes any size (convolutional, DINOv2).
         image_bound: longest side to which photos are decoded and kept; default: twice the model's
-            side.
+            side, or that side where its processor scales by the longer one alone.
         tower_norm: `fixed` keeps the batch-norm statistics of a pretrained tower, `moving` updates
             them (for towers trained from scratch).
         steps: optimizer steps; 0: take `epochs`.
@@ -196,7 +200,10 @@ class Recipe:
         bucket: batches among which pairs are sorted by text length; 1: chance alone. Sorting saves
             padding where texts differ much in length, but puts like texts into one batch, which can
             keep a model from learning: compare both on dev before you use it.
-        warmup: share of the steps over which the learning rate rises.
+        warmup: share of the steps over which the learning rate rises, counted from the first step
+            for all parts. With a larger `alignment.first_share` the language model sees nothing of
+            it: it joins in at the rate that the schedule has come to (by default, about 70 % of the
+            peak), with AdamW's moments still empty.
         schedule: course of the learning rate after warm-up.
         weight_decay: AdamW's, on matrices only.
         max_grad_norm: gradients are scaled down to this norm; 0: never.
@@ -251,9 +258,7 @@ class Recipe:
     max_text_tokens: int = 128
     evaluate_every: int = 0
     evaluate_photos: int = 200
-    best_by: Literal[
-        "cider_d", "bleu_4", "rouge_l", "element_f1", "hazard_f1", "balanced_accuracy"
-    ] = "cider_d"
+    best_by: DevScore = "cider_d"
     patience: int = 0
     calibrate: bool = True
     save_every: int = 0

@@ -34,11 +34,11 @@ from hazardscribe.training.callbacks import (
     WarnOfWildDraws,
 )
 from hazardscribe.training.module import TrainingModule
+from hazardscribe.training.plots import plot_rewards
 from hazardscribe.training.products import use_faster_products
 from hazardscribe.training.recipe import Recipe
 from hazardscribe.training.reward_loop import Reference, make_trainer
 from hazardscribe.training.rewards import reward_parts
-from hazardscribe.training.run import plot_rewards
 from hazardscribe.training.sampling import Sampling
 from hazardscribe.training.session import Session
 from hazardscribe.training.tuning import find_unreached, freeze_unreached

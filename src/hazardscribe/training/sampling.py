@@ -76,8 +76,13 @@ class Sampling:
             eos_token_id=self.prompter.stops,
             pad_token_id=self.prompter.pad_id,
         )
-        with self._autocast(vlm, self._llm_precision, also=_mixed(vlm)):
-            output = vlm.generate(**inputs, generation_config=settings)
+        with self._autocast(vlm, self._tower_precision):  # part by part, as `log_probs` does
+            images = first_sequence(vlm, inputs, image_token_id(vlm.config)).encoder_output
+        inputs = {name: one for name, one in inputs.items() if not name.startswith("pixel_")}
+        with self._autocast(vlm, self._llm_precision):
+            output = vlm.generate(
+                **inputs, mm_encoder_outputs={"image": images}, generation_config=settings
+            )
         drawn = output[:, inputs["input_ids"].shape[1] :].tolist()
         texts: list[list[int]] = [[]] * len(rows)
         for place, ids in zip(order.tolist(), drawn, strict=True):
@@ -172,12 +177,8 @@ class Sampling:
         ends = [place for place, token in enumerate(ids) if token in self.prompter.stops]
         return ids[: ends[0] + 1] if ends else ids
 
-    def _autocast(
-        self, vlm: Any, precision: str, also: bool = False
-    ) -> AbstractContextManager[None]:
-        return torch.autocast(
-            vlm.device.type, torch.bfloat16, enabled=also or precision == "bfloat16"
-        )
+    def _autocast(self, vlm: Any, precision: str) -> AbstractContextManager[None]:
+        return torch.autocast(vlm.device.type, torch.bfloat16, enabled=precision == "bfloat16")
 
 
 def settle(vlm: nn.Module) -> None:
@@ -304,7 +305,3 @@ def _only_whole(vlm: nn.Module) -> bool:
 def _suppressed(vlm: Any) -> list[int]:
     """Tokens that are never drawn: the image placeholder, and what the checkpoint names."""
     return sorted({image_token_id(vlm.config), *(vlm.generation_config.suppress_tokens or [])})
-
-
-def _mixed(vlm: Any) -> bool:
-    return len({parameter.dtype for parameter in vlm.parameters()}) > 1

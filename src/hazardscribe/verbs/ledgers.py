@@ -49,6 +49,10 @@ def import_ledger(
 
     Returns:
         An `Imported`: folder, account, sheets, splits, warnings.
+
+    Raises:
+        InputError: the ledger cannot be read, columns are not found, no pair is left, or `out`
+            cannot be written.
     """
     from hazardscribe.pairs.ledger.importing import import_ledger as run_import
 

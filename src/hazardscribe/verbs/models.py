@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hazardscribe.errors import InputError
-from hazardscribe.training.recipe import Recipe
+from hazardscribe.training.recipe import DevScore, Recipe
 
 SCRATCH = "scratch"
 
@@ -111,6 +111,11 @@ def train(
 
     Returns:
         A `Run`: folder, model folder, status, metrics on dev, warnings.
+
+    Raises:
+        InputError: pairs, recipe, start or run folder cannot be used, or the machine does not do:
+            memory, disk, compiler.
+        TrainingDivergedError: the loss or a gradient is no longer a number.
     """
     from hazardscribe.pairs.left_out import tell_left_out
     from hazardscribe.pairs.read import Pairs, read_pairs
@@ -181,6 +186,10 @@ def evaluate_model(
 
     Returns:
         An `Evaluation`.
+
+    Raises:
+        InputError: model, pairs, split, rules or text encoder cannot be used, or the folder not
+            written.
     """
     from hazardscribe.describing.describer import Describer
     from hazardscribe.describing.evaluate import evaluate as evaluate_rows
@@ -241,9 +250,7 @@ def calibrate(
     model: Path,
     data: Any,
     risk: float = 0.1,
-    best_by: Literal[
-        "cider_d", "bleu_4", "rouge_l", "element_f1", "hazard_f1", "balanced_accuracy"
-    ] = "cider_d",
+    best_by: DevScore = "cider_d",
     beams: int = 4,
     batch_size: int = 16,
     precision: Literal["float32", "bfloat16"] = "float32",

@@ -42,7 +42,7 @@ def describe(
             HAZARDSCRIBE_ENGINE_KEY in the environment.
         engine_model: the model's name there; default: the only one that it lists.
         beams: breadth of the search for the most likely text; 1 is greedy.
-        alternatives: further descriptions a photo.
+        alternatives: further descriptions a photo; the first stays as it is without them.
         batch_size: photos at a time.
         max_new_tokens: longest description, in tokens; default: what the model was trained to, of
             an endpoint 96.
@@ -55,6 +55,10 @@ def describe(
     Returns:
         An iterator of records: photo, ai_description, confidence, doubt, draft, alternatives,
         error. The text is not called `description`, so that nobody trains on it unconfirmed.
+
+    Raises:
+        InputError: photos, model, endpoint or options cannot be used, or `out` not be written.
+            Single photos that cannot be read carry their error in their record.
     """
     from hazardscribe.describing.journal import Journal
     from hazardscribe.describing.sources import check_out, find_photos, record, write_records
