@@ -132,12 +132,12 @@ def test_a_workbook_for_people(ledger, tmp_path):
     sheet = openpyxl.load_workbook(book).active
     header = [cell.value for cell in sheet[1]]
     assert header[:3] == ["编号", "隐患照片", "隐患描述"]
-    assert {"AI描述", "采纳情况", "AI模型", "整改期限", "检查人"} <= set(header)
+    assert {"AI描述", "采用情况", "AI模型", "整改期限", "检查人"} <= set(header)
     rows = [dict(zip(header, row, strict=True)) for row in sheet.iter_rows(2, values_only=True)]
     assert len(rows) == 3 + 7 + 4  # a row for each photo, one for a record without
     by_text = {row["隐患描述"]: row for row in rows}
-    assert by_text["未戴安全帽"]["采纳情况"] == "原样采用"
-    assert by_text["没有照片的记录"]["采纳情况"] == "人工填写"
+    assert by_text["未戴安全帽"]["采用情况"] == "原样采用"
+    assert by_text["没有照片的记录"]["采用情况"] == "人工填写"
     assert by_text["未戴安全帽"]["整改情况"] == "待整改"
     assert len(sheet._images) == 13
 
