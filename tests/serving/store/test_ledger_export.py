@@ -13,6 +13,7 @@ import hazardscribe as hs
 from hazardscribe.pairs.ledger.importing import import_ledger
 from hazardscribe.pairs.read import read_pairs
 from hazardscribe.serving.schemas import NewFinding
+from hazardscribe.serving.store import export
 from hazardscribe.serving.store.errors import NothingToExportError
 from hazardscribe.serving.store.export import write_pairs_zip, write_workbook
 from hazardscribe.serving.store.store import Store
@@ -125,6 +126,18 @@ def test_an_imported_workbook_holds_the_same_records(language, ledger, tmp_path)
         for number, one in records.items()
         if one.photos and one.text != "无"
     }
+
+
+def test_a_workbook_with_the_former_header_is_imported_as_well(ledger, tmp_path, monkeypatch):
+    frames = []
+    for name in ("采用情况", "采纳情况"):
+        monkeypatch.setitem(export._OWN, "outcome", name)
+        book = write_workbook(
+            ledger.each(), ledger.folder, tmp_path / f"{name}.xlsx", language="zh"
+        )
+        import_ledger(book, out=tmp_path / name)
+        frames.append(read_pairs(tmp_path / name).frame.drop(columns=["row_file", "photo"]))
+    assert frames[0].equals(frames[1].rename(columns={"采纳情况": "采用情况"}))
 
 
 def test_a_workbook_for_people(ledger, tmp_path):
