@@ -186,7 +186,7 @@ class Gate:
                 raise ApiError(
                     401,
                     "unauthorized",
-                    "请先填写有效的访问令牌。",
+                    "请先填写有效的访问口令。",
                     "A valid access token is needed.",
                     headers={"WWW-Authenticate": "Bearer"},
                 )
@@ -212,7 +212,7 @@ def _refuse_other_sites(headers: Headers, address: str) -> None:
         raise ApiError(
             401,
             "unauthorized",
-            "服务器未设置访问令牌，只接受本机访问。请管理员用 --tokens 启动。",
+            "服务器未设置访问口令，只接受本机访问。请管理员用 --tokens 启动。",
             "Without access tokens the server serves its own machine alone; start it with "
             "--tokens.",
             headers={"WWW-Authenticate": "Bearer"},

@@ -28,18 +28,19 @@ def init(
     Args:
         out: model folder to write.
         vision: tower: a folder in Hugging Face format (SigLIP, SigLIP 2, CLIP, DINOv2, ViT, or a
-            timm backbone), `timm:NAME`, or `scratch` for a small untrained one.
+            convolutional timm backbone), `timm:NAME` (timm downloads the weights if they are not in
+            its cache), or `scratch` for a small untrained one.
         llm: causal language model: a folder in Hugging Face format, or `scratch` for a small
-            untrained one whose tokenizer is learned from the pairs' descriptions.
+            untrained one whose tokenizer is learned from the pairs' descriptions (needs `data`).
         data: the pairs, for `--llm scratch`.
         image_size: side of the model's square input in pixels; default: the tower's own.
         chat: `auto` keeps the language model's chat template, `plain` writes only photo and prompt
             (fewer tokens, so faster; for training the language model in full).
-        target: which columns make up the text, for `--llm scratch`.
-        seed: of the new weights.
-        photos: folder of the pairs' photos, where it is not the table's.
-        columns: names of the pairs' `photo`, `description` and `split` columns, where they have
-            no usual name: `--columns.photo NAME`.
+        target: template of the text to learn from the pairs' columns, for `--llm scratch`.
+        seed: random seed for the new weights.
+        photos: folder of the pairs' photos, if it is not the table's.
+        columns: names of the pairs' `photo`, `description` and `split` columns, if they have
+            unusual names: `--columns.photo NAME`.
 
     Returns:
         The model folder.
@@ -164,25 +165,25 @@ def evaluate_model(
     Args:
         model: model folder.
         data: the pairs.
-        out: folder for the report; an earlier report in it is written over.
+        out: folder for the report; it replaces an earlier report there.
         split: which rows to describe.
         rules: file of hazard rules; default: those of the model's language.
         text_encoder: for `text_similarity`: `lsa` or a model folder.
-        text_prefix: put in front of each text for that encoder.
-        batch_size: photos at a time.
-        precision: type in which the products are computed.
-        beams: breadth of the search for the most likely text; 1 is greedy.
-        rerank: compare several candidates by both likelihoods; default: where it gained on dev.
-        risk: share of unacceptable answers aimed at; default: that of the calibration.
-        safe_share: share of the split's photos after rectification to evaluate as well, as photos
-            without a hazard: what a ledger of hazards alone cannot tell, false alarms, they can.
-        evidence: photos, the worst first, of which the report shows which parts speak for each
-            phrase of the model's text.
-        seed: of bootstrap and shuffle test.
+        text_prefix: prefix for each text, if that encoder expects one.
+        batch_size: photos described at a time.
+        precision: number format of matrix products; weights stay float32.
+        beams: number of beams in the search for the most likely text; 1: greedy.
+        rerank: compare several candidates by both likelihoods; default: if it gained on dev.
+        risk: target share of unacceptable answers; default: the calibration's.
+        safe_share: share of the split's after-repair photos to add as hazard-free photos, to
+            measure false alarms: 0 to 1.
+        evidence: number of photos, worst first, for which the report shows the regions that
+            support each phrase of the model's text.
+        seed: random seed for the bootstrap and the shuffle test.
         progress: show a progress bar.
-        photos: folder of the photos, where it is not the table's.
-        columns: names of the `photo`, `description` and `split` columns, where they have no usual
-            name: `--columns.photo NAME`.
+        photos: folder of the photos, if it is not the table's.
+        columns: names of the `photo`, `description` and `split` columns, if they have unusual
+            names: `--columns.photo NAME`.
 
     Returns:
         An `Evaluation`.
@@ -269,17 +270,17 @@ def calibrate(
     Args:
         model: model folder; changed in place.
         data: the pairs it was trained on, or their path: train and dev are used.
-        risk: share of unacceptable answers aimed at.
-        best_by: score that re-ranking is chosen by.
-        beams: candidates a photo for re-ranking.
-        batch_size: photos at a time.
-        precision: type in which the products are computed.
-        device: `cpu`, `cuda` ...; default: a GPU where there is one.
-        seed: of the cross-validation.
+        risk: target share of unacceptable answers.
+        best_by: score by which re-ranking is chosen.
+        beams: number of candidates per photo for re-ranking.
+        batch_size: photos described at a time.
+        precision: number format of matrix products; weights stay float32.
+        device: `cpu`, `cuda` ...; default: a GPU if there is one.
+        seed: random seed for the cross-validation.
         progress: show progress bars.
-        photos: folder of the photos, where it is not the table's.
-        columns: names of the `photo`, `description` and `split` columns, where they have no usual
-            name: `--columns.photo NAME`.
+        photos: folder of the photos, if it is not the table's.
+        columns: names of the `photo`, `description` and `split` columns, if they have unusual
+            names: `--columns.photo NAME`.
 
     Returns:
         A `Calibration`.

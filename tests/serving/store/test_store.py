@@ -443,7 +443,7 @@ def test_an_older_store_is_brought_forward_whole_or_not_at_all(place, monkeypatc
 def test_a_backup_taken_while_people_work_is_whole(tmp_path, picture):
     store = Store.open(f"sqlite:///{tmp_path / 'l.sqlite'}", tmp_path / "photos")
     records = [store.confirm(NewFinding(text=f"{i}"), [picture(i)], "a")[0] for i in range(3)]
-    # As docs/serving.md says: the database first, then the photos.
+    # As docs/operations.md says: the database first, then the photos.
     with sqlite3.connect(tmp_path / "l.sqlite") as source:
         target = sqlite3.connect(tmp_path / "backup.sqlite")
         source.backup(target)

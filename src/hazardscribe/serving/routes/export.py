@@ -51,7 +51,7 @@ async def export(
     filters: FromFilters,
     to: Annotated[
         Literal["xlsx", "pairs"],
-        Query(description="a workbook with pictures, or a zip of pairs for `hazardscribe train`"),
+        Query(description="a workbook with pictures, or zipped pairs (unzip them to train)"),
     ],
 ) -> FileResponse:
     """The ledger as a file, as far as the filters reach."""

@@ -50,7 +50,7 @@ _WIDTHS = {
 }
 """Column of the workbook, in order -> its width in characters."""
 
-_OWN = {"number": "编号", AI_KEY: AI_COLUMNS["zh"], "outcome": "采纳情况", "model": "AI模型"}
+_OWN = {"number": "编号", AI_KEY: AI_COLUMNS["zh"], "outcome": "采用情况", "model": "AI模型"}
 _FIRST = {"photo": EXPORTED["photo"], "description": EXPORTED["description"]}
 _SHEET = {"zh": "隐患台账", "en": "Hazards"}
 _VALUES = {
@@ -112,7 +112,7 @@ def _header(name: str, language: Language) -> str:
 
 
 def write_pairs_zip(records: Iterable[Finding], folder: PhotoFolder, out: Path) -> Path:
-    """Write records as a zip of a folder of pairs, as `hazardscribe train --data` takes it.
+    """Write records as a zip of a folder of pairs; unzipped, `hazardscribe train --data` takes it.
 
     The description is what a person confirmed. All photos of a record, and photos that show nearly
     the same, are in one split.
