@@ -34,6 +34,8 @@ from hazardscribe.evaluation.cases import Case
 from hazardscribe.evaluation.photo_scores import Truth
 from hazardscribe.evaluation.rows import cases_from_rows
 from hazardscribe.evaluation.rules import Rules
+from hazardscribe.model.seen_photos import load_seen
+from hazardscribe.pairs.fingerprints import fingerprints
 from hazardscribe.pairs.left_out import tell_unreadable
 from hazardscribe.pairs.targets import target_texts
 
@@ -42,6 +44,11 @@ logger = logging.getLogger(__name__)
 # Enough to choose three numbers and a threshold; beams cost a multiple of greedy search.
 DEV_PHOTOS = 600
 TRAIN_PHOTOS = 3000
+
+
+class NoUnseenPhotoError(InputError):
+    """All photos of dev were trained on."""
+
 
 Rows = Sequence[Mapping[str, Any]]
 Pixels = Callable[[str], np.ndarray]
@@ -74,6 +81,8 @@ def calibrate(
         progress: show progress bars.
 
     Raises:
+        NoUnseenPhotoError: an InputError, if the model was trained on all dev photos; where it was
+            on some, they are left out with a warning.
         InputError: if there are no dev or training photos, none of either can be read (single ones
             that cannot are left out with a warning), or the model cannot be loaded.
     """
@@ -87,6 +96,7 @@ def calibrate(
     look = _Look(describer, aligner, pixels or describer.pixels, batch_size, progress)
     train_photos = _even(list(dict.fromkeys(str(r["photo"]) for r in train_rows)), TRAIN_PHOTOS)
     dev_photos = _even(list(dict.fromkeys(str(row["photo"]) for row in dev_rows)), DEV_PHOTOS)
+    dev_photos = _unseen(Path(model), dev_photos, look.pixels, threads=1 if pixels else 0)
     _warn_of_few(len(dev_photos), risk)
     train_readings = look.read(train_photos, "training photos").values()
     novelty = Novelty(np.stack([one.tower for one in train_readings]))
@@ -141,6 +151,28 @@ def calibrate(
     )
     save_calibration(Path(model), calibration)
     return calibration
+
+
+def _unseen(model: Path, photos: list[str], pixels: Pixels, threads: int) -> list[str]:
+    """The photos that the model was not trained on: it is surer of the others than of new ones."""
+    seen = load_seen(model)
+    if seen is None:
+        return photos
+    learned = seen.trained_on(fingerprints(photos, pixels, threads=threads))
+    if learned.all():
+        raise NoUnseenPhotoError(
+            f"calibrate: the model was trained on all {len(photos)} photos of dev, or on pictures "
+            "that are nearly the same, and is surer of them than of any other. Give photos that "
+            "it has not seen the split dev."
+        )
+    if learned.any():
+        logger.warning(
+            "calibrate: the model was trained on %d of %d dev photos, or on pictures that are "
+            "nearly the same; they are left out, since it is surer of them than of others",
+            learned.sum(),
+            len(photos),
+        )
+    return [photo for photo, known in zip(photos, learned, strict=True) if not known]
 
 
 def _warn_of_few(photos: int, risk: float) -> None:

@@ -138,6 +138,7 @@ def render(
             references=[case.references for case in evaluation.cases],
             unreadable=evaluation.counts["unreadable"],
             left_out=evaluation.counts["left_out"],
+            seen=evaluation.seen,
         ),
         "beware_first": shuffle_failed(evaluation.metrics),
         "baselines": baselines,

@@ -1,8 +1,8 @@
 """Save and load a model folder: a plain Hugging Face checkpoint plus what describing needs to know.
 
 Beside transformers' own files lie ours, which others may ignore: `hazardscribe.json` (prompt,
-language, decode bound), `alignment_head.safetensors`, the text bank (`bank_file`) and what
-`describing/calibrate.py` fits on dev.
+language, decode bound), `alignment_head.safetensors`, the text bank (`bank_file`), which photos it
+was trained on (`seen_photos`) and what `describing/calibrate.py` fits on dev.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from hazardscribe.model.folders import (
     reason,
     refuse_unusable,
 )
+from hazardscribe.model.seen_photos import SEEN_FILE, SeenPhotos
 from hazardscribe.model.text_bank import TextBank
 
 CARD_FILE = "hazardscribe.json"
@@ -84,6 +85,7 @@ def save_checkpoint(
     bank: TextBank | None = None,
     alignment_of: Path | None = None,
     state_dict: dict[str, torch.Tensor] | None = None,
+    seen: SeenPhotos | None = None,
 ) -> None:
     """Write a model folder, whole or not at all, with checksums of weights, head and tokenizer.
 
@@ -92,6 +94,7 @@ def save_checkpoint(
         head: alignment head, written beside the model for re-ranking and retrieval.
         bank: the training texts and their vectors, beside the head; see `bank_file`.
         alignment_of: a former model folder whose head and bank are copied, where it has them.
+        seen: the photos that trained it, beside the model; see `seen_photos`.
 
     Raises:
         InputError: if the folder cannot be written.
@@ -110,8 +113,11 @@ def save_checkpoint(
             for name in (HEAD_FILE, BANK_FILE, BANK_TEXTS_FILE):
                 if (alignment_of / name).is_file():
                     shutil.copyfile(alignment_of / name, partial / name)
+        if seen is not None:
+            seen.save(partial)
         # Not what may be fitted anew or edited by hand: the bank, calibration, settings.
-        checked = {*partial.glob("*.safetensors"), *partial.glob("tokenizer.json")}
+        names = ("*.safetensors", "tokenizer.json", SEEN_FILE)
+        checked = {path for name in names for path in partial.glob(name)}
         write_checksums(partial, checked - {partial / BANK_FILE})
 
 

@@ -15,7 +15,7 @@ from transformers import ProgressCallback
 from transformers.trainer_callback import PrinterCallback
 
 from hazardscribe import __version__
-from hazardscribe.describing.calibrate import calibrate
+from hazardscribe.describing.calibrate import NoUnseenPhotoError, calibrate
 from hazardscribe.describing.describer import image_bound
 from hazardscribe.describing.generate import Decoding, generate
 from hazardscribe.errors import InputError
@@ -34,6 +34,9 @@ from hazardscribe.model.layout import lay_out_convolutions
 from hazardscribe.model.memory import keep_freed_memory
 from hazardscribe.model.prompting import Prompter, crops
 from hazardscribe.model.resize import set_image_size
+from hazardscribe.model.seen_photos import SeenPhotos, load_seen
+from hazardscribe.pairs.fingerprints import Fingerprints, fingerprints, kept_fingerprints
+from hazardscribe.pairs.photo import load_photo
 from hazardscribe.pairs.pixel_cache import PixelCache
 from hazardscribe.pairs.targets import detect_language, target_texts
 from hazardscribe.processes import is_first, processes
@@ -67,6 +70,7 @@ class Session(ABC):
 
     Attributes:
         rows: by split, the rows whose photo could be decoded, and their texts to learn.
+        seen: the photos of these rows, and those that the start had seen.
         reason: why the run ended before its last step, where there is more to say than the score.
     """
 
@@ -89,6 +93,7 @@ class Session(ABC):
         self._targets = _digest(texts)
         self.cache = self._cache([photo for split in rows for photo in rows[split]["photo"]])
         self._keep_decodable(rows, texts)
+        self.seen = self._note_photos(start, pairs)
         self.prompter = Prompter(self.processor, self.vlm, self.card.prompt)
         apply_tuning(self.vlm, recipe)
         lay_out_convolutions(self.vlm)
@@ -156,6 +161,36 @@ class Session(ABC):
             self.rows[split] = Rows(dataset, np.fromiter(kept, dtype=np.int64), texts[split])
             if not self.rows[split]:
                 raise InputError(f"no photo of {split} could be decoded; run `hazardscribe check`")
+
+    def _note_photos(self, start: Checkpoint, pairs: Pairs) -> SeenPhotos:
+        """What the model will have seen; it is said where the start was trained on dev."""
+        train, dev = (
+            self._fingerprints([row["photo"] for row in self.rows[split]], self.cache.pixels, 1)
+            for split in ("train", "dev")
+        )
+        seen, former = SeenPhotos.of(train, dev), load_seen(start.folder)
+        if former is None:
+            return seen
+        learned = {"dev": former.trained_on(dev)}
+        if "validation" in pairs:
+            photos = self._fingerprints(pairs["validation"]["photo"], self._decode)
+            learned["validation"] = former.trained_on(photos)
+        counts = [f"{n.sum()} of {len(n)} {name} photos" for name, n in learned.items() if n.any()]
+        if counts:
+            self._warn(
+                f"the start, {self.recipe.start}, was trained on {' and '.join(counts)}, or on "
+                "pictures that are nearly the same: scores on them flatter, and dev chooses "
+                "weights that remember. Give each photo the split that it had in the start's "
+                "pairs, or start from a model that has not seen them."
+            )
+        return former | seen
+
+    def _fingerprints(self, photos: Sequence[str], pixels: Any, threads: int = 0) -> Fingerprints:
+        kept = kept_fingerprints(self.cache.folder, self.cache.bound)
+        return fingerprints(list(dict.fromkeys(photos)), pixels, kept=kept, threads=threads)
+
+    def _decode(self, photo: str) -> np.ndarray:
+        return np.asarray(load_photo(photo, bound=self.cache.bound))
 
     def _set_activation_checkpointing(self) -> None:
         if self.recipe.activation_checkpointing:
@@ -236,6 +271,7 @@ class Session(ABC):
                 self.processor,
                 card=self.card,
                 state_dict=state,
+                seen=self.seen,
                 **alignment,
             )
 
@@ -262,6 +298,9 @@ class Session(ABC):
             remedy = "not enough GPU memory beside the training; run `hazardscribe calibrate`"
             logger.warning("the model is trained but not calibrated: %s", remedy)
             return {"missing": remedy}
+        except NoUnseenPhotoError as error:
+            logger.warning("the model is trained but not calibrated: %s", error)
+            return {"missing": str(error)}
         return calibration.summary()
 
     def best(self, history: list[dict[str, Any]]) -> dict[str, float]:
