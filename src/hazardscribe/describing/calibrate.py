@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,11 @@ from typing import Any
 import numpy as np
 
 from hazardscribe.describing.aligner import Aligner
-from hazardscribe.describing.calibration import Calibration, save_calibration
+from hazardscribe.describing.calibration import (
+    Calibration,
+    load_calibration,
+    save_calibration,
+)
 from hazardscribe.describing.confidence import fit_confidence
 from hazardscribe.describing.describer import Describer
 from hazardscribe.describing.doubt import RISK, fit_doubt
@@ -146,6 +151,7 @@ def calibrate(
         novelty.distances(np.stack([reading.tower for reading in readings])),
         risk,
     )
+    _warn_of_lost_safe(Path(model), truth.hazard)
     calibration = Calibration(
         reranking, confidence, doubt, novelty, predicted, right, no_hazard, truth.hazard
     )
@@ -173,6 +179,22 @@ def _unseen(model: Path, photos: list[str], pixels: Pixels, threads: int) -> lis
             len(photos),
         )
     return [photo for photo, known in zip(photos, learned, strict=True) if not known]
+
+
+def _warn_of_lost_safe(model: Path, hazard: np.ndarray) -> None:
+    """Say that the former calibration rested on safe photos, and this one does not."""
+    former = None
+    with suppress(InputError):  # a damaged one is what calibrating puts right
+        former = load_calibration(model)
+    if former is None or former.dev_hazard is None or former.dev_hazard.all() or not hazard.all():
+        return
+    logger.warning(
+        "calibrate: the former calibration rested on %d dev photos without a hazard, and now dev "
+        "holds none: that no hazard is seen will not be said, and the confidence is that of photos "
+        "with a hazard. Give pairs with safe photos (`--safe_share` takes those after "
+        "rectification).",
+        (former.dev_hazard == 0).sum(),
+    )
 
 
 def _warn_of_few(photos: int, risk: float) -> None:

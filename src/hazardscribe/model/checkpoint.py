@@ -53,6 +53,8 @@ class Card:
             resize; the same in training and describing.
         start: the checkpoint that training started from, if any (for the nearest-photo baseline).
         tower: what `init` took the tower from; `scratch`: it was untrained.
+        safe_share: share of the photos after rectification that trained it; None where an earlier
+            version did not say. safe_text: their description; None: the usual one.
         version: version of hazardscribe that wrote the folder.
     """
 
@@ -62,6 +64,8 @@ class Card:
     image_bound: int | None = None
     start: str | None = None
     tower: str | None = None
+    safe_share: float | None = None
+    safe_text: str | None = None
     version: str = ""
 
 

@@ -22,6 +22,7 @@ from hazardscribe.checksums import digest_of
 from hazardscribe.errors import InputError
 from hazardscribe.files import write_json
 from hazardscribe.model.bank_file import BANK_FILE
+from hazardscribe.model.checkpoint import Card
 from hazardscribe.processes import is_first, processes
 from hazardscribe.training.checkpoints import check_checkpoint, last_checkpoint
 from hazardscribe.training.recipe import Alignment, Recipe
@@ -307,3 +308,14 @@ def run_of(model: Path) -> dict[str, Any]:
         return {"model": str(model), "versions": versions()}
     kept = ("recipe", "versions", "steps", "seconds", "status")
     return {"model": str(model), **{key: stored[key] for key in kept if key in stored}}
+
+
+def safe_of(model: Path, card: Card) -> tuple[float, str | None]:
+    """Share of the photos after rectification that a model was trained with, and their text.
+
+    As its card says, else the recipe in the `run.json` beside it. No text is the usual one.
+    """
+    if card.safe_share is not None:
+        return card.safe_share, card.safe_text
+    recipe = run_of(model).get("recipe") or {}
+    return recipe.get("safe_share") or 0.0, recipe.get("safe_text")

@@ -142,6 +142,8 @@ class Session(ABC):
             target=recipe.target,
             image_bound=recipe.image_bound or image_bound(Card(), start.processor),
             start=absolute(recipe.start),
+            safe_share=recipe.safe_share,
+            safe_text=recipe.safe_text,
             version=__version__,
         )
 

@@ -193,7 +193,7 @@ def evaluate_model(
     from hazardscribe.pairs.left_out import photos_left_out, tell_left_out
     from hazardscribe.pairs.read import read_pairs
     from hazardscribe.pairs.safe import SAFE_TEXT, with_safe
-    from hazardscribe.training.run import run_of
+    from hazardscribe.training.run import run_of, safe_of
 
     out = Path(out)
     # What is quickly told comes before what takes long: folder, rules, models, then photos.
@@ -213,7 +213,8 @@ def evaluate_model(
     left_out = photos_left_out(pairs)
     language = describer.card.language
     target = describer.card.target
-    pairs = with_safe(pairs, safe_share, SAFE_TEXT[language], target=target)
+    text = safe_of(Path(model), describer.card)[1] or SAFE_TEXT[language]
+    pairs = with_safe(pairs, safe_share, text, target=target)
     evaluation = evaluate_rows(
         describer,
         pairs[split],
@@ -248,6 +249,7 @@ def calibrate(
     batch_size: int = 16,
     precision: Literal["float32", "bfloat16"] = "float32",
     device: str | None = None,
+    safe_share: float | None = None,
     seed: int = 0,
     progress: bool = False,
     photos: Path | None = None,
@@ -268,6 +270,8 @@ def calibrate(
         batch_size: photos at a time.
         precision: type in which the products are computed.
         device: `cpu`, `cuda` ...; default: a GPU where there is one.
+        safe_share: share of the photos after rectification that join train and dev as photos
+            without a hazard; default: that of the model's training, where the pairs have any.
         seed: of the cross-validation.
         progress: show progress bars.
         photos: folder of the photos, where it is not the table's.
@@ -281,10 +285,13 @@ def calibrate(
         InputError: the model or the pairs cannot be used.
     """
     from hazardscribe.describing.calibrate import calibrate as run_calibrate
+    from hazardscribe.model.checkpoint import load_card
     from hazardscribe.model.folders import refuse_unusable
     from hazardscribe.pairs.left_out import tell_left_out
     from hazardscribe.pairs.read import Pairs, read_pairs
+    from hazardscribe.pairs.safe import SAFE_TEXT, has_safe, with_safe
     from hazardscribe.training.bank import restore_bank
+    from hazardscribe.training.run import safe_of
 
     if not 0 < risk < 1:
         raise InputError(f"--risk {risk}: must be between 0 and 1, such as 0.1")
@@ -295,6 +302,11 @@ def calibrate(
     if not isinstance(data, Pairs):
         data = read_pairs(data, photos=photos, columns=columns, progress=progress)
         tell_left_out(data)
+    card = load_card(Path(model))
+    share, text = safe_of(Path(model), card)
+    if safe_share is None:  # pairs of hazards alone are told of where something is lost by them
+        safe_share = share if has_safe(data) else 0.0
+    data = with_safe(data, safe_share, text or SAFE_TEXT[card.language], target=card.target)
     restore_bank(Path(model), data["train"])
     return run_calibrate(
         Path(model),
