@@ -38,7 +38,7 @@ from hazardscribe.evaluation.acceptable import acceptable
 from hazardscribe.evaluation.cases import Case
 from hazardscribe.evaluation.photo_scores import Truth
 from hazardscribe.evaluation.rows import cases_from_rows
-from hazardscribe.evaluation.rules import Rules
+from hazardscribe.evaluation.rules import Rules, rules_of
 from hazardscribe.model.seen_photos import load_seen
 from hazardscribe.pairs.fingerprints import fingerprints
 from hazardscribe.pairs.left_out import tell_unreadable
@@ -71,6 +71,7 @@ def calibrate(
     batch_size: int = 16,
     precision: str = "float32",
     pixels: Pixels | None = None,
+    rules: Rules | None = None,
     seed: int = 0,
     progress: bool = False,
 ) -> Calibration:
@@ -83,6 +84,8 @@ def calibrate(
         risk: share of unacceptable answers aimed at.
         beams: candidates a photo for re-ranking.
         pixels: gives a photo's pixels, where they are decoded already.
+        rules: by which descriptions are acceptable, kept in the folder; default: the folder's own,
+            else those shipped for its language.
         progress: show progress bars.
 
     Raises:
@@ -110,7 +113,7 @@ def calibrate(
     dev_photos, readings = list(read), list(read.values())
     rows = [row for row in dev_rows if str(row["photo"]) in read]
     references = target_texts(rows, describer.card.target)
-    rules = Rules.load(describer.card.language)
+    own, rules = rules, rules or rules_of(model, describer.card.language)
 
     def cases_of(drafts: Sequence[Candidate]) -> list[Case]:
         texts = dict(zip(dev_photos, (one.text for one in drafts), strict=True))
@@ -153,8 +156,18 @@ def calibrate(
     )
     _warn_of_lost_safe(Path(model), truth.hazard)
     calibration = Calibration(
-        reranking, confidence, doubt, novelty, predicted, right, no_hazard, truth.hazard
+        reranking,
+        confidence,
+        doubt,
+        novelty,
+        predicted,
+        right,
+        no_hazard,
+        truth.hazard,
+        rules.digest,
     )
+    if own is not None:
+        own.save(Path(model))
     save_calibration(Path(model), calibration)
     return calibration
 

@@ -39,6 +39,8 @@ class Calibration:
         dev_no_hazard: `(N,)` mass of texts without hazard on dev; None without an alignment.
         dev_hazard: `(N,)` whether those photos show a hazard; None in a calibration of an earlier
             version, which did not keep it.
+        rules: SHA-256 of the rule file by which a description counted as acceptable; None in a
+            calibration of an earlier version.
     """
 
     reranking: Reranking | None
@@ -49,6 +51,7 @@ class Calibration:
     dev_right: np.ndarray
     dev_no_hazard: np.ndarray | None = None
     dev_hazard: np.ndarray | None = None
+    rules: str | None = None
 
     def doubt_at(self, risk: float) -> Doubt:
         """The thresholds for another risk than the one calibrated for."""
@@ -77,6 +80,7 @@ def save_calibration(folder: Path, calibration: Calibration) -> None:
         "reranking": asdict(calibration.reranking) if calibration.reranking else None,
         "confidence": asdict(calibration.confidence),
         "doubt": asdict(calibration.doubt),
+        "rules": calibration.rules,
         "dev": {
             "confidences": _rounded(calibration.dev_confidences),
             "acceptable": [int(right) for right in calibration.dev_right],
@@ -120,6 +124,7 @@ def load_calibration(folder: Path) -> Calibration | None:
             np.array(dev["acceptable"], dtype=np.int64),
             None if no_hazard is None else np.array(no_hazard, dtype=np.float64),
             None if hazard is None else np.array(hazard, dtype=np.int64),
+            values.get("rules"),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
         raise InputError(

@@ -19,6 +19,7 @@ from hazardscribe.errors import InputError, PhotoError
 from hazardscribe.evaluation import Case, Evaluation, Rules, evaluate_texts, nearest_texts
 from hazardscribe.evaluation.result import Seen
 from hazardscribe.evaluation.rows import cases_from_rows, hazard_of
+from hazardscribe.evaluation.rules import rules_of
 from hazardscribe.evaluation.selective import Answer
 from hazardscribe.model.checkpoint import load_card, load_checkpoint
 from hazardscribe.model.parts import image_token_id
@@ -59,8 +60,8 @@ def evaluate(
     Args:
         describer: the model. rows: a split of `read_pairs`, such as `pairs["validation"]`.
         train_rows: the training split, for the baselines; without it they are left out.
-        rules: a rule file; default: the shipped rules of the model's language. What is said in
-            doubt is understood whatever the file holds.
+        rules: a rule file; default: the model's own, else those shipped for its language. What is
+            said in doubt is understood whatever the file holds.
         text_encoder: for `text_similarity`: `lsa`, fitted on the training texts, or a model folder.
         text_prefix: put in front of each text for that encoder.
         resamples: of the bootstrap. seed: of bootstrap and shuffle test.
@@ -75,7 +76,16 @@ def evaluate(
         raise InputError("evaluate: the split holds no rows; choose another with --split")
     target, language = describer.card.target, describer.card.language
     # What is refused for its own sake is refused before all photos are described.
-    read_by = Rules.load(rules or language).knowing(**ANSWERS[language])
+    read_by = rules_of(describer.folder, language) if rules is None else Rules.load(rules)
+    fitted_to = None if describer.calibration is None else describer.calibration.rules
+    other_rules = fitted_to not in (None, read_by.digest)
+    if other_rules:
+        logger.warning(
+            "evaluate: %s are other rules than the model was calibrated by; its confidence is that "
+            "of another meaning of acceptable",
+            read_by.source,
+        )
+    read_by = read_by.knowing(**ANSWERS[language])
     train_rows = list(train_rows) if train_rows is not None else []
     train_texts = target_texts(train_rows, target)
     known = load_seen(describer.folder)
@@ -119,6 +129,7 @@ def evaluate(
         else None,
         unreadable=unreadable,
         left_out=left_out,
+        other_rules=other_rules,
         seen=None if known is None else _seen(known, cases, describer.pixels, scored),
     )
 

@@ -84,6 +84,7 @@ def evaluate_texts(
     unreadable: int = 0,
     left_out: int = 0,
     seen: Seen | None = None,
+    other_rules: bool = False,
 ) -> Evaluation:
     """Scores the predictions of `cases` and three baselines.
 
@@ -103,6 +104,7 @@ def evaluate_texts(
         unreadable: photos that are no cases since they could not be read, for the account.
         left_out: photos of all splits that were left out before, when the data were read.
         seen: how many of the photos the model knows from its training, for the account.
+        other_rules: whether the confidences were fitted to other rules than these.
 
     Raises:
         InputError: no cases, a case without reference, sequences of unequal length.
@@ -167,6 +169,7 @@ def evaluate_texts(
                 unreadable=unreadable,
                 left_out=left_out,
                 seen=seen,
+                other_rules=other_rules,
             )
         ),
         language=language,
@@ -178,6 +181,7 @@ def evaluate_texts(
         seed=seed,
         trust=trust,
         seen=seen,
+        other_rules=other_rules,
     )
 
 

@@ -71,6 +71,7 @@ def notices(
     unreadable: int = 0,
     left_out: int = 0,
     seen: Seen | None = None,
+    other_rules: bool = False,
 ) -> list[str]:
     """Why these scores should be doubted; empty when nothing speaks against them.
 
@@ -79,6 +80,7 @@ def notices(
         unreadable: photos of this set without a score. left_out: photos that were left out when
             the data were read, of whichever split.
         seen: how many of the photos the model knows from its training.
+        other_rules: whether the confidences were fitted to other rules than these.
     """
     zh = language == "zh"
     found = [] if seen is None else _seen_notices(seen, zh)
@@ -136,6 +138,15 @@ def notices(
             "of the scores."
             if left_out > 1
             else "1 photo of the data (all splits) is missing or damaged and in none of the scores."
+        )
+    if other_rules:
+        found.append(
+            "置信度按另一套规则（何为“可用”）拟合，与本报告的规则不同：这里的数字说明不了它是否可信。"
+            "请用 `hazardscribe calibrate --rules FILE` 重新拟合，或按模型自己的规则评估。"
+            if zh
+            else "The confidence was fitted to other rules of what is acceptable than those of "
+            "this report: what is shown of it here says little. Fit it anew with `hazardscribe "
+            "calibrate --rules FILE`, or evaluate by the model's own rules."
         )
     if len(predictions) < FEW_PHOTOS:
         found.append(

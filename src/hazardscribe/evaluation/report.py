@@ -139,6 +139,7 @@ def render(
             unreadable=evaluation.counts["unreadable"],
             left_out=evaluation.counts["left_out"],
             seen=evaluation.seen,
+            other_rules=evaluation.other_rules,
         ),
         "beware_first": shuffle_failed(evaluation.metrics),
         "baselines": baselines,

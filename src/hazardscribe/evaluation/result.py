@@ -189,6 +189,7 @@ class Evaluation:
         split_hash: names the evaluated set (photo names and references).
         trust: how far confidences can be trusted, where they were given.
         seen: how many photos the model knows from its training; None where it cannot be told.
+        other_rules: whether the confidences were fitted to other rules than these.
     """
 
     metrics: Mapping[str, Score]
@@ -208,6 +209,7 @@ class Evaluation:
     seed: int
     trust: Trust | None = None
     seen: Seen | None = None
+    other_rules: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for `metrics.json`: flat metric names, each `{value, low, high}`."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,7 @@ def save_checkpoint(
     alignment_of: Path | None = None,
     state_dict: dict[str, torch.Tensor] | None = None,
     seen: SeenPhotos | None = None,
+    texts: Mapping[str, str] | None = None,
 ) -> None:
     """Write a model folder, whole or not at all, with checksums of weights, head and tokenizer.
 
@@ -99,6 +101,7 @@ def save_checkpoint(
         bank: the training texts and their vectors, beside the head; see `bank_file`.
         alignment_of: a former model folder whose head and bank are copied, where it has them.
         seen: the photos that trained it, beside the model; see `seen_photos`.
+        texts: of further files, by name.
 
     Raises:
         InputError: if the folder cannot be written.
@@ -119,6 +122,8 @@ def save_checkpoint(
                     shutil.copyfile(alignment_of / name, partial / name)
         if seen is not None:
             seen.save(partial)
+        for name, text in (texts or {}).items():
+            (partial / name).write_bytes(text.encode())
         # Not what may be fitted anew or edited by hand: the bank, calibration, settings.
         names = ("*.safetensors", "tokenizer.json", SEEN_FILE)
         checked = {path for name in names for path in partial.glob(name)}

@@ -58,7 +58,7 @@ class RewardSession(Session):
         photos = {row["photo"]: "" for row in self.rows["train"]}
         self.cases = cases_from_rows(self.rows["train"], targets, photos)
         self._check_photos()
-        self.parts = reward_parts(recipe, self.cases, self.card.language)
+        self.parts = reward_parts(recipe, self.cases, self.card.language, self.rules)
         device = "cuda" if torch.cuda.is_available() else "cpu"
         self.module = TrainingModule(self.vlm, None, None, recipe).to(device)
         self._freeze_unreached(targets[0], device)

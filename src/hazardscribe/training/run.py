@@ -124,20 +124,21 @@ def prepare_folder(folder: Path, recipe: Recipe, data_hash: str, resume: bool) -
 
 
 def check_inputs(folder: Path, data: dict[str, Any]) -> None:
-    """Check, once both are read, that a resumed run learns the same texts from the same start.
+    """Check, once both are read, that a resumed run has the same texts to learn, start and rules.
 
     Args:
         data: what `run.json` will hold as `data`; a run from before a key existed is not compared.
 
     Raises:
-        InputError: naming which of the two is another.
+        InputError: naming which of them is another.
     """
     former = _read_run(folder).get("data", {})
     for key, what, same in (
         ("targets", "other texts (the columns that `target` names have changed)", "texts"),
         ("start", "other weights of `start`", "start"),
+        ("rules", "another rule file (`rules`, or that of `start`)", "rule file"),
     ):
-        if former.get(key) and former[key] != data[key]:
+        if former.get(key) and former[key] != data.get(key):
             raise InputError(
                 f"{folder}: was trained on {what}. Resume with the same {same}, or start a new run "
                 "in another folder."

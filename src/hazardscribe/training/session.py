@@ -21,6 +21,7 @@ from hazardscribe.describing.generate import Decoding, generate
 from hazardscribe.errors import InputError
 from hazardscribe.evaluation import evaluate_texts
 from hazardscribe.evaluation.rows import cases_from_rows
+from hazardscribe.evaluation.rules import RULES_FILE, Rules, own_rules
 from hazardscribe.files import cache_folder
 from hazardscribe.model.attention import use_short_attention
 from hazardscribe.model.checkpoint import (
@@ -71,6 +72,7 @@ class Session(ABC):
     Attributes:
         rows: by split, the rows whose photo could be decoded, and their texts to learn.
         seen: the photos of these rows, and those that the start had seen.
+        rules: how statements are read; own_rules: the same where they are not the shipped ones.
         reason: why the run ended before its last step, where there is more to say than the score.
     """
 
@@ -87,6 +89,8 @@ class Session(ABC):
         self.vlm, self.processor = start.vlm, start.processor
         rows = {split: pairs[split] for split in ("train", "dev")}
         self.card = self._make_card(start, pairs)
+        self.own_rules = Rules.load(recipe.rules) if recipe.rules else own_rules(start.folder)
+        self.rules = self.own_rules or Rules.load(self.card.language)
         # Whoever describes with the model later stops where its training cut the texts.
         self.vlm.generation_config.max_new_tokens = recipe.max_text_tokens
         texts = {split: shared(target_texts(rows[split], self.card.target)) for split in rows}
@@ -112,13 +116,14 @@ class Session(ABC):
         """Draw the course of the training as a PNG."""
 
     def counts(self) -> dict[str, Any]:
-        """What the run was given: numbers, and the SHA-256 of the texts to learn."""
+        """What the run was given: numbers, and the SHA-256 of the texts and of rules of its own."""
         return {
             "train": len(self.rows["train"]),
             "dev": len(self.rows["dev"]),
             "distinct_texts": len(set(self.rows["train"].texts())),
             "undecodable": len(self.cache.failed),
             "targets": self._targets,
+            "rules": self.own_rules.digest if self.own_rules else None,
         }
 
     def _load_start(self) -> Checkpoint:
@@ -228,6 +233,7 @@ class Session(ABC):
             train_hazards=None,
             nearest=None,
             language=self.card.language,
+            rules=self.rules,
             embed=None,
             resamples=0,
         )
@@ -274,6 +280,7 @@ class Session(ABC):
                 card=self.card,
                 state_dict=state,
                 seen=self.seen,
+                texts={RULES_FILE: self.own_rules.text} if self.own_rules else None,
                 **alignment,
             )
 

@@ -161,7 +161,7 @@ def evaluate_model(
         data: the pairs.
         out: folder for the report; an earlier report in it is written over.
         split: which rows to describe.
-        rules: file of hazard rules; default: those of the model's language.
+        rules: file of hazard rules; default: the model's own, else those of its language.
         text_encoder: for `text_similarity`: `lsa` or a model folder.
         text_prefix: put in front of each text for that encoder.
         batch_size: photos at a time.
@@ -250,6 +250,7 @@ def calibrate(
     precision: Literal["float32", "bfloat16"] = "float32",
     device: str | None = None,
     safe_share: float | None = None,
+    rules: Path | None = None,
     seed: int = 0,
     progress: bool = False,
     photos: Path | None = None,
@@ -272,6 +273,8 @@ def calibrate(
         device: `cpu`, `cuda` ...; default: a GPU where there is one.
         safe_share: share of the photos after rectification that join train and dev as photos
             without a hazard; default: that of the model's training, where the pairs have any.
+        rules: file of hazard rules by which descriptions are acceptable; the model keeps it.
+            Default: the model's own, else those of its language.
         seed: of the cross-validation.
         progress: show progress bars.
         photos: folder of the photos, where it is not the table's.
@@ -285,6 +288,7 @@ def calibrate(
         InputError: the model or the pairs cannot be used.
     """
     from hazardscribe.describing.calibrate import calibrate as run_calibrate
+    from hazardscribe.evaluation.rules import Rules
     from hazardscribe.model.checkpoint import load_card
     from hazardscribe.model.folders import refuse_unusable
     from hazardscribe.pairs.left_out import tell_left_out
@@ -298,6 +302,7 @@ def calibrate(
     for name, value in (("beams", beams), ("batch_size", batch_size)):
         if value < 1:
             raise InputError(f"--{name} {value}: must be at least 1.")
+    own = None if rules is None else Rules.load(rules)
     refuse_unusable(model)
     if not isinstance(data, Pairs):
         data = read_pairs(data, photos=photos, columns=columns, progress=progress)
@@ -318,6 +323,7 @@ def calibrate(
         device=device,
         batch_size=batch_size,
         precision=precision,
+        rules=own,
         seed=seed,
         progress=progress,
     )
