@@ -35,6 +35,7 @@ OTHER = Recipe(
     language="en",
     target="{description_en}",
     prompt="What is wrong?",
+    rules="my/rules.yaml",
     tower=Part("lora", 1e-5, "bfloat16"),
     projector=Part("freeze", 2e-5, "bfloat16"),
     llm=Part("freeze", 3e-5, "bfloat16"),

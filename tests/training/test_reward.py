@@ -664,6 +664,18 @@ def test_a_recipe_that_makes_no_sense_is_refused(reward):
         Recipe(start="x", stage="reward", reward=Reward(**reward))
 
 
+def test_a_run_without_the_safe_photos_of_its_start_says_so(pairs, recipe, written, tmp_path):
+    folder = shutil.copytree(written, tmp_path / "start" / "model")
+    card = json.loads((folder / CARD_FILE).read_text(encoding="utf-8"))
+    card |= {"safe_share": 0.5, "safe_text": "已整改"}
+    (folder / CARD_FILE).write_text(json.dumps(card), encoding="utf-8")
+    recipe = replace(recipe, start=str(folder), steps=1, calibrate=False)
+    run = train(pairs, recipe, tmp_path / "run")
+    assert any("trained with safe_share 0.5, this run is not" in one for one in run.warnings)
+    kept = load_card(run.model)  # what `calibrate` goes by
+    assert (kept.safe_share, kept.safe_text) == (0.5, "已整改")
+
+
 def test_a_checkpoint_without_a_card_takes_the_recipes_words(pairs, recipe, written, tmp_path):
     import shutil
 

@@ -60,6 +60,8 @@ class Calibration:
         dev_hazard: `(N,)` whether those photos show a hazard; None in a calibration of an earlier
             version, which did not keep it.
         search: that found those descriptions; None in a calibration of an earlier version.
+        rules: SHA-256 of the rule file by which a description counted as acceptable; None in a
+            calibration of an earlier version.
     """
 
     reranking: Reranking | None
@@ -71,6 +73,7 @@ class Calibration:
     dev_no_hazard: np.ndarray | None = None
     dev_hazard: np.ndarray | None = None
     search: Search | None = None
+    rules: str | None = None
 
     def doubt_at(self, risk: float) -> Doubt:
         """The thresholds for another risk than the one calibrated for."""
@@ -100,6 +103,7 @@ def save_calibration(folder: Path, calibration: Calibration) -> None:
         "confidence": asdict(calibration.confidence),
         "doubt": asdict(calibration.doubt),
         "search": asdict(calibration.search) if calibration.search else None,
+        "rules": calibration.rules,
         "dev": {
             "confidences": _rounded(calibration.dev_confidences),
             "acceptable": [int(right) for right in calibration.dev_right],
@@ -146,6 +150,7 @@ def load_calibration(folder: Path) -> Calibration | None:
             None if no_hazard is None else np.array(no_hazard, dtype=np.float64),
             None if hazard is None else np.array(hazard, dtype=np.int64),
             Search(**search) if search else None,
+            values.get("rules"),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
         raise InputError(

@@ -22,7 +22,7 @@ from hazardscribe.describing.judge import Judge, Reading, read_photos
 from hazardscribe.describing.rerank import Reranking
 from hazardscribe.describing.statements import Statements
 from hazardscribe.errors import InputError, PhotoError
-from hazardscribe.evaluation.rules import Rules
+from hazardscribe.evaluation.rules import rules_of
 from hazardscribe.model.checkpoint import Card, load_checkpoint
 from hazardscribe.model.length import LONGEST
 from hazardscribe.model.parts import image_token_id
@@ -228,7 +228,14 @@ class Describer:
             )
         statements = None
         if aligner is not None:
-            statements = Statements(aligner.bank.texts, Rules.load(self.card.language))
+            rules = rules_of(self.folder, self.card.language)
+            statements = Statements(aligner.bank.texts, rules)
+            if calibration.rules not in (None, rules.digest):
+                logger.warning(
+                    "%s: was calibrated by other rules than %s; run `hazardscribe calibrate` on it",
+                    self.folder,
+                    rules.source,
+                )
         reranking = calibration.reranking if aligner is not None and rerank is not False else None
         if rerank and reranking is None:
             logger.warning("--rerank: re-ranking gained nothing on dev and is left out")

@@ -26,6 +26,7 @@ before its phrase; any other text that is not empty states one, since a ledger d
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -35,6 +36,10 @@ from typing import Any
 
 from hazardscribe.errors import InputError
 from hazardscribe.evaluation.tokens import LANGUAGES, normalise
+from hazardscribe.files import write_whole
+
+RULES_FILE = "rules.yaml"
+"""In a model folder: rules of its own."""
 
 _KEYS = {"language", "no_hazard", "cannot_judge", "hazard", "elements"}
 _ELEMENT_KEYS = {"label", "patterns", "unless", "facts_keys"}
@@ -75,6 +80,7 @@ class Rules:
     hazard_patterns: tuple[re.Pattern[str], ...]
     elements_by_name: Mapping[str, Element]
     source: str
+    text: str = field(default="", repr=False)
 
     @classmethod
     def load(cls, language_or_path: str | Path) -> Rules:
@@ -96,6 +102,15 @@ class Rules:
                 "or the path of a YAML file in UTF-8"
             ) from error
         return _parse(text, str(path))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 in hex of the file's text."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    def save(self, folder: Path) -> None:
+        """Write the file as a model folder's own."""
+        write_whole(folder / RULES_FILE, lambda draft: draft.write_bytes(self.text.encode()))
 
     def knowing(self, no_hazard: str, cannot_judge: str) -> Rules:
         """The same rules, which also know these two sentences by their wording."""
@@ -164,6 +179,22 @@ class Rules:
                 yield name
 
 
+def own_rules(model: str | Path) -> Rules | None:
+    """The rules that a model folder holds; None where it goes by the shipped ones.
+
+    Raises:
+        InputError: as `Rules.load`.
+    """
+    path = Path(model) / RULES_FILE
+    # Not the whole path: a report that is passed on does not tell where the model lay.
+    return replace(Rules.load(path), source=f"model/{RULES_FILE}") if path.is_file() else None
+
+
+def rules_of(model: str | Path, language: str) -> Rules:
+    """The rules by which a model's texts are read: its own, else those shipped for the language."""
+    return own_rules(model) or Rules.load(language)
+
+
 def _plain(text: str) -> str:
     """The form in which texts and patterns are compared: typographic apostrophes are ordinary."""
     return normalise(text).replace("\u2019", "'")
@@ -215,6 +246,7 @@ def _parse(text: str, source: str) -> Rules:
             str(name): _element(str(name), entry, source) for name, entry in elements.items()
         },
         source=source,
+        text=text,
     )
 
 

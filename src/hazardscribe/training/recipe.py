@@ -170,6 +170,9 @@ class Recipe:
         language: language of the descriptions: `zh`, `en`, or `auto` (found from the texts).
         target: template of the text to learn; names in braces are columns of the pairs.
         prompt: user text beside the photo; default: one in the language of the descriptions.
+        rules: file of hazard rules, which the model keeps: by them dev is scored, confidence is
+            fitted and element F1 rewarded (docs/evaluation.md). Default: the start's own, else
+            those shipped for the language.
         tower: how the visual tower is trained.
         projector: how the projector is trained.
         llm: how the language model is trained.
@@ -232,6 +235,7 @@ class Recipe:
     language: Literal["auto", "zh", "en"] = "auto"
     target: str = "{description}"
     prompt: str | None = None
+    rules: str | None = None
     tower: Part = field(default_factory=lambda: Part(learning_rate=1e-4))
     projector: Part = field(default_factory=lambda: Part(learning_rate=1e-3))
     llm: Part = field(default_factory=lambda: Part(learning_rate=1e-4))

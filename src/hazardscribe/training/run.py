@@ -21,6 +21,7 @@ from hazardscribe.checksums import digest_of
 from hazardscribe.errors import InputError
 from hazardscribe.files import write_json
 from hazardscribe.model.bank_file import BANK_FILE
+from hazardscribe.model.checkpoint import Card
 from hazardscribe.processes import is_first, processes
 from hazardscribe.training.checkpoints import check_checkpoint, last_checkpoint
 from hazardscribe.training.recipe import Alignment, Recipe
@@ -122,20 +123,21 @@ def prepare_folder(folder: Path, recipe: Recipe, data_hash: str, resume: bool) -
 
 
 def check_inputs(folder: Path, data: dict[str, Any]) -> None:
-    """Check, once both are read, that a resumed run learns the same texts from the same start.
+    """Check, once both are read, that a resumed run has the same texts to learn, start and rules.
 
     Args:
         data: what `run.json` will hold as `data`; a run from before a key existed is not compared.
 
     Raises:
-        InputError: naming which of the two is another.
+        InputError: naming which of them is another.
     """
     former = _read_run(folder).get("data", {})
     for key, what, same in (
         ("targets", "other texts (the columns that `target` names have changed)", "texts"),
         ("start", "other weights of `start`", "start"),
+        ("rules", "another rule file (`rules`, or that of `start`)", "rule file"),
     ):
-        if former.get(key) and former[key] != data[key]:
+        if former.get(key) and former[key] != data.get(key):
             raise InputError(
                 f"{folder}: was trained on {what}. Resume with the same {same}, or start a new run "
                 "in another folder."
@@ -245,3 +247,14 @@ def run_of(model: Path) -> dict[str, Any]:
         return {"model": str(model), "versions": versions()}
     kept = ("recipe", "versions", "steps", "seconds", "status")
     return {"model": str(model), **{key: stored[key] for key in kept if key in stored}}
+
+
+def safe_of(model: Path, card: Card) -> tuple[float, str | None]:
+    """Share of the photos after rectification that a model was trained with, and their text.
+
+    As its card says, else the recipe in the `run.json` beside it. No text is the usual one.
+    """
+    if card.safe_share is not None:
+        return card.safe_share, card.safe_text
+    recipe = run_of(model).get("recipe") or {}
+    return recipe.get("safe_share") or 0.0, recipe.get("safe_text")

@@ -16,7 +16,7 @@ from transformers import ProgressCallback
 from transformers.trainer_callback import PrinterCallback
 
 from hazardscribe import __version__
-from hazardscribe.describing.calibrate import calibrate
+from hazardscribe.describing.calibrate import NoUnseenPhotoError, calibrate
 from hazardscribe.describing.describer import image_bound
 from hazardscribe.describing.generate import Decoding, generate
 from hazardscribe.errors import InputError
@@ -25,7 +25,7 @@ from hazardscribe.evaluation.cases import check_cases
 from hazardscribe.evaluation.evaluate import defined_formulas
 from hazardscribe.evaluation.photo_scores import Truth, photo_columns
 from hazardscribe.evaluation.rows import cases_from_rows
-from hazardscribe.evaluation.rules import Rules
+from hazardscribe.evaluation.rules import RULES_FILE, Rules, own_rules
 from hazardscribe.files import cache_folder
 from hazardscribe.model.attention import use_short_attention
 from hazardscribe.model.checkpoint import (
@@ -39,7 +39,10 @@ from hazardscribe.model.layout import lay_out_convolutions
 from hazardscribe.model.memory import keep_freed_memory
 from hazardscribe.model.prompting import Prompter, crops
 from hazardscribe.model.resize import set_image_size
+from hazardscribe.model.seen_photos import SeenPhotos, load_seen
 from hazardscribe.model.sequences import first_sequence
+from hazardscribe.pairs.fingerprints import Fingerprints, fingerprints, kept_fingerprints
+from hazardscribe.pairs.photo import load_photo
 from hazardscribe.pairs.pixel_cache import PixelCache
 from hazardscribe.pairs.targets import detect_language, target_texts
 from hazardscribe.processes import is_first, processes
@@ -70,6 +73,8 @@ class Session(ABC):
 
     Attributes:
         rows: by split, the rows whose photo could be decoded, and their texts to learn.
+        seen: the photos of these rows, and those that the start had seen.
+        rules: how statements are read; own_rules: the same where they are not the shipped ones.
         reason: why the run ended before its last step, where there is more to say than the score.
     """
 
@@ -86,6 +91,8 @@ class Session(ABC):
         self.vlm, self.processor = start.vlm, start.processor
         rows = {split: pairs[split] for split in ("train", "dev")}
         self.card = self._make_card(start, pairs)
+        self.own_rules = Rules.load(recipe.rules) if recipe.rules else own_rules(start.folder)
+        self.rules = self.own_rules or Rules.load(self.card.language)
         # Whoever describes with the model later stops where its training cut the texts, and by
         # `load_checkpoint` writes greedily, whatever the start was made for.
         self.vlm.generation_config.max_new_tokens = recipe.max_text_tokens
@@ -95,6 +102,7 @@ class Session(ABC):
         self._keep_decodable(rows, texts)
         self._undefined = self._undefined_on_dev()
         self.recipe = self._deciding()
+        self.seen = self._note_photos(start, pairs)
         self.prompter = Prompter(self.processor, self.vlm, self.card.prompt)
         self._tell_photo_tokens()
         apply_tuning(self.vlm, recipe)
@@ -114,13 +122,14 @@ class Session(ABC):
         """Draw the course of the training as a PNG."""
 
     def counts(self) -> dict[str, Any]:
-        """What the run was given: numbers, and the SHA-256 of the texts to learn."""
+        """What the run was given: numbers, and the SHA-256 of the texts and of rules of its own."""
         return {
             "train": len(self.rows["train"]),
             "dev": len(self.rows["dev"]),
             "distinct_texts": len(set(self.rows["train"].texts())),
             "undecodable": len(self.cache.failed),
             "targets": self._targets,
+            "rules": self.own_rules.digest if self.own_rules else None,
         }
 
     def _load_start(self) -> Checkpoint:
@@ -144,6 +153,8 @@ class Session(ABC):
             target=recipe.target,
             image_bound=recipe.image_bound or image_bound(Card(), start.processor),
             start=absolute(recipe.start),
+            safe_share=recipe.safe_share,
+            safe_text=recipe.safe_text,
             version=__version__,
         )
 
@@ -184,7 +195,7 @@ class Session(ABC):
         cases = cases_from_rows(rows, rows.texts(), nothing)
         check_cases(cases)
         language = self.card.language
-        truth = Truth.of(cases, Rules.load(language), language)
+        truth = Truth.of(cases, self.rules, language)
         columns = photo_columns([""] * len(cases), truth, None, 0)
         _, undefined = defined_formulas(truth, columns, embedded=False)
         return undefined
@@ -199,6 +210,36 @@ class Session(ABC):
             "decides instead"
         )
         return replace(self.recipe, best_by="rouge_l")
+
+    def _note_photos(self, start: Checkpoint, pairs: Pairs) -> SeenPhotos:
+        """What the model will have seen; it is said where the start was trained on dev."""
+        train, dev = (
+            self._fingerprints([row["photo"] for row in self.rows[split]], self.cache.pixels, 1)
+            for split in ("train", "dev")
+        )
+        seen, former = SeenPhotos.of(train, dev), load_seen(start.folder)
+        if former is None:
+            return seen
+        learned = {"dev": former.trained_on(dev)}
+        if "validation" in pairs:
+            photos = self._fingerprints(pairs["validation"]["photo"], self._decode)
+            learned["validation"] = former.trained_on(photos)
+        counts = [f"{n.sum()} of {len(n)} {name} photos" for name, n in learned.items() if n.any()]
+        if counts:
+            self._warn(
+                f"the start, {self.recipe.start}, was trained on {' and '.join(counts)}, or on "
+                "pictures that are nearly the same: scores on them flatter, and dev chooses "
+                "weights that remember. Give each photo the split that it had in the start's "
+                "pairs, or start from a model that has not seen them."
+            )
+        return former | seen
+
+    def _fingerprints(self, photos: Sequence[str], pixels: Any, threads: int = 0) -> Fingerprints:
+        kept = kept_fingerprints(self.cache.folder, self.cache.bound)
+        return fingerprints(list(dict.fromkeys(photos)), pixels, kept=kept, threads=threads)
+
+    def _decode(self, photo: str) -> np.ndarray:
+        return np.asarray(load_photo(photo, bound=self.cache.bound))
 
     def _set_activation_checkpointing(self) -> None:
         if self.recipe.activation_checkpointing:
@@ -234,6 +275,7 @@ class Session(ABC):
             train_hazards=None,
             nearest=None,
             language=self.card.language,
+            rules=self.rules,
             embed=None,
             resamples=0,
         )
@@ -282,6 +324,8 @@ class Session(ABC):
                 self.processor,
                 card=self.card,
                 state_dict=state,
+                seen=self.seen,
+                texts={RULES_FILE: self.own_rules.text} if self.own_rules else None,
                 **alignment,
             )
 
@@ -308,6 +352,9 @@ class Session(ABC):
             remedy = "not enough GPU memory beside the training; run `hazardscribe calibrate`"
             logger.warning("the model is trained but not calibrated: %s", remedy)
             return {"missing": remedy}
+        except NoUnseenPhotoError as error:
+            logger.warning("the model is trained but not calibrated: %s", error)
+            return {"missing": str(error)}
         return calibration.summary()
 
     def best(self, history: list[dict[str, Any]]) -> dict[str, float]:

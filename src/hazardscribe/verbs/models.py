@@ -167,7 +167,7 @@ def evaluate_model(
         data: the pairs.
         out: folder for the report; it replaces an earlier report there.
         split: which rows to describe.
-        rules: file of hazard rules; default: those of the model's language.
+        rules: file of hazard rules; default: the model's own, else those of its language.
         text_encoder: for `text_similarity`: `lsa` or a model folder.
         text_prefix: prefix for each text, if that encoder expects one.
         batch_size: photos described at a time.
@@ -203,7 +203,7 @@ def evaluate_model(
     from hazardscribe.pairs.left_out import photos_left_out, tell_left_out
     from hazardscribe.pairs.read import read_pairs
     from hazardscribe.pairs.safe import SAFE_TEXT, with_safe
-    from hazardscribe.training.run import run_of
+    from hazardscribe.training.run import run_of, safe_of
 
     out = Path(out)
     # What is quickly told comes before what takes long: folder, rules, models, then photos.
@@ -223,7 +223,8 @@ def evaluate_model(
     left_out = photos_left_out(pairs)
     language = describer.card.language
     target = describer.card.target
-    pairs = with_safe(pairs, safe_share, SAFE_TEXT[language], target=target)
+    text = safe_of(Path(model), describer.card)[1] or SAFE_TEXT[language]
+    pairs = with_safe(pairs, safe_share, text, target=target)
     evaluation = evaluate_rows(
         describer,
         pairs[split],
@@ -256,6 +257,8 @@ def calibrate(
     batch_size: int = 16,
     precision: Literal["float32", "bfloat16"] = "float32",
     device: str | None = None,
+    safe_share: float | None = None,
+    rules: Path | None = None,
     seed: int = 0,
     progress: bool = False,
     photos: Path | None = None,
@@ -276,6 +279,10 @@ def calibrate(
         batch_size: photos described at a time.
         precision: number format of matrix products; weights stay float32.
         device: `cpu`, `cuda` ...; default: a GPU if there is one.
+        safe_share: share of the after-repair photos to add to train and dev as hazard-free
+            photos; default: that of the model's training, if the pairs have any.
+        rules: file of hazard rules by which descriptions are acceptable; the model keeps it.
+            Default: the model's own, else those of its language.
         seed: random seed for the cross-validation.
         progress: show progress bars.
         photos: folder of the photos, if it is not the table's.
@@ -289,20 +296,30 @@ def calibrate(
         InputError: the model or the pairs cannot be used.
     """
     from hazardscribe.describing.calibrate import calibrate as run_calibrate
+    from hazardscribe.evaluation.rules import Rules
+    from hazardscribe.model.checkpoint import load_card
     from hazardscribe.model.folders import refuse_unusable
     from hazardscribe.pairs.left_out import tell_left_out
     from hazardscribe.pairs.read import Pairs, read_pairs
+    from hazardscribe.pairs.safe import SAFE_TEXT, has_safe, with_safe
     from hazardscribe.training.bank import restore_bank
+    from hazardscribe.training.run import safe_of
 
     if not 0 < risk < 1:
         raise InputError(f"--risk {risk}: must be between 0 and 1, such as 0.1")
     for name, value in (("beams", beams), ("batch_size", batch_size)):
         if value < 1:
             raise InputError(f"--{name} {value}: must be at least 1.")
+    own = None if rules is None else Rules.load(rules)
     refuse_unusable(model)
     if not isinstance(data, Pairs):
         data = read_pairs(data, photos=photos, columns=columns, progress=progress)
         tell_left_out(data)
+    card = load_card(Path(model))
+    share, text = safe_of(Path(model), card)
+    if safe_share is None:  # pairs of hazards alone are told of where something is lost by them
+        safe_share = share if has_safe(data) else 0.0
+    data = with_safe(data, safe_share, text or SAFE_TEXT[card.language], target=card.target)
     restore_bank(Path(model), data["train"])
     return run_calibrate(
         Path(model),
@@ -314,6 +331,7 @@ def calibrate(
         device=device,
         batch_size=batch_size,
         precision=precision,
+        rules=own,
         seed=seed,
         progress=progress,
     )
