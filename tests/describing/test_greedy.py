@@ -92,7 +92,7 @@ def test_a_checkpoint_that_searches_otherwise_does_not_fit(family_folder, photos
     assert not greedy.fits(loaded.vlm, inputs, prompter.image_token_id)
 
 
-def test_placeholders_with_marks_among_them_do_not_fit(family_folder):
+def test_placeholders_with_marks_among_them_do_not_fit(family_folder, monkeypatch):
     loaded = load_checkpoint(family_folder("pixtral"))
     prompter = Prompter(loaded.processor, loaded.vlm, "描述")
     image = prompter.image_token_id
@@ -100,6 +100,20 @@ def test_placeholders_with_marks_among_them_do_not_fit(family_folder):
     flat = [photo[:8] for photo in alike]  # one row of patches: nothing stands among them
     assert not greedy.fits(loaded.vlm, prompter.inputs(alike), image)
     assert greedy.fits(loaded.vlm, prompter.inputs(flat), image)
+    decoding = Decoding(max_new_tokens=TOKENS)
+
+    def written():
+        return [
+            one
+            for pixels in (alike, flat)
+            for one in generate(loaded.vlm, prompter, pixels, decoding)
+        ]
+
+    ours = written()
+    monkeypatch.setattr(greedy, "fits", lambda *_: False)
+    for mine, other in zip(ours, written(), strict=True):
+        assert mine.texts == other.texts
+        assert mine.confidences == pytest.approx(other.confidences, rel=1e-5)
 
 
 def test_finished_rows_leave_the_batch(family_folder, photos, monkeypatch):
