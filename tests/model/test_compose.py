@@ -428,3 +428,25 @@ def test_a_missing_package_is_named_with_its_remedy(monkeypatch, tmp_path):
     monkeypatch.setattr(transformers.AutoModel, "from_pretrained", fail)
     with pytest.raises(InputError, match=r'timm, which is not installed: pip install "\.\[timm\]"'):
         load_tower(str(tower))
+
+
+def test_a_folder_in_timms_own_format(tmp_path, caplog):
+    folder = tiny.save_tower("timm", tmp_path / "timm")
+    own = {
+        "mean": [0.1, 0.2, 0.3],
+        "std": [0.4, 0.5, 0.6],
+        "input_size": [3, 64, 64],
+        "num_classes": 0,
+    }
+    path = folder / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    name = config.get("architecture", config.get("model_type"))
+    timms = {"architecture": name, "num_classes": 0, "pretrained_cfg": own}
+    path.write_text(json.dumps(timms), encoding="utf-8")
+    (folder / "preprocessor_config.json").unlink(missing_ok=True)
+    tower = load_tower(str(folder))
+    assert (tower.mean, tower.std, tower.image_size) == (own["mean"], own["std"], 64)
+    assert not caplog.records
+    path.write_text(json.dumps(timms | {"model_args": {"num_classes": 3}}), encoding="utf-8")
+    with pytest.raises(InputError, match=r"could not be loaded: .*num_classes"):
+        load_tower(str(folder))

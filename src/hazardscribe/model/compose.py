@@ -76,7 +76,7 @@ class LanguageModel:
 
 
 def load_tower(path: str, image_size: int | None = None) -> Tower:
-    """Load a ViT-like tower (SigLIP, SigLIP 2, CLIP, DINOv2, ViT) or any timm backbone.
+    """Load a ViT-like tower (SigLIP, SigLIP 2, CLIP, DINOv2, ViT) or a convolutional timm backbone.
 
     Args:
         path: model folder or cached name; `timm:NAME` takes a backbone from timm itself.
@@ -94,7 +94,7 @@ def load_tower(path: str, image_size: int | None = None) -> Tower:
     try:
         config = AutoConfig.from_pretrained(path, **LOADING)
         model = AutoModel.from_pretrained(path, dtype=torch.float32, **WEIGHTS)
-    except UNLOADABLE as error:
+    except (*UNLOADABLE, TypeError) as error:  # of timm: arguments that it has twice or not at all
         raise InputError(
             f"--vision {path}: could not be loaded: {reason(error)}\n"
             "Name a folder in Hugging Face format (config.json and *.safetensors), `timm:NAME`, "
@@ -103,7 +103,12 @@ def load_tower(path: str, image_size: int | None = None) -> Tower:
     # A dual encoder (SigLIP, CLIP) holds the tower beside a text model.
     if hasattr(model, "vision_model"):
         model, config = model.vision_model, getattr(config, "vision_config", config)
-    mean, std = _normalisation(path)
+    # A folder in timm's own format states size and normalisation in its config, and nowhere else.
+    stated = getattr(config, "pretrained_cfg", None) or {}
+    if "mean" in stated and "std" in stated:
+        mean, std = list(stated["mean"]), list(stated["std"])
+    else:
+        mean, std = _normalisation(path)
     if config.model_type == "timm_wrapper":
         return _convolutional(model, config, image_size, mean, std)
     if config.model_type == "siglip2_vision_model":
@@ -114,7 +119,7 @@ def load_tower(path: str, image_size: int | None = None) -> Tower:
     if config.model_type not in _VIT_CLASS_TOKEN:
         raise InputError(
             f"--vision {path}: a tower of type {config.model_type!r} cannot be composed. "
-            f"Supported: {', '.join(_VIT_CLASS_TOKEN)}, and any timm backbone (timm_wrapper)."
+            f"Supported: {', '.join(_VIT_CLASS_TOKEN)}, and convolutional timm backbones (timm_wrapper)."
         )
     own_size = int(config.image_size)
     size = image_size or (own_size if config.model_type not in _ANY_SIZE else _near_224(config))
@@ -345,11 +350,9 @@ def _convolutional(
     model: nn.Module, config: Any, image_size: int | None, mean: list[float], std: list[float]
 ) -> Tower:
     """A timm backbone; its stride and width are measured by running it."""
-    # A folder in timm's own format states size and normalisation here, and nowhere else.
     stated = getattr(config, "pretrained_cfg", None) or {}
     own_size = getattr(config, "image_size", None) or stated.get("input_size", [224])[-1]
     size = image_size or int(own_size)
-    mean, std = list(stated.get("mean", mean)), list(stated.get("std", std))
     with torch.no_grad():
         output = model.eval()(torch.zeros(1, 3, size, size)).last_hidden_state
     if output.ndim != 4 or output.shape[2] != output.shape[3]:
