@@ -16,12 +16,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from hazardscribe.errors import InputError
+from hazardscribe.errors import InputError, missing_package
 from hazardscribe.model.folders import (
     LOADING,
     UNLOADABLE,
     WEIGHTS,
-    missing_package,
     reason,
     refuse_unusable,
 )
@@ -119,7 +118,8 @@ def load_tower(path: str, image_size: int | None = None) -> Tower:
     if config.model_type not in _VIT_CLASS_TOKEN:
         raise InputError(
             f"--vision {path}: a tower of type {config.model_type!r} cannot be composed. "
-            f"Supported: {', '.join(_VIT_CLASS_TOKEN)}, and convolutional timm backbones (timm_wrapper)."
+            f"Supported: {', '.join(_VIT_CLASS_TOKEN)}, and convolutional timm backbones "
+            "(timm_wrapper)."
         )
     own_size = int(config.image_size)
     size = image_size or (own_size if config.model_type not in _ANY_SIZE else _near_224(config))

@@ -9,7 +9,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from hazardscribe.errors import InputError
+from hazardscribe.errors import InputError, missing_package
 
 # How anything is loaded: nothing is fetched, no code of a checkpoint is run, nothing is unpickled.
 LOADING: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
@@ -116,14 +116,6 @@ def damaged_settings(folder: Path) -> str:
         except ValueError:
             return f"{path.name} is damaged: "
     return ""
-
-
-def missing_package(package: str, extra: str) -> str:
-    """What to install; from a clone the package index knows nothing of us."""
-    return (
-        f"it needs the package {package}, which is not installed: "
-        f'pip install ".[{extra}]" in a clone of hazardscribe, or pip install {package}'
-    )
 
 
 def model_folder(name: str) -> Path:

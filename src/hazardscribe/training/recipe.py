@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from hazardscribe.errors import InputError
+from hazardscribe.pattern_file import fault
 
 DevScore = Literal["cider_d", "bleu_4", "rouge_l", "element_f1", "hazard_f1", "balanced_accuracy"]
 SCORES: tuple[DevScore, ...] = get_args(DevScore)
@@ -370,7 +371,7 @@ class Recipe:
                 f"recipe {path}: could not be read ({error.strerror}); check the path"
             ) from error
         except YAMLError as error:
-            raise InputError(f"recipe {path}: {_yaml_fault(error)}; correct the line") from error
+            raise InputError(f"recipe {path}: {fault(error)}; correct the line") from error
         if not isinstance(values, dict):
             raise InputError(
                 f"recipe {path}: is not a mapping of keys to values, such as `steps: 100`"
@@ -379,13 +380,6 @@ class Recipe:
             return cls.from_dict(values.get("recipe", values))
         except InputError as error:
             raise InputError(f"recipe {path}{str(error).removeprefix('recipe')}") from error
-
-
-def _yaml_fault(error: Exception) -> str:
-    """What is wrong with YAML and in which line, without the parser's advice."""
-    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
-    problem = str(problem or error).splitlines()[0]
-    return f"line {mark.line + 1}: {problem}" if mark is not None else problem
 
 
 # What a number must be, by the keys that hold one. None is a key that was left out.

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from hazardscribe.errors import InputError
+from hazardscribe.errors import InputError, missing_package
 
 
 def describe(
@@ -141,10 +141,7 @@ def _engines(
     from hazardscribe.serving.settings import ServeSettings, secrets_of_environment
 
     if find_spec("httpx") is None:
-        raise InputError(
-            '--engine: needs httpx, which is not installed: pip install ".[serve]" in a clone of '
-            "hazardscribe"
-        )
+        raise InputError(f"--engine: {missing_package('httpx', 'serve')}")
     from hazardscribe.serving.remote_engine import RemoteEngine
 
     given = [address.strip() for address in addresses.split(",") if address.strip()]

@@ -17,14 +17,13 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from hazardscribe.errors import InputError
 from hazardscribe.pairs.columns import usual_columns
-from hazardscribe.pairs.exporting.label_studio import BEFORE, HAZARD, NO, TEXT, YES
+from hazardscribe.pairs.exporting.label_studio import BEFORE, HAZARD, TEXT
 from hazardscribe.pairs.read import read_pairs
 from hazardscribe.pairs.records import FIRST_COLUMNS, Pairs
 from hazardscribe.pairs.tables import Table, cell_text, decode_text
+from hazardscribe.pairs.yes_no import read_yes_no
 
 _OWN = ("image", "photo", "split", "row", BEFORE)
-_YES = frozenset((YES, "hazard", "有隐患", "是", "有", "1", "true"))
-_NO = frozenset((NO, "no hazard", "无隐患", "没有隐患", "否", "无", "0", "false"))
 _UPLOADED = re.compile(r"^/data/upload/(?:.*/)?(?:[0-9a-f]{8}-)?([^/]+)$")
 
 
@@ -160,9 +159,8 @@ def _hazard(result: list[dict[str, Any]]) -> str | None:
         if one.get("type") == "choices" and one.get("from_name") == HAZARD:
             choices = value.get("choices") if isinstance(value, dict) else None
             for choice in choices if isinstance(choices, list) else []:
-                said = str(choice).strip().casefold()
-                if said in _YES or said in _NO:
-                    return "1" if said in _YES else "0"
+                if (said := read_yes_no(choice)) is not None:
+                    return "1" if said else "0"
     return None
 
 
