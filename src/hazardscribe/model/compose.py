@@ -25,6 +25,7 @@ from hazardscribe.model.folders import (
     refuse_unusable,
 )
 from hazardscribe.model.generation import plain_settings
+from hazardscribe.model.length import LONGEST
 from hazardscribe.model.placeholder import chat_template_for, choose_image_token
 
 logger = logging.getLogger(__name__)
@@ -283,7 +284,7 @@ def _assemble(tower: Tower, llm: LanguageModel, image_token_id: int) -> Any:
 
     marks = {image_token_id, *_image_marks(llm.tokenizer)}
     vlm.generation_config = plain_settings(
-        llm.model.generation_config, llm.tokenizer, marks, max_new_tokens=96
+        llm.model.generation_config, llm.tokenizer, marks, max_new_tokens=LONGEST
     )
     return vlm.float().eval()
 

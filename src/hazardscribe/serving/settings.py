@@ -167,11 +167,6 @@ class ServeSettings:
             return self.photo_folder
         return Path("runs/serve" if "://" in self.store else self.store).absolute() / "photos"
 
-    @property
-    def loopback(self) -> bool:
-        """Whether only this machine can reach the server."""
-        return is_loopback(self.host)
-
 
 def is_loopback(host: str) -> bool:
     """Whether an address or name is this machine's own."""

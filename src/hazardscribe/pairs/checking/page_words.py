@@ -527,8 +527,3 @@ def _shown(name: str, value: Any, language: str) -> Any:
     if isinstance(value, list | tuple):
         return ("、" if language == "zh" else ", ").join(map(str, value))
     return value
-
-
-def all_codes() -> frozenset[str]:
-    """Codes that have words, in both languages."""
-    return frozenset(_EN) & frozenset(_ZH)

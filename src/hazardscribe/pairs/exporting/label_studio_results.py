@@ -18,8 +18,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from hazardscribe.errors import InputError
 from hazardscribe.pairs.columns import usual_columns
 from hazardscribe.pairs.exporting.label_studio import BEFORE, HAZARD, TEXT
-from hazardscribe.pairs.read import read_pairs
-from hazardscribe.pairs.records import FIRST_COLUMNS, Pairs
+from hazardscribe.pairs.records import FIRST_COLUMNS
 from hazardscribe.pairs.tables import Table, cell_text, decode_text
 from hazardscribe.pairs.yes_no import read_yes_no
 
@@ -27,26 +26,12 @@ _OWN = ("image", "photo", "split", "row", BEFORE)
 _UPLOADED = re.compile(r"^/data/upload/(?:.*/)?(?:[0-9a-f]{8}-)?([^/]+)$")
 
 
-def read_label_studio(path: str | Path, photos: str | Path | None = None, **options: Any) -> Pairs:
-    """Pairs from the corrected annotations of a Label Studio export.
+def read_results(path: Path, label: str) -> Table:
+    """The tasks of an export as a table, one row each.
 
     Of several annotations of a task the newest counts that was not skipped. Tasks without one
     are rejected as `not_annotated` or `skipped`. A choice named `hazard` becomes the column
     `hazard` (1 or 0), the text that was corrected the column `description_before`.
-
-    Args:
-        path: the .json file.
-        photos: folder of the photos: the exported one, where the file lies elsewhere.
-        options: further arguments of `read_pairs`.
-
-    Raises:
-        InputError: the file is no such export, or no pair is left.
-    """
-    return read_pairs(path, photos=photos, **options)
-
-
-def read_results(path: Path, label: str) -> Table:
-    """The tasks of an export as a table, one row each.
 
     Raises:
         InputError: the file is no Label Studio export.
