@@ -184,8 +184,13 @@ def test_what_fails_later_is_an_event(address, engine):
     first, last = events(address)
     assert first == {"event": "waiting", "position": 0}
     assert (last["event"], last["error"]["code"]) == ("error", "deadline")
+    assert (last["status"], last["retry_after"]) == (504, 5)
     engine.error = RuntimeError("/secret")
-    assert events(address)[-1]["error"]["code"] == "internal"
+    last = events(address)[-1]
+    assert (last["error"]["code"], last["status"], last["retry_after"]) == ("internal", 500, None)
+    engine.error = busy(9)  # as an engine elsewhere is, once a photo has waited for it
+    last = events(address)[-1]
+    assert (last["error"]["code"], last["status"], last["retry_after"]) == ("busy", 429, 9)
 
 
 @pytest.mark.parametrize("headers", [{}, EVENTS])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 
 import httpx
 import openai
@@ -155,6 +156,16 @@ def test_a_busy_or_failing_engine(stream):
             with pytest.raises(openai.APIError) as failed:
                 list(client.chat.completions.create(**asked))
         assert "secret" not in str(failed.value)
+
+
+def test_an_error_in_a_stream_bears_the_status_that_it_would_have_had():
+    engine = FakeEngine(wait=0.1, error=busy(7))
+    with running(create_app(ServeSettings(engine="http://x"), engine=engine)) as address:
+        asked = {"model": engine.model, "messages": MESSAGES, "stream": True}
+        answer = httpx.post(f"{address}/v1/chat/completions", json=asked)
+    *_, last = answer.text.strip().splitlines()
+    told = json.loads(last[6:])
+    assert (told["error"]["code"], told["status"], told["retry_after"]) == ("busy", 429, 7)
 
 
 def test_a_body_that_is_no_json(server):

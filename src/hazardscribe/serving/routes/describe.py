@@ -24,7 +24,7 @@ from hazardscribe.serving.errors import (
     INTERNAL,
     ApiError,
     Language,
-    error_body,
+    failure_body,
     invalid_request,
     language_of,
     photo_error,
@@ -106,7 +106,8 @@ _BODY = {
     responses={
         200: {
             "description": "what the model says of each photo; with `Accept: text/event-stream` "
-            "as events: `waiting`, `text` (the greedy draft so far), then `result` or `error`",
+            "as events: `waiting`, `text` (the greedy draft so far), then `result`, or `error` "
+            "with the `status` and `retry_after` (seconds) that an answer would have had",
             "content": {"text/event-stream": {"schema": EVENT_SCHEMA}},
         },
     },
@@ -170,10 +171,10 @@ async def _events(
         try:
             result = running.result()
         except ApiError as error:
-            yield sse({"event": "error", **error_body(error, request.scope)})
+            yield sse({"event": "error", **failure_body(error, request.scope)})
         except Exception:
             logger.exception("request %s failed", request_id_of(request.scope))
-            yield sse({"event": "error", **error_body(INTERNAL, request.scope)})
+            yield sse({"event": "error", **failure_body(INTERNAL, request.scope)})
         else:
             yield sse({"event": "result", **result.model_dump(mode="json")})
     finally:

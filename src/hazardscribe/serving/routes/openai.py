@@ -22,7 +22,7 @@ from hazardscribe.serving.engine import Ask, Described
 from hazardscribe.serving.errors import (
     INTERNAL,
     ApiError,
-    error_body,
+    failure_body,
     photo_error,
     request_id_of,
 )
@@ -145,11 +145,11 @@ async def _chunks(
         try:
             one = running.result()
         except ApiError as error:
-            yield sse(error_body(error, request.scope))
+            yield sse(failure_body(error, request.scope))
             return
         except Exception:
             logger.exception("request %s failed", request_id_of(request.scope))
-            yield sse(error_body(INTERNAL, request.scope))
+            yield sse(failure_body(INTERNAL, request.scope))
             return
         yield chunk({}, _finish(one), hazardscribe=own_fields(one).model_dump())
         if with_usage:
