@@ -193,6 +193,15 @@ def test_what_fails_later_is_an_event(address, engine):
     assert (last["error"]["code"], last["status"], last["retry_after"]) == ("busy", 429, 9)
 
 
+def test_what_was_told_just_before_the_end_is_an_event_too(address, engine, monkeypatch):
+    async def described(photos, ask, watch=None):
+        watch.text(0, "未戴")
+        return [Described(text="未戴安全帽", draft="未戴安全帽")]
+
+    monkeypatch.setattr(engine, "describe", described)
+    assert [event["event"] for event in events(address)] == ["text", "result"]
+
+
 @pytest.mark.parametrize("headers", [{}, EVENTS])
 def test_a_client_that_leaves_ends_the_work(app, address, engine, headers):
     engine.wait = 60

@@ -13,7 +13,7 @@ from running_server import picture, running
 
 from hazardscribe.serving.app import create_app
 from hazardscribe.serving.auth import Tokens
-from hazardscribe.serving.engine import busy, too_late
+from hazardscribe.serving.engine import Described, busy, too_late
 from hazardscribe.serving.settings import ServeSettings
 
 URL = f"data:image/jpeg;base64,{base64.b64encode(picture()).decode()}"
@@ -166,6 +166,26 @@ def test_an_error_in_a_stream_bears_the_status_that_it_would_have_had():
     *_, last = answer.text.strip().splitlines()
     told = json.loads(last[6:])
     assert (told["error"]["code"], told["status"], told["retry_after"]) == ("busy", 429, 7)
+
+
+def test_a_text_that_came_with_the_end_is_sent(monkeypatch):
+    engine = FakeEngine(text="abc")
+    told: list[str] = []
+
+    async def described(photos, ask, watch=None):
+        for text in told:  # and at once, before anybody could have taken them, the end
+            watch.text(0, text)
+        return [Described(text="abcd", draft="abcd")]
+
+    monkeypatch.setattr(engine, "describe", described)
+    with running(create_app(ServeSettings(engine="http://x"), engine=engine)) as address:
+        client = openai.OpenAI(base_url=f"{address}/v1", api_key="none", max_retries=0)
+        for told[:] in (["ab", "abcd"], ["ab"], [], ["x"]):
+            stream = client.chat.completions.create(
+                model=engine.model, messages=MESSAGES, stream=True
+            )
+            texts = [chunk.choices[0].delta.content or "" for chunk in stream]
+            assert "".join(texts) == ("x" if told == ["x"] else "abcd")
 
 
 def test_a_body_that_is_no_json(server):

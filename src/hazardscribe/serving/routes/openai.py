@@ -151,6 +151,8 @@ async def _chunks(
             logger.exception("request %s failed", request_id_of(request.scope))
             yield sse(failure_body(INTERNAL, request.scope))
             return
+        if one.draft.startswith(sent) and one.draft != sent:  # an engine may tell little on its way
+            yield chunk({"content": one.draft[len(sent) :]})
         yield chunk({}, _finish(one), hazardscribe=own_fields(one).model_dump())
         if with_usage:
             counted = usage(one).model_dump()
