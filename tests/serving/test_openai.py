@@ -158,6 +158,21 @@ def test_a_busy_or_failing_engine(stream):
         assert "secret" not in str(failed.value)
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_photo_that_was_not_described_is_counted_by_the_reason(stream):
+    engine = FakeEngine(wait=0.1, error=too_late(60))
+    app = create_app(ServeSettings(engine="http://x"), engine=engine)
+    with running(app) as address:
+        asked = {"model": engine.model, "messages": MESSAGES, "stream": stream}
+        httpx.post(f"{address}/v1/chat/completions", json=asked)
+        engine.error = RuntimeError("/secret")
+        httpx.post(f"{address}/v1/chat/completions", json=asked)
+    for reason in ("deadline", "internal"):
+        of = {"result": reason}
+        value = app.state.metrics.registry.get_sample_value("hazardscribe_photos_total", of)
+        assert value == 1
+
+
 def test_an_error_in_a_stream_bears_the_status_that_it_would_have_had():
     engine = FakeEngine(wait=0.1, error=busy(7))
     with running(create_app(ServeSettings(engine="http://x"), engine=engine)) as address:

@@ -216,6 +216,7 @@ class LocalEngine:
                     similar=similar[0],
                     suggestions=similar[1],
                     taken=job.taken or job.put,
+                    waited=(job.taken or job.put) - job.put,
                 )
             )
         return found

@@ -195,13 +195,14 @@ class _Task:
         """Describe, remember what was said, and put the answer together."""
         state, language = self.request.app.state, language_of(self.request.headers)
         ask = Ask(alternatives=self.form.alternatives)
-        made: list[Described] = await state.engine.describe(self.photos, ask, channel)
-        for one in made:
-            state.metrics.photo(one.problem.reason if one.problem else one.doubt or "answered")
+        made: list[Described]
+        with state.metrics.counting_failures(len(self.photos)):
+            made = await state.engine.describe(self.photos, ask, channel)
+            ids = await self._remember(made)
+        state.metrics.described(made)
         problems = [one.problem for one in made if one.problem is not None]
         if len(problems) == len(made):
             raise photo_error(problems[0], 0 if len(made) > 1 else None)
-        ids = await self._remember(made)
         described = [_photo(place, one, ids.get(place), language) for place, one in enumerate(made)]
         now = time.monotonic()
         taken = min(one.taken for one in made if one.problem is None)
@@ -222,7 +223,7 @@ class _Task:
         """Ids of what was said, by photo; the store knows the texts by them."""
         state = self.request.app.state
         good = [place for place, one in enumerate(made) if one.problem is None]
-        if state.store is None:
+        if state.store is None or not good:
             return {place: uuid.uuid4().hex for place in good}
         said = [
             Said(

@@ -109,8 +109,9 @@ async def chat_completions(
 
 async def _describe(request: Request, photo: bytes, ask: Ask, channel: Channel | None) -> Described:
     state = request.app.state
-    [one] = await state.engine.describe([photo], ask, channel)
-    state.metrics.photo(one.problem.reason if one.problem else one.doubt or "answered")
+    with state.metrics.counting_failures(1):
+        [one] = await state.engine.describe([photo], ask, channel)
+    state.metrics.described([one])
     if one.problem is not None:
         refused = photo_error(one.problem)
         status = 413 if refused.status == 413 else 400
