@@ -153,7 +153,8 @@ async def _read(request: Request) -> tuple[DescribeForm, list[bytes]]:
                 "字段 photos 必须是文件。",
                 "The field photos must be a file.",
             )
-        photos = await read_photos(files, request.app.state.settings, check=False)
+        settings, memory = request.app.state.settings, request.state.memory
+        photos = await read_photos(files, settings, memory, check=False)
         rest = {name: value for name, value in parts.multi_items() if name != "photos"}
         try:
             return DescribeForm.model_validate(rest), photos
