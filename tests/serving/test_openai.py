@@ -106,6 +106,19 @@ def test_errors_have_openais_form(client, model, more, kind, code, param, stream
     assert error.body["request_id"] == error.response.headers["x-request-id"] == error.request_id
 
 
+def test_a_model_whose_id_has_a_slash_is_found_and_none_without_a_name():
+    engine = FakeEngine()
+    engine.model = "org/model-7b"
+    with running(create_app(ServeSettings(engine="http://x"), engine=engine)) as address:
+        client = openai.OpenAI(base_url=f"{address}/v1", api_key="none", max_retries=0)
+        assert client.models.retrieve("org/model-7b").id == "org/model-7b"
+        assert httpx.get(f"{address}/v1/models/org/model-7b").status_code == 200
+        assert httpx.get(f"{address}/v1/models/org/other").status_code == 404
+        asked = {"model": "", "messages": MESSAGES}
+        answer = httpx.post(f"{address}/v1/chat/completions", json=asked)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "model_not_found")
+
+
 def test_what_changes_nothing_is_let_pass(client, model):
     client.chat.completions.create(
         model=model.partition("@")[0],

@@ -57,7 +57,7 @@ async def models(request: Request, _: Annotated[Caller, Depends(inspector)]) -> 
     return Models(data=[_model(request)])
 
 
-@router.get("/models/{model}", responses={404: _WRONG[404]})
+@router.get("/models/{model:path}", responses={404: _WRONG[404]})
 async def model(request: Request, model: str, _: Annotated[Caller, Depends(inspector)]) -> Model:
     """One model, by its id or its name."""
     _check_model(request, model)
@@ -174,7 +174,8 @@ def _model(request: Request) -> Model:
 
 def _check_model(request: Request, name: str) -> None:
     own: str = request.app.state.engine.model
-    if name not in (own, own.rpartition("@")[0]):
+    short = own.rpartition("@")[0] or own  # an engine elsewhere may name no fingerprint
+    if name not in (own, short):
         raise ApiError(
             404,
             "model_not_found",
