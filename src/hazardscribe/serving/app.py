@@ -15,6 +15,7 @@ from hazardscribe.serving.auth import Gate, Tokens
 from hazardscribe.serving.engine import Engine
 from hazardscribe.serving.errors import install_handlers
 from hazardscribe.serving.guards import Guards
+from hazardscribe.serving.memory import Memory
 from hazardscribe.serving.metrics import Metrics
 from hazardscribe.serving.openapi import install_openapi
 from hazardscribe.serving.routes import describe, health, ledger, openai, page
@@ -73,7 +74,8 @@ def create_app(
         app.include_router(part.router)
     install_handlers(app)
     install_openapi(app)
-    app.add_middleware(Guards, settings=settings, gate=gate, metrics=metrics)
+    memory = Memory(settings.max_held_bytes)
+    app.add_middleware(Guards, settings=settings, gate=gate, metrics=metrics, memory=memory)
     return app
 
 

@@ -202,6 +202,7 @@ class LocalEngine:
                     similar=similar[0],
                     suggestions=similar[1],
                     taken=job.taken or job.put,
+                    waited=(job.taken or job.put) - job.put,
                 )
             )
         return found

@@ -127,6 +127,7 @@ class RemoteEngine:
             return Described(problem=url)
         if watch is not None:
             watch.position(max(0, self._held - self._settings.max_batch))
+        put = time.monotonic()
         async with self._room:
             taken = time.monotonic()
             told = _Told()
@@ -137,7 +138,7 @@ class RemoteEngine:
             except (httpx.HTTPError, ValueError, TypeError, AttributeError) as error:
                 raise self._failed(error) from error
         self._pace += 0.2 * (time.monotonic() - taken - self._pace)
-        return told.described(taken)
+        return told.described(taken, waited=taken - put)
 
     async def _chunks(self, url: str, ask: Ask) -> AsyncIterator[dict[str, Any]]:
         """The parts of a streamed answer."""
@@ -257,7 +258,7 @@ class _Told:
             self._finish = choice.get("finish_reason") or self._finish
         return grown
 
-    def described(self, taken: float) -> Described:
+    def described(self, taken: float, waited: float) -> Described:
         """All of it, once the stream has ended."""
         own = self._own
         return Described(
@@ -269,6 +270,7 @@ class _Told:
             tokens=int(self._usage.get("completion_tokens") or 0),
             ended=self._finish != "length",
             taken=taken,
+            waited=waited,
         )
 
 

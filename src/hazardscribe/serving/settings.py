@@ -154,6 +154,11 @@ class ServeSettings:
         return self.max_photo_bytes * 4 // 3 + 64 * 1024
 
     @property
+    def max_held_bytes(self) -> int:
+        """Bytes of bodies and photos that all requests under way may hold in memory."""
+        return 4 * max(self.max_request_bytes, self.max_json_bytes)
+
+    @property
     def store_url(self) -> str:
         """SQLAlchemy URL of the ledger."""
         if "://" in self.store:

@@ -11,6 +11,8 @@ import pytest
 from fake import ADMIN, TEXT, TOKEN, Fake
 from test_capture import TEXTBOX, in_state
 
+from hazardscribe.serving.engine import busy
+
 Visit = Callable[..., Any]
 Album = Callable[..., None]
 
@@ -128,6 +130,21 @@ def test_a_busy_server_is_asked_again_when_it_said(
     page.wait_for_timeout(2000)
     assert not fake.described
     in_state(page, "ready")
+
+
+@pytest.mark.extended
+def test_a_server_that_turns_out_busy_within_a_stream_is_asked_again_when_it_said(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    fake.failures = [busy(5)]
+    page = visit()
+    album(page, photo)
+    in_state(page, "waiting")
+    page.get_by_text("服务器繁忙").wait_for()
+    page.wait_for_timeout(3500)  # longer than the page would wait of its own accord
+    assert len(fake.described) == 1
+    in_state(page, "ready")
+    assert len(fake.described) == 2
 
 
 @pytest.mark.extended

@@ -307,6 +307,14 @@ def test_search(q, found, confirm, store):
     assert store.find(Filters(q=q)).total == found
 
 
+@pytest.mark.parametrize("q", ["12", "№12", "No.12", "no 12", "No. 12", "NO12", "#12", "编号12"])
+def test_a_record_is_found_by_its_number_as_people_write_it(q, confirm, store):
+    for _ in range(12):
+        confirm("通道堵塞")
+    assert [one.number for one in store.find(Filters(q=q)).items] == [12]
+    assert store.find(Filters(q=f"通道 {q}")).total == 1
+
+
 @settings(
     deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30
 )

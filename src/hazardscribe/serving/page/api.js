@@ -139,7 +139,10 @@ export function describe(photos, { together, onText, onWaiting, signal }) {
       if (event.event === "waiting") onWaiting?.(event.position);
       else if (event.event === "text") onText?.(event.photo, event.text);
       else if (event.event === "result") return event;
-      else if (event.event === "error") throw new ApiError(event.status ?? 503, event.error);
+      else if (event.event === "error") {
+        const retryAfter = event.retry_after ?? null;
+        throw new ApiError(event.status ?? 503, event.error, { retryAfter });
+      }
     }
     throw new Unreachable(); // the stream broke off before its result
   };

@@ -82,7 +82,8 @@ async def confirm(
 ) -> Finding:
     """Take what a person confirms into the ledger."""
     async with _confirming(request):
-        pictures = await read_photos(photos, request.app.state.settings, least=0)
+        settings, memory = request.app.state.settings, request.state.memory
+        pictures = await read_photos(photos, settings, memory, least=0)
         record, created = await ask(
             store_of(request).confirm, finding, pictures, caller.name, idempotency_key
         )
