@@ -419,6 +419,7 @@ export class Queue extends EventTarget {
   async #send(card) {
     const sent = await this.#blobs(usablePhotos(card));
     const blobs = sent.map(([, blob]) => blob);
+    if (card.by && card.by !== this.who) throw new Left(); // signed in while the photos were read
     const finding = await api.confirm(findingOf(card), blobs, card.key);
     Object.assign(card, {
       task: null,
