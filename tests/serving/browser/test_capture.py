@@ -214,6 +214,43 @@ def test_several_photos_become_one_finding_and_several_again(
 
 
 @pytest.mark.extended
+def test_a_joined_card_shows_what_it_sends(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    page = visit("desk")
+    album(page, photo, photo)
+    wait_until(lambda: page.locator(".card[data-state=ready]").count() == 2, page)
+    second = card(page)  # the newest stands first
+    second.get_by_role("combobox", name="地点").fill("5号楼")
+    second.get_by_role("combobox", name="类别").fill("电气")
+    second.get_by_text("等级、整改要求与期限").click()
+    second.get_by_role("radio", name="重大").click()
+    page.get_by_role("button", name="已对照，定为重大").click()
+    second.get_by_role("textbox", name="整改措施").fill("停工整改")
+    second.get_by_role("combobox", name="责任人").fill("王建国")
+    second.get_by_label("整改期限").fill("2031-05-01")
+    for box in page.get_by_role("checkbox").all():
+        box.check()
+    page.get_by_role("button", name="合并为一条隐患").click()
+    wait_until(lambda: page.locator(".card[data-state=ready]").count() == 1, page)
+    joined = card(page)
+    joined.get_by_text("等级、整改要求与期限").click()
+    shown = {
+        "place": joined.get_by_role("combobox", name="地点").input_value(),
+        "category": joined.get_by_role("combobox", name="类别").input_value(),
+        "level": joined.locator("input[type=radio]:checked").input_value(),
+        "measure": joined.get_by_role("textbox", name="整改措施").input_value(),
+        "responsible": joined.get_by_role("combobox", name="责任人").input_value(),
+        "due": joined.get_by_label("整改期限").input_value(),
+    }
+    page.get_by_role("button", name="确认入账").click()
+    page.locator(".done li").wait_for()
+    sent = {name: fake.confirmed[0][0][name] for name in shown}
+    assert shown == sent
+    assert (sent["place"], sent["level"], sent["due"]) == ("5号楼", "重大", "2031-05-01")
+
+
+@pytest.mark.extended
 def test_a_photo_added_to_a_card_belongs_to_its_finding(
     visit: Visit, fake: Fake, photo: Path, album: Album
 ) -> None:
