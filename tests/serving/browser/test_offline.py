@@ -255,6 +255,24 @@ def test_a_tab_that_takes_the_queue_back_shows_what_the_other_wrote(
 
 
 @pytest.mark.extended
+def test_what_another_tab_threw_away_is_gone_here_too(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    page = visit("desk")
+    album(page, photo)
+    in_state(page, "ready")
+    second = page.context.new_page()
+    second.goto(fake.url)
+    in_state(second, "ready")
+    second.get_by_role("button", name="丢弃").click()
+    second.get_by_role("dialog").get_by_role("button", name="丢弃").click()
+    second.get_by_text("还没有照片").wait_for()
+    second.close(run_before_unload=True)
+    wait_until(lambda: page.locator(".card").count() == 0, page)
+    assert fake.rejected == ["d1"]
+
+
+@pytest.mark.extended
 @pytest.mark.parametrize("claimed", ["still", "anew"])
 def test_a_finding_on_its_way_is_sent_once_though_the_queue_is_claimed_again(
     visit: Visit, fake: Fake, photo: Path, album: Album, claimed: str

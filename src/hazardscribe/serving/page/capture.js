@@ -181,6 +181,7 @@ export function showCapture(root, { queue }) {
   const actionsOf = (card) => ({
     edit: (fields) => queue.edit(card.id, fields),
     confirm: (text) => {
+      if (!queue.isOpen(card.id)) return; // another tab was quicker
       queue.edit(card.id, text === queue.card(card.id).text ? {} : { text });
       focusAfter(views.get(card.id).element); // its controls are locked from now on
       chosen.delete(card.id);

@@ -85,13 +85,16 @@ export class Queue extends EventTarget {
   /** Read what this device keeps, and work on it. */
   async start() {
     // A finding on its way keeps its card, which learns that it arrived and is not sent again.
-    for (const id of this.#cards.keys()) if (!this.#running.has(id)) this.#cards.delete(id);
+    const before = [...this.#cards.keys()];
+    for (const id of before) if (!this.#running.has(id)) this.#cards.delete(id);
     this.#active = true;
     this.dispatchEvent(new Event("turn"));
     for (const card of await this.#shelf.cards()) {
       // A photo may have been quicker than the database.
       if (!this.#cards.has(card.id)) this.#cards.set(card.id, card);
     }
+    // What another tab has thrown away meanwhile.
+    for (const id of before) if (!this.#cards.has(id)) this.#gone(id);
     for (const id of await this.#shelf.strays([...this.#cards.values()])) {
       if (await this.#shelf.photo(id)) await this.#insert([id]);
       else await this.#shelf.forget(id);
@@ -203,6 +206,7 @@ export class Queue extends EventTarget {
   /** Thrown away: gone from this device, and the model's saying counts as rejected. */
   async discard(id) {
     const card = this.#cards.get(id);
+    if (!card) return; // another tab was quicker
     this.#leave(id);
     // Who agrees that there is nothing to see has not rejected what the model said.
     if (card.said?.ids.length && card.said.doubt !== "likely_safe") {
@@ -219,6 +223,7 @@ export class Queue extends EventTarget {
 
   retry(id) {
     const card = this.#cards.get(id);
+    if (!card) return;
     if (card.task) {
       card.retryAt = 0;
     } else if (card.key) {
