@@ -289,6 +289,31 @@ def test_photos_come_by_drop_and_paste_at_a_desk(visit: Visit, fake: Fake, way: 
 
 
 @pytest.mark.extended
+def test_text_copied_from_a_spreadsheet_is_pasted_as_text(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    """Office programs put a picture of the cells beside it."""
+    page = visit("desk")
+    album(page, photo)
+    in_state(page, "ready")
+    content = base64.b64encode(jpeg(shade=40)).decode()
+    left_to_browser = """([selector, content]) => {
+        const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+        const data = new DataTransfer();
+        data.items.add(new File([bytes], "image.png", { type: "image/png" }));
+        data.items.add("配电箱未上锁", "text/plain");
+        const options = { clipboardData: data, bubbles: true, cancelable: true };
+        return document.querySelector(selector).dispatchEvent(new ClipboardEvent("paste", options));
+    }"""
+    assert page.evaluate(left_to_browser, [".card textarea", content])
+    assert page.evaluate(left_to_browser, [".card input[name=place]", content])
+    page.wait_for_timeout(200)
+    assert page.locator(".card").count() == 1
+    assert not page.evaluate(left_to_browser, ["main", content])  # nowhere to write: a photo
+    wait_until(lambda: page.locator(".card").count() == 2, page)
+
+
+@pytest.mark.extended
 def test_a_person_alone_rates_a_hazard_as_major(
     visit: Visit, fake: Fake, photo: Path, album: Album
 ) -> None:

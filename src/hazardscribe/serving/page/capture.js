@@ -281,7 +281,9 @@ export function showCapture(root, { queue }) {
     },
     paste: (event) => {
       const files = [...(event.clipboardData?.files ?? [])];
-      if (!files.length) return; // text goes where the cursor is
+      // Office programs put a picture of the copied cells beside their text.
+      const writing = event.target.closest?.("textarea, input[type=text]");
+      if (!files.length || (writing && event.clipboardData.getData("text/plain"))) return;
       event.preventDefault();
       add(files);
     },
