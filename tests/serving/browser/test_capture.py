@@ -251,6 +251,36 @@ def test_a_joined_card_shows_what_it_sends(
 
 
 @pytest.mark.extended
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_joined_texts_are_punctuated_as_the_model_writes(
+    visit: Visit, fake: Fake, photo: Path, album: Album, language: str
+) -> None:
+    between = {"zh": "；", "en": "; "}[language]
+    fake.language = language
+    page = visit("desk")
+    album(page, photo, photo)
+    wait_until(lambda: page.locator(".card[data-state=ready]").count() == 2, page)
+    fake.steps = 0.1
+    for box in page.get_by_role("checkbox").all():
+        box.check()
+    page.get_by_role("button", name="合并为一条隐患").click()
+    wait_until(lambda: page.locator(".card").count() == 1, page)
+    text = page.get_by_role("textbox", **TEXTBOX)
+    wait_until(lambda: between in text.input_value(), page)  # while the drafts arrive
+    in_state(page, "ready")
+    page.get_by_role("button", name="拆开").click()
+    wait_until(lambda: page.locator(".card[data-state=ready]").count() == 2, page)
+    text.nth(0).fill("乙")
+    text.nth(1).fill("甲")
+    for box in page.get_by_role("checkbox").all():
+        box.check()
+    page.get_by_role("button", name="合并为一条隐患").click()
+    wait_until(lambda: page.locator(".card").count() == 1, page)
+    in_state(page, "ready")
+    assert text.input_value() == f"甲{between}乙"
+
+
+@pytest.mark.extended
 def test_a_photo_added_to_a_card_belongs_to_its_finding(
     visit: Visit, fake: Fake, photo: Path, album: Album
 ) -> None:

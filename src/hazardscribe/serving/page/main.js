@@ -151,6 +151,7 @@ function took(session) {
   memory.set("session", JSON.stringify(session));
   shared.queue.limits = session.limits;
   shared.queue.who = session.name;
+  shared.queue.language = session.language;
   offer("categories", session.categories);
 }
 

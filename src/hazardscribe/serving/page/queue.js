@@ -11,6 +11,7 @@ import {
   findingOf,
   FIELDS,
   isUnusable,
+  joinTexts,
   newCard,
   stateOf,
   takeIn,
@@ -41,6 +42,7 @@ export class Queue extends EventTarget {
     reject: (card) => this.#reject(card),
   };
   who = null; // the name of the person at this device
+  language = "zh"; // that the model writes
   limits = { max_photos: 20, max_photo_bytes: Infinity };
 
   constructor(shelf) {
@@ -147,7 +149,7 @@ export class Queue extends EventTarget {
     const texts = cards
       .filter((card) => card.touched && card.text.trim())
       .map((card) => card.text.trim());
-    if (texts.length) Object.assign(first, { text: texts.join("；"), touched: true });
+    if (texts.length) Object.assign(first, { text: joinTexts(texts, this.language), touched: true });
     for (const other of others) {
       for (const field of FIELDS) if (!first[field]) first[field] = other[field];
       if (other.level === "重大") first.level = "重大";
@@ -409,7 +411,7 @@ export class Queue extends EventTarget {
       onText: (photo, text) => {
         came();
         drafts[photo] = text;
-        card.streamed = drafts.filter(Boolean).join("；");
+        card.streamed = joinTexts(drafts.filter(Boolean), this.language);
         if (!card.touched) card.text = card.streamed;
         this.#tell(card);
       },
@@ -418,6 +420,7 @@ export class Queue extends EventTarget {
       card,
       answer,
       sent.map(([id]) => id),
+      this.language,
     );
   }
 
