@@ -61,6 +61,7 @@ class Fake:
         refusals: by path, answers (status, headers) to give first.
         failures: errors in which streams end first, after they have begun.
         steps: seconds between two words of a stream; hold: streams wait until it is set.
+        language: that the model writes.
     """
 
     sayings: list[Saying] = field(default_factory=lambda: [Saying()])
@@ -70,6 +71,7 @@ class Fake:
     steps: float = 0.0
     hold: threading.Event | None = None
     open: bool = False
+    language: str = "zh"
     findings: dict[str, schemas.Finding] = field(default_factory=dict)
     changes: dict[str, list[schemas.Change]] = field(default_factory=dict)
     photos: dict[str, bytes] = field(default_factory=dict)
@@ -227,7 +229,7 @@ def make_app(fake: Fake) -> FastAPI:
         return schemas.Session(
             name="李主任" if request.state.admin and not fake.open else "张三",
             role="admin" if request.state.admin else "inspector",
-            language="zh",
+            language=fake.language,
             model=MODEL,
             version="0.1.0",
             categories=CATEGORIES,

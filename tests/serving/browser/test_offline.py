@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from fake import ADMIN, TEXT, TOKEN, Fake
-from test_capture import TEXTBOX, in_state
+from test_capture import TEXTBOX, in_state, wait_until
 
 from hazardscribe.serving.engine import busy
 
@@ -252,6 +252,41 @@ def test_the_tab_opened_last_works_on_the_queue(
     page.locator(".done li").wait_for()  # the first tab reads anew what the second has done
     assert page.locator(".card").count() == 0
     assert len(fake.confirmed) == 1
+
+
+@pytest.mark.extended
+def test_a_tab_that_takes_the_queue_back_shows_what_the_other_wrote(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    page = visit("desk")
+    album(page, photo)
+    in_state(page, "ready")
+    second = page.context.new_page()
+    second.goto(fake.url)
+    in_state(second, "ready")
+    second.get_by_role("combobox", name="地点").fill("5号楼")
+    second.close(run_before_unload=True)
+    page.locator(".cards:not([inert])").wait_for()
+    place = page.get_by_role("combobox", name="地点")
+    wait_until(lambda: place.input_value() == "5号楼", page)
+
+
+@pytest.mark.extended
+def test_what_another_tab_threw_away_is_gone_here_too(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    page = visit("desk")
+    album(page, photo)
+    in_state(page, "ready")
+    second = page.context.new_page()
+    second.goto(fake.url)
+    in_state(second, "ready")
+    second.get_by_role("button", name="丢弃").click()
+    second.get_by_role("dialog").get_by_role("button", name="丢弃").click()
+    second.get_by_text("还没有照片").wait_for()
+    second.close(run_before_unload=True)
+    wait_until(lambda: page.locator(".card").count() == 0, page)
+    assert fake.rejected == ["d1"]
 
 
 @pytest.mark.extended

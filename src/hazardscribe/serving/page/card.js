@@ -155,6 +155,7 @@ export class CardView {
     if (text.value !== card.text && (!card.touched || document.activeElement !== text)) {
       text.value = card.text;
     }
+    fields.show(card); // cards are joined, and change in other tabs
     text.placeholder = t(card.task === "describe" ? "text_wait" : "text_hint");
     grow(text);
     if (this.#saidShown !== card.said || this.#touchedShown !== card.touched) {

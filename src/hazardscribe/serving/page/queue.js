@@ -11,6 +11,7 @@ import {
   findingOf,
   FIELDS,
   isUnusable,
+  joinTexts,
   newCard,
   stateOf,
   takeIn,
@@ -41,6 +42,7 @@ export class Queue extends EventTarget {
     reject: (card) => this.#reject(card),
   };
   who = null; // the name of the person at this device
+  language = "zh"; // that the model writes
   limits = { max_photos: 20, max_photo_bytes: Infinity };
 
   constructor(shelf) {
@@ -85,13 +87,16 @@ export class Queue extends EventTarget {
   /** Read what this device keeps, and work on it. */
   async start() {
     // A finding on its way keeps its card, which learns that it arrived and is not sent again.
-    for (const id of this.#cards.keys()) if (!this.#running.has(id)) this.#cards.delete(id);
+    const before = [...this.#cards.keys()];
+    for (const id of before) if (!this.#running.has(id)) this.#cards.delete(id);
     this.#active = true;
     this.dispatchEvent(new Event("turn"));
     for (const card of await this.#shelf.cards()) {
       // A photo may have been quicker than the database.
       if (!this.#cards.has(card.id)) this.#cards.set(card.id, card);
     }
+    // What another tab has thrown away meanwhile.
+    for (const id of before) if (!this.#cards.has(id)) this.#gone(id);
     for (const id of await this.#shelf.strays([...this.#cards.values()])) {
       if (await this.#shelf.photo(id)) await this.#insert([id]);
       else await this.#shelf.forget(id);
@@ -144,7 +149,7 @@ export class Queue extends EventTarget {
     const texts = cards
       .filter((card) => card.touched && card.text.trim())
       .map((card) => card.text.trim());
-    if (texts.length) Object.assign(first, { text: texts.join("；"), touched: true });
+    if (texts.length) Object.assign(first, { text: joinTexts(texts, this.language), touched: true });
     for (const other of others) {
       for (const field of FIELDS) if (!first[field]) first[field] = other[field];
       if (other.level === "重大") first.level = "重大";
@@ -203,6 +208,7 @@ export class Queue extends EventTarget {
   /** Thrown away: gone from this device, and the model's saying counts as rejected. */
   async discard(id) {
     const card = this.#cards.get(id);
+    if (!card) return; // another tab was quicker
     this.#leave(id);
     // Who agrees that there is nothing to see has not rejected what the model said.
     if (card.said?.ids.length && card.said.doubt !== "likely_safe") {
@@ -219,6 +225,7 @@ export class Queue extends EventTarget {
 
   retry(id) {
     const card = this.#cards.get(id);
+    if (!card) return;
     if (card.task) {
       card.retryAt = 0;
     } else if (card.key) {
@@ -404,7 +411,7 @@ export class Queue extends EventTarget {
       onText: (photo, text) => {
         came();
         drafts[photo] = text;
-        card.streamed = drafts.filter(Boolean).join("；");
+        card.streamed = joinTexts(drafts.filter(Boolean), this.language);
         if (!card.touched) card.text = card.streamed;
         this.#tell(card);
       },
@@ -413,12 +420,14 @@ export class Queue extends EventTarget {
       card,
       answer,
       sent.map(([id]) => id),
+      this.language,
     );
   }
 
   async #send(card) {
     const sent = await this.#blobs(usablePhotos(card));
     const blobs = sent.map(([, blob]) => blob);
+    if (card.by && card.by !== this.who) throw new Left(); // signed in while the photos were read
     const finding = await api.confirm(findingOf(card), blobs, card.key);
     Object.assign(card, {
       task: null,

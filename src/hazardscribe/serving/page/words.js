@@ -216,6 +216,8 @@ const WORDS = {
   no_category: ["未分类", "No category"],
   none_counted: ["这段时间还没有数据。", "No data for this period yet."],
 
+  fact: ["{name}：{value}", "{name}: {value}"],
+  aside: ["（{words}）", "({words}) "],
   close: ["关闭", "Close"],
   previous: ["上一张", "Previous"],
   next: ["下一张", "Next"],
