@@ -18,7 +18,7 @@ from hazardscribe.serving.guards import Guards
 from hazardscribe.serving.memory import Memory
 from hazardscribe.serving.metrics import Metrics
 from hazardscribe.serving.openapi import install_openapi
-from hazardscribe.serving.routes import describe, health, ledger, openai, page
+from hazardscribe.serving.routes import describe, export, health, ledger, openai, page
 from hazardscribe.serving.settings import ServeSettings
 
 
@@ -70,7 +70,7 @@ def create_app(
     state.gate, state.metrics = gate, metrics
     state.draining, state.started = False, time.time()
     metrics.follow_queue(lambda: engine.waiting)
-    for part in (health, describe, openai, ledger, page):
+    for part in (health, describe, openai, export, ledger, page):
         app.include_router(part.router)
     install_handlers(app)
     install_openapi(app)

@@ -21,7 +21,7 @@ from hazardscribe.serving.errors import install_handlers
 from hazardscribe.serving.guards import Guards
 from hazardscribe.serving.memory import Memory
 from hazardscribe.serving.metrics import Metrics
-from hazardscribe.serving.routes import ledger
+from hazardscribe.serving.routes import export, ledger
 from hazardscribe.serving.schemas import Findings
 from hazardscribe.serving.settings import ServeSettings
 from hazardscribe.serving.store.errors import StoreUnavailableError
@@ -37,6 +37,7 @@ def token(name: str) -> str:
 @pytest.fixture
 def app(store, tmp_path: Path) -> FastAPI:
     app = FastAPI()
+    app.include_router(export.router)
     app.include_router(ledger.router)
     install_handlers(app)
     entries = [

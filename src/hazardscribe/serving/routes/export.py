@@ -23,7 +23,7 @@ from hazardscribe.serving.store.store import Store
 
 log = logging.getLogger(__name__)
 
-router = APIRouter()
+router = APIRouter(prefix="/v1", tags=["ledger"])
 
 _MEDIA = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",

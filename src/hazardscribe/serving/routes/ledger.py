@@ -15,7 +15,6 @@ from fastapi.responses import FileResponse
 from pydantic import Json
 
 from hazardscribe.serving.errors import ApiError
-from hazardscribe.serving.routes import export
 from hazardscribe.serving.routes.ledger_parts import (
     WHY,
     Admin,
@@ -44,7 +43,6 @@ CONFIRMING = 2
 _ETAG = {"ETag": {"description": 'the version, as in `"3"`', "schema": {"type": "string"}}}
 
 router = APIRouter(prefix="/v1", tags=["ledger"])
-router.include_router(export.router)
 
 
 @router.post(
