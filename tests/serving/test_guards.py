@@ -268,6 +268,7 @@ def test_a_chat_for_which_there_is_no_room_is_refused_before_its_body_is_read(na
 
 
 def test_metrics_are_for_admins_and_this_machine(address):
+    httpx.get(f"{address}/healthz")
     assert httpx.get(f"{address}/metrics").status_code == 200
     through_proxy = {"X-Forwarded-For": "10.0.0.9"}
     assert httpx.get(f"{address}/metrics", headers=through_proxy).status_code == 401
