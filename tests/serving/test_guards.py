@@ -275,7 +275,7 @@ def test_metrics_are_for_admins_and_this_machine(address):
     assert httpx.get(f"{address}/metrics", headers=through_proxy | AUTH).status_code == 200
     text = httpx.get(f"{address}/metrics").text
     assert 'hazardscribe_requests_total{method="GET",route="/healthz",status="200"}' in text
-    httpx.get(f"{address}/v1/export")
+    httpx.get(f"{address}/v1/export", headers=AUTH)
     text = httpx.get(f"{address}/metrics").text
     assert 'route="/v1/export"' in text  # whole, though one router may lie within another
     httpx.request("BREW", f"{address}/healthz")
