@@ -9,7 +9,6 @@ confidence only where it is a hazardscribe server.
 from __future__ import annotations
 
 import asyncio
-import base64
 import io
 import json
 import logging
@@ -21,6 +20,7 @@ import httpx
 
 from hazardscribe.errors import InputError, PhotoError
 from hazardscribe.model.length import LONGEST
+from hazardscribe.pages import data_url
 from hazardscribe.pairs.photo import PhotoLimits, load_photo
 from hazardscribe.serving.engine import Ask, Described, EngineError, Watch, busy, too_late
 from hazardscribe.serving.errors import Language
@@ -297,7 +297,7 @@ def _data_url(photo: bytes, limits: PhotoLimits) -> str:
     image = load_photo(photo, bound=_SIDE, limits=limits)
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=1)
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return data_url("image/png", buffer.getvalue())
 
 
 def _brief(error: Exception) -> str:
