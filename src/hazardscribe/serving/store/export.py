@@ -118,7 +118,7 @@ def write_pairs_zip(
     *,
     between: Callable[[], None] = lambda: None,
 ) -> Path:
-    """Write records as a zip of a folder of pairs, which `hazardscribe train --data` takes unzipped.
+    """Write records as a zip of a folder of pairs; unzipped, `train --data` takes it.
 
     The description is what a person confirmed. All photos of a record, and photos that show nearly
     the same, are in one split.
