@@ -334,6 +334,80 @@ def test_without_storage_the_page_says_so_and_works(
     page.locator(".done li").wait_for()
 
 
+def drop_database(page: Any) -> None:
+    """As the browser does under pressure, or while the phone sleeps."""
+    page.evaluate(
+        """async () => {
+            const begin = IDBDatabase.prototype.transaction;
+            const used = new Promise((resolve) => {
+                IDBDatabase.prototype.transaction = function (...given) {
+                    resolve(this);
+                    return begin.apply(this, given);
+                };
+            });
+            localStorage.removeItem("hazardscribe.worker"); // so that the queue is read
+            window.dispatchEvent(new StorageEvent("storage", { key: "hazardscribe.worker" }));
+            const database = await used;
+            IDBDatabase.prototype.transaction = begin;
+            database.close();
+        }"""
+    )
+
+
+@pytest.mark.extended
+def test_a_dropped_database_is_opened_again(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    page = visit()
+    album(page, photo)
+    in_state(page, "ready")
+    drop_database(page)
+    page.get_by_role("combobox", name="地点").fill("3号楼")
+    page.get_by_role("button", name="确认入账").tap()
+    page.locator(".done li").wait_for()
+    drop_database(page)
+    album(page, photo)
+    in_state(page, "ready")
+    page.reload()
+    in_state(page, "ready")
+    page.locator(".done li").wait_for()
+    [(finding, photos, _)] = fake.confirmed
+    assert (finding["place"], photos) == ("3号楼", [photo.read_bytes()])
+
+
+@pytest.mark.extended
+def test_where_no_database_can_be_had_any_more_nothing_is_sent_without_its_photo(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    page = visit()
+    album(page, photo)
+    in_state(page, "ready")
+    page.evaluate(
+        """() => {
+            IDBFactory.prototype.open = () => { throw new DOMException("", "UnknownError"); };
+        }"""
+    )
+    drop_database(page)
+    page.get_by_role("button", name="确认入账").tap()
+    assert "读不到存在本机的照片" in in_state(page, "failed").inner_text()
+    album(page, photo)  # goes on from memory
+    in_state(page, "ready").get_by_role("button", name="确认入账").tap()
+    page.locator(".done li").wait_for()
+    assert [photos for _, photos, _ in fake.confirmed] == [[photo.read_bytes()]]
+
+
+@pytest.mark.extended
+def test_a_photo_that_the_browser_cannot_draw_holds_up_no_other(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    page = visit()
+    page.get_by_text("还没有照片").wait_for()
+    page.evaluate("() => { HTMLCanvasElement.prototype.toBlob = (done) => done(null); }")
+    album(page, photo, photo)
+    wait_until(lambda: page.locator(".card[data-state=ready]").count() == 2, page)
+    assert fake.described == [[photo.read_bytes()]] * 2
+
+
 @pytest.mark.extended
 def test_it_works_on_plain_http_of_an_intranet(
     visit: Visit, fake: Fake, photo: Path, album: Album

@@ -223,7 +223,7 @@ export class CardView {
     this.#photosShown = signature;
     const large = new Map(); // object URLs while the photos are seen large
     const urlOf = async (id) => {
-      const blob = await this.#queue.photo(id);
+      const blob = await this.#queue.photo(id).catch(() => null);
       if (blob && !large.has(id)) large.set(id, URL.createObjectURL(blob));
       return large.get(id) ?? this.#queue.thumbUrl(id);
     };

@@ -87,20 +87,17 @@ export class Queue extends EventTarget {
   /** Read what this device keeps, and work on it. */
   async start() {
     // A finding on its way keeps its card, which learns that it arrived and is not sent again.
-    const before = [...this.#cards.keys()];
-    for (const id of before) if (!this.#running.has(id)) this.#cards.delete(id);
+    const before = new Map(this.#cards);
+    for (const id of before.keys()) if (!this.#running.has(id)) this.#cards.delete(id);
     this.#active = true;
     this.dispatchEvent(new Event("turn"));
-    for (const card of await this.#shelf.cards()) {
+    for (const card of await this.#read([...before.values()])) {
       // A photo may have been quicker than the database.
       if (!this.#cards.has(card.id)) this.#cards.set(card.id, card);
     }
     // What another tab has thrown away meanwhile.
-    for (const id of before) if (!this.#cards.has(id)) this.#gone(id);
-    for (const id of await this.#shelf.strays([...this.#cards.values()])) {
-      if (await this.#shelf.photo(id)) await this.#insert([id]);
-      else await this.#shelf.forget(id);
-    }
+    for (const id of before.keys()) if (!this.#cards.has(id)) this.#gone(id);
+    await this.#takeStrays();
     for (const card of this.#cards.values()) this.#tell(card);
     this.#pump();
   }
@@ -252,6 +249,27 @@ export class Queue extends EventTarget {
   }
 
   // ---- within ----
+
+  /** What this device keeps; where it cannot be read, what was known of it. */
+  async #read(known) {
+    try {
+      return await this.#shelf.cards();
+    } catch {
+      return known;
+    }
+  }
+
+  /** Photos that no card holds get one. */
+  async #takeStrays() {
+    try {
+      for (const id of await this.#shelf.strays([...this.#cards.values()])) {
+        if (await this.#shelf.photo(id)) await this.#insert([id]);
+        else await this.#shelf.forget(id);
+      }
+    } catch {
+      // they cannot be read now, and are found at the next visit
+    }
+  }
 
   async #insert(photos, place = memory.get("place") ?? "") {
     const number = 1 + Math.max(0, Number(memory.get("last")) || 0);

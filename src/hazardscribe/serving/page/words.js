@@ -42,6 +42,7 @@ const WORDS = {
   too_many: ["一条隐患最多 {n} 张照片。", "A finding holds {n} photos at most."],
   nothing_durable: ["这个浏览器不能在本机保存照片：关闭页面前请先确认入账。", "This browser cannot keep photos on the device: confirm them before you close the page."],
   storage_full: ["本机存储空间不足，这张照片只留在内存里，请尽快确认入账。", "The device is out of storage; this photo is only in memory. Confirm it soon."],
+  withheld: ["浏览器暂时读不到存在本机的照片。请重新打开页面再试。", "The browser cannot read the photo kept on this device just now. Reload the page and try again."],
   elsewhere: ["拍照队列正在另一个标签页里处理。", "The photo queue is being worked on in another tab."],
   elsewhere_take: ["在这里继续", "Continue here"],
   offline_bar: ["连不上服务器。照片和文字都存在本机，恢复后会自动继续。", "The server cannot be reached. Photos and texts are kept on this device; work resumes automatically."],
