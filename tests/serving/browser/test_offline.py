@@ -12,6 +12,7 @@ from fake import ADMIN, TEXT, TOKEN, Fake
 from test_capture import TEXTBOX, in_state, wait_until
 
 from hazardscribe.serving.engine import busy
+from hazardscribe.serving.errors import ApiError
 
 Visit = Callable[..., Any]
 Album = Callable[..., None]
@@ -143,6 +144,17 @@ def test_a_server_that_turns_out_busy_within_a_stream_is_asked_again_when_it_sai
     page.get_by_text("服务器繁忙").wait_for()
     page.wait_for_timeout(3500)  # longer than the page would wait of its own accord
     assert len(fake.described) == 1
+    in_state(page, "ready")
+    assert len(fake.described) == 2
+
+
+@pytest.mark.extended
+def test_a_server_started_without_tokens_is_waited_for(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    fake.failures = [ApiError(403, "no_tokens", "服务器未设置访问口令", "no tokens")]
+    page = visit()
+    album(page, photo)
     in_state(page, "ready")
     assert len(fake.described) == 2
 

@@ -381,7 +381,10 @@ export class Queue extends EventTarget {
     };
     if (card.task === "describe" && !card.touched) card.text = ""; // half a draft is no text
     // Where only time, a network or a token is missing, there is no end to trying.
-    const lasting = error instanceof api.Unreachable || [401, 429].includes(error.status);
+    const lasting =
+      error instanceof api.Unreachable ||
+      [401, 429].includes(error.status) ||
+      error.code === "no_tokens"; // its administrator has started the server without any
     const again = lasting || (error.passing && (card.task !== "describe" || card.attempts < TRIES));
     if (!again) {
       // Refused for good: the person decides. A rejection that the server does not know is done.
