@@ -22,12 +22,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance
 
+from hazardscribe.pairs.fingerprints import NEAR
 from hazardscribe.pairs.near_duplicates import MAX_DISTANCE, MIN_LIKENESS, Look, likeness, look_at
 from hazardscribe.pairs.photo import load_photo
 from hazardscribe.pairs.scenes import render_scenes
 
 COPIES = 250
 DEFINITIONS = {
+    "hash 2": (NEAR, -1.0),  # of a photo that is not kept: `pairs/fingerprints.py`
     "hash 4": (4, -1.0),
     "hash 8": (8, -1.0),
     "hash 8, likeness 0.9": (8, 0.9),

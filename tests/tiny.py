@@ -6,7 +6,8 @@ whole vision-language checkpoints with processors in the family's style. Nothing
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -174,12 +175,17 @@ _LLM = {
 
 
 def text_config(kind: str, tokenizer: Any, *, tied: bool, **more: Any) -> Any:
-    """A language model's configuration: `llama`, `qwen2`, `qwen3` or `gemma3`."""
+    """A language model's configuration, by the name of its family."""
     classes = {
         "llama": transformers.LlamaConfig,
         "qwen2": transformers.Qwen2Config,
         "qwen3": transformers.Qwen3Config,
         "gemma3": transformers.Gemma3TextConfig,
+        "gemma2": transformers.Gemma2Config,
+        "granite": transformers.GraniteConfig,
+        "cohere": transformers.CohereConfig,
+        "phi": transformers.PhiConfig,
+        "mistral": transformers.MistralConfig,
     }
     settings = _LLM | {
         "vocab_size": len(tokenizer),
@@ -199,11 +205,13 @@ def save_language_model(
     spare: str | None = None,
     template: str | None = CHATML,
     dtype: torch.dtype = torch.float32,
+    **of_config: Any,
 ) -> Path:
     """A language model's folder with its tokenizer.
 
     Args:
         spare: a special token that its training never used. dtype: of the stored weights.
+        of_config: further settings of its configuration.
     """
     special = ["<|im_start|>", "<|im_end|>", *([spare] if spare else [])]
     if kind == "gemma3":
@@ -212,7 +220,7 @@ def save_language_model(
         *special, bos="<bos>" if kind == "gemma3" else None, template=template
     )
     torch.manual_seed(2)
-    config = text_config(kind, tokenizer, tied=tied)
+    config = text_config(kind, tokenizer, tied=tied, **of_config)
     model = transformers.AutoModelForCausalLM.from_config(config, dtype=dtype)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -383,6 +391,30 @@ def _gemma3() -> tuple[Any, Any]:
     return transformers.Gemma3ForConditionalGeneration(config), processor
 
 
+def _pixtral() -> tuple[Any, Any]:
+    """Of LLaVA's class, but with photos of any shape and a mark after each row of patches."""
+    tokenizer = make_tokenizer(
+        "<|im_start|>", "<|im_end|>", "[IMG]", "[IMG_BREAK]", "[IMG_END]", pad="<pad>"
+    )
+    processor = transformers.PixtralProcessor(
+        transformers.PixtralImageProcessor(
+            size={"longest_edge": 32}, patch_size={"height": 8, "width": 8}
+        ),
+        tokenizer,
+        patch_size=8,
+        chat_template=chat_with_parts("[IMG]"),
+    )
+    config = transformers.LlavaConfig(
+        vision_config=transformers.PixtralVisionConfig(**_TOWER),
+        text_config=text_config("mistral", tokenizer, tied=False),
+        image_token_index=processor.image_token_id,
+        vision_feature_layer=-1,
+        vision_feature_select_strategy="full",
+        tie_word_embeddings=False,
+    )
+    return transformers.LlavaForConditionalGeneration(config), processor
+
+
 def _composed(tower: str, llm: str) -> Callable[[Path], tuple[Any, Any]]:
     def make(folder: Path) -> tuple[Any, Any]:
         from hazardscribe.model.compose import compose, load_language_model, load_tower
@@ -399,6 +431,7 @@ def _composed(tower: str, llm: str) -> Callable[[Path], tuple[Any, Any]]:
 _FAMILIES: dict[str, Callable[[Path], tuple[Any, Any]]] = {
     "llava": _composed("siglip", "llama"),
     "fast_vlm": _composed("timm", "qwen2"),
+    "pixtral": lambda _: _pixtral(),
     "smolvlm": lambda _: _smolvlm(),
     "qwen3_vl": lambda _: _qwen3_vl(),
     "internvl": lambda _: _internvl(),
@@ -414,3 +447,22 @@ def save_family(name: str, folder: Path) -> Path:
     vlm.save_pretrained(folder)
     processor.save_pretrained(folder)
     return folder
+
+
+# ---- how they are run ---------------------------------------------------------------------------
+
+
+@contextmanager
+def watched(*layers: str) -> Iterator[dict[str, set[bool]]]:
+    """By class of the layers named, under which settings they ran: whether products in bfloat16."""
+    seen: dict[str, set[bool]] = {layer: set() for layer in layers}
+
+    def look(module: Any, _: Any) -> None:
+        if (name := type(module).__name__) in seen:
+            seen[name].add(torch.is_autocast_enabled("cpu"))
+
+    hook = torch.nn.modules.module.register_module_forward_pre_hook(look)
+    try:
+        yield seen
+    finally:
+        hook.remove()

@@ -65,7 +65,7 @@ def build_parser() -> Any:
     sub.add_argument("--config", action="config", help="recipe in YAML; options override it")
     sub.add_argument("--data", type=Path, required=True, help="the pairs: a folder or a table")
     sub.add_argument("--out", type=Path, default=Path("runs/train"), help="run folder")
-    sub.add_argument("--photos", type=Path, help="folder of the photos, if not the table's")
+    sub.add_argument("--photos", type=Path, help="folder of the photos, if it is not the table's")
     columns = "names of the photo, description and split columns: --columns.photo NAME"
     sub.add_argument("--columns", type=dict[str, str], help=columns)
     sub.add_argument("--resume", type=bool, default=False, help="go on from the last checkpoint")

@@ -32,3 +32,11 @@ class PhotoError(InputError):
 
 class TrainingDivergedError(RuntimeError):
     """The loss or the gradient is no longer a finite number; nothing was saved from that step."""
+
+
+def missing_package(package: str, extra: str) -> str:
+    """What to install; from a clone the package index knows nothing of us."""
+    return (
+        f"it needs the package {package}, which is not installed: "
+        f'pip install ".[{extra}]" in a clone of hazardscribe, or pip install {package}'
+    )

@@ -169,11 +169,11 @@ def writing_failure(error: Exception) -> OSError | None:
     return None
 
 
-def check_writable(folder: Path, option: str = "--out") -> None:
+def check_writable(folder: Path) -> None:
     """Make sure, before long work, that a folder can be made and written; leaves nothing behind.
 
     Args:
-        folder: where results will go. option: what the user named it with, for the message.
+        folder: where results will go, named with `--out`.
 
     Raises:
         InputError: if it is a file, or cannot be made or written.
@@ -185,12 +185,12 @@ def check_writable(folder: Path, option: str = "--out") -> None:
                 part.mkdir()
                 made.append(part)
         if not folder.is_dir():
-            raise InputError(f"{option} {folder}: is a file, not a folder. Name another folder.")
+            raise InputError(f"--out {folder}: is a file, not a folder. Name another folder.")
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
         raise InputError(
-            f"{option} {folder}: cannot be written ({error.strerror or error}). Check the path, or "
+            f"--out {folder}: cannot be written ({error.strerror or error}). Check the path, or "
             "name another folder."
         ) from error
     finally:

@@ -178,22 +178,22 @@ CASES: dict[str, Case] = {
     "weights of nothing": (
         _model(_write(WEIGHTS, b"")),
         (
-            "model/model.safetensors: is no safetensors file, or its beginning is damaged. "
+            "model/model.safetensors: is no safetensors file, or was damaged or cut off (…). "
             "Copy it again from its origin."
         ),
     ),
     "weights of noise": (
         _model(_write(WEIGHTS, b"\xff" * 4096)),
         (
-            "model/model.safetensors: is no safetensors file, or its beginning is damaged. "
+            "model/model.safetensors: is no safetensors file, or was damaged or cut off (…). "
             "Copy it again from its origin."
         ),
     ),
     "weights cut off": (
         _model(_cut(WEIGHTS)),
         (
-            "model/model.safetensors: holds … bytes where its header promises …: it was "
-            "cut off or changed. Copy it again from its origin."
+            "model/model.safetensors: is no safetensors file, or was damaged or cut off (…). "
+            "Copy it again from its origin."
         ),
     ),
     "a torch archive named safetensors": (
@@ -208,7 +208,7 @@ CASES: dict[str, Case] = {
     "weights of another header": (
         _model(_write(WEIGHTS, b"\2" + bytes(7) + b"[]")),
         (
-            "model/model.safetensors: is no safetensors file, or its beginning is damaged. "
+            "model/model.safetensors: is no safetensors file, or was damaged or cut off (…). "
             "Copy it again from its origin."
         ),
     ),

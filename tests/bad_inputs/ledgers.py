@@ -273,13 +273,7 @@ CASES: dict[str, Case] = {
         ),
     ),
     "xlsx entity": (
-        _book(
-            {
-                "xl/workbook.xml": lambda old: old.replace(
-                    b"?>", b'?><!DOCTYPE x [<!ENTITY a "b">]>', 1
-                )
-            }
-        ),
+        _book({"xl/workbook.xml": lambda old: old.replace(b"?>", DOCTYPE, 1)}),
         (
             "a.xlsx: the part xl/workbook.xml in it is damaged (it declares a document "
             "type, which Office files never do); open it in Excel or WPS, let it repair "

@@ -46,7 +46,6 @@ def _into(name: str, resume: bool = False) -> Callable[[World], object]:
     return do
 
 
-NEWER = {"hazardscribe": "9.9"}
 CASES: dict[str, Case] = {
     "missing": (
         lambda w: Recipe.load(w.tmp / "none.yaml"),

@@ -14,7 +14,12 @@ import torch
 from hazardscribe import calibrate, import_ledger, similar, verbs
 from hazardscribe.describing.aligner import Aligner, load_head
 from hazardscribe.describing.calibrate import calibrate as calibrate_rows
-from hazardscribe.describing.calibration import CALIBRATION_FILE, load_calibration, save_calibration
+from hazardscribe.describing.calibration import (
+    CALIBRATION_FILE,
+    Search,
+    load_calibration,
+    save_calibration,
+)
 from hazardscribe.describing.describer import Describer
 from hazardscribe.describing.doubt import Doubt
 from hazardscribe.describing.rerank import Reranking
@@ -123,7 +128,7 @@ def test_less_risk_moves_what_no_hazard_is_said_by(folder, caplog):
 def test_reranking_follows_the_alignment(folder, photos):
     change(folder, reranking=Reranking(4, 1.0, 1e6), doubt=Doubt(0.0, None, None, 0.1, True))
     reranked = Describer(folder, alternatives=3, **BRIEF)(photos[0])
-    plain = Describer(folder, alternatives=3, rerank=False, **BRIEF)(photos[0])
+    plain = Describer(folder, beams=4, alternatives=3, rerank=False, **BRIEF)(photos[0])
     texts = [reranked.text, *reranked.alternatives]
     assert sorted(texts) == sorted([plain.text, *plain.alternatives])
     aligner = Aligner.load(folder)
@@ -132,9 +137,36 @@ def test_reranking_follows_the_alignment(folder, photos):
     fits = aligner.fit(reading.vector, texts).tolist()
     assert fits == sorted(fits, reverse=True)
     assert Describer(folder, **BRIEF)(photos[0]).text == reranked.text
-    assert describer.finds_anyway(3)
-    assert not describer.finds_anyway(4)
-    assert not Describer(folder, rerank=False, **BRIEF).finds_anyway(1)
+    more = Describer(folder, alternatives=5, **BRIEF)(photos[0])  # of which the fitted beams find 3
+    assert (more.text, more.confidence) == (reranked.text, pytest.approx(reranked.confidence))
+    assert more.text not in more.alternatives
+    assert 1 <= len(more.alternatives) <= 5
+
+
+def test_the_search_that_dev_was_judged_by_is_kept_and_another_one_told_of(folder, pairs, caplog):
+    calibration = calibrate_rows(folder, pairs["train"], pairs["dev"], precision="bfloat16")
+    assert calibration.reranking is None  # two dev photos are too few
+    assert calibration.search == load_calibration(folder).search == Search(1, False, "bfloat16")
+    Describer(folder, **BRIEF, alternatives=3)
+    Describer(folder, **BRIEF, rerank=False)
+    assert "do not hold" not in caplog.text
+    Describer(folder, **BRIEF, beams=3)
+    assert "fitted on texts from greedy search and do not hold for those from beam" in caplog.text
+    assert caplog.text.count("do not hold") == 1
+    caplog.clear()
+    change(folder, reranking=Reranking(4, 1.0, 1.0), search=Search(4, True, "float32"))
+    Describer(folder, **BRIEF, alternatives=9)
+    Describer(folder, **BRIEF, beams=2)  # the search is as wide as re-ranking needs
+    assert "do not hold" not in caplog.text
+    Describer(folder, **BRIEF, rerank=False)
+    assert "re-ranking of 4 candidates and do not hold for those from greedy" in caplog.text
+    path = folder / CALIBRATION_FILE
+    values = json.loads(path.read_text(encoding="utf-8"))
+    del values["search"]  # as earlier versions wrote it
+    path.write_text(json.dumps(values), encoding="utf-8")
+    caplog.clear()
+    Describer(folder, **BRIEF, rerank=False)
+    assert "do not hold" not in caplog.text
 
 
 def test_an_older_folder_describes_as_before_and_says_so_once(folder, photos, caplog):

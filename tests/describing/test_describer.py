@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import transformers
 
 from hazardscribe import Recipe, describe, import_ledger, read_pairs, train
-from hazardscribe.describing.describer import Describer, Description
+from hazardscribe.describing.describer import Describer, Description, image_bound
 from hazardscribe.describing.sources import find_photos, record, write_records
 from hazardscribe.errors import InputError, PhotoError
-from hazardscribe.model.checkpoint import load_checkpoint, save_checkpoint
+from hazardscribe.model.checkpoint import Card, load_checkpoint, save_checkpoint
 from hazardscribe.pairs.columns import AI_COLUMNS, AI_KEY
 
 
@@ -51,16 +53,38 @@ def test_a_bad_photo_does_not_stop_the_rest(describer, photos, tmp_path):
         describer(bad)
 
 
-def test_further_descriptions_are_different_and_less_likely(start, photos):
-    one = Describer(start, beams=4, max_new_tokens=6)
-    several = Describer(start, alternatives=3, max_new_tokens=6)
+@pytest.mark.parametrize("beams", [1, 2, 4])
+def test_further_descriptions_leave_the_first_as_it_is(beams, start, photos):
+    alone = Describer(start, beams=beams, max_new_tokens=6)
+    several = Describer(start, beams=beams, alternatives=3, max_new_tokens=6)
+    widest = Describer(start, beams=4, alternatives=3, max_new_tokens=6)
     for photo in photos[:2]:
-        described = several(photo)
+        described, plain, wide = several(photo), alone(photo), widest(photo)
         texts = [described.text, *described.alternatives]
         assert 1 <= len(described.alternatives) <= 3
         assert len(set(texts)) == len(texts)
-        assert described.text == one(photo).text
-        assert 0 < described.confidence <= 1
+        assert described.text == plain.text
+        assert described.confidence == pytest.approx(plain.confidence, rel=1e-4)
+        found = [text for text in (wide.text, *wide.alternatives) if text != plain.text]
+        assert described.alternatives == found[:3]
+
+
+@pytest.mark.parametrize(
+    ("processor", "expected"),
+    [
+        # Scaled by the longer side, then cut into tiles: more pixels would only be thrown away.
+        (transformers.SmolVLMImageProcessor(size={"longest_edge": 2048}), 2048),
+        (transformers.CLIPImageProcessor(size={"height": 224, "width": 224}), 448),
+        (transformers.CLIPImageProcessor(size={"shortest_edge": 224}), 448),
+        (
+            transformers.Idefics2ImageProcessor(size={"shortest_edge": 378, "longest_edge": 980}),
+            1960,
+        ),
+    ],
+)
+def test_photos_are_decoded_to_what_the_model_can_use(processor, expected):
+    assert image_bound(Card(), SimpleNamespace(image_processor=processor)) == expected
+    assert image_bound(Card(image_bound=300), SimpleNamespace()) == 300
 
 
 def test_confidence_is_the_mean_probability_of_the_tokens(describer, photos):
@@ -92,7 +116,7 @@ def test_the_placeholder_is_never_written_whatever_the_checkpoint_says(start, ph
     save_checkpoint(tmp_path / "model", loaded.vlm, loaded.processor)
     plain = Describer(tmp_path / "model", max_new_tokens=8)
     inputs = plain.prompter.inputs([plain.pixels(photos[0])])
-    assert plain.vlm.generation_config.suppress_tokens is None
+    assert plain.vlm.generation_config.suppress_tokens == [image]
     from hazardscribe.describing import generate
 
     made = generate.generate(

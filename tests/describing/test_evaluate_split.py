@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -119,7 +120,7 @@ class Doubting(Describer):
 
     def __init__(self, *args, **options):
         super().__init__(*args, **options)
-        self.calibration = True
+        self.calibration = SimpleNamespace(rules=None)
 
     def stream(self, photos):
         for i, one in enumerate(super().stream(photos)):

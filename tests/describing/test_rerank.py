@@ -15,9 +15,9 @@ HAT, VEST = "一名工人未佩戴安全帽", "一名工人未穿反光背心"
 
 def test_the_score_is_its_formula():
     candidates = [
-        Candidate("a", -2.0, 4, -1),
-        Candidate("b", -3.0, 9, -1),
-        Candidate("c", -9, 9, -1),
+        Candidate("a", -2.0, 4),
+        Candidate("b", -3.0, 9),
+        Candidate("c", -9, 9),
     ]
     fits = [1.0, 0.5, 3.0]
     for power, weight in [(1.0, 0.0), (0.5, 0.1), (0.5, 2.0), (0.0, 0.3)]:
@@ -35,7 +35,7 @@ def dev(n, informed):
     rng = np.random.default_rng(0)
     shown = [HAT if i % 2 else VEST for i in range(n)]
     cases = [Case(f"{i}.jpg", [text], HAT, True) for i, text in enumerate(shown)]
-    candidates = [[Candidate(HAT, -2.0, 10, -1), Candidate(VEST, -3.0, 10, -1)]] * n
+    candidates = [[Candidate(HAT, -2.0, 10), Candidate(VEST, -3.0, 10)]] * n
     fits = [
         [4.0 * (text == HAT), 4.0 * (text == VEST)] if informed else rng.normal(size=2).tolist()
         for text in shown

@@ -278,7 +278,7 @@ def test_a_file_of_ones_own(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: [", "not valid YAML"),
+        ("a: [", "not valid YAML: line 1: "),
         ("- a", "expected the keys"),
         ("no_hazard: ['(']", r"no_hazard, entry 1: '\(' is not a regular expression"),
         ("no_hazard: []", "no_hazard: at least one pattern"),

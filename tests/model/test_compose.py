@@ -14,6 +14,7 @@ from PIL import Image
 from transformers import AutoModel, AutoModelForCausalLM
 
 import tiny
+from hazardscribe.checksums import CHECKSUMS
 from hazardscribe.errors import InputError
 from hazardscribe.model.checkpoint import Card, load_checkpoint, save_checkpoint
 from hazardscribe.model.compose import compose, load_language_model, load_tower
@@ -89,6 +90,49 @@ def test_an_added_placeholder_leaves_the_vocabulary_as_it_was(tied, tmp_path):
     assert torch.equal(after[: len(before)], before)
     assert torch.equal(loaded.vlm.lm_head.weight[: len(before)], original.lm_head.weight)
     assert loaded.vlm.config.image_token_id < len(after)
+
+
+SCALED = [
+    ("granite", {"logits_scaling": 4.0, "embedding_multiplier": 3.0, "residual_multiplier": 0.5}),
+    ("cohere", {"logit_scale": 0.0625}),
+]
+
+
+@pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
+@pytest.mark.parametrize(("llm", "settings"), SCALED)
+def test_a_factor_on_the_language_models_logits_is_kept(llm, settings, tied, tmp_path):
+    vlm, processor = composed(tmp_path, llm=llm, tied=tied, **settings)
+    loaded = load_checkpoint(saved(tmp_path, vlm, processor)).vlm
+    original = AutoModelForCausalLM.from_pretrained(tmp_path / "llm")
+    ids = torch.arange(3, 40)[None]
+    with torch.no_grad():
+        wanted = original(input_ids=ids).logits
+        found = loaded(input_ids=ids).logits[..., : wanted.shape[-1]]
+    torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-6)
+    # Others (vLLM) run the language model's own class within, which must not scale once more.
+    text_config = loaded.config.text_config
+    assert getattr(text_config, "logits_scaling", getattr(text_config, "logit_scale", None)) == 1
+    assert not text_config.tie_word_embeddings
+    assert not loaded.config.tie_word_embeddings
+
+
+def test_what_multiplies_word_embeddings_multiplies_photos_alike(tmp_path):
+    photo = _photos((32, 32))
+    states = []
+    for name, multiplier in (("once", 1.0), ("thrice", 3.0)):
+        vlm, processor = composed(tmp_path / name, llm="granite", embedding_multiplier=multiplier)
+        inputs = Prompter(processor, vlm, "描述").inputs(photo)
+        with torch.no_grad():
+            words = vlm.model(**inputs, output_hidden_states=True).hidden_states[0]
+        states.append(words)
+    torch.testing.assert_close(states[1], 3 * states[0])
+
+
+def test_a_language_model_that_would_not_say_the_same_is_refused(tmp_path):
+    with pytest.raises(InputError, match="'gemma2' cannot be composed: it caps or scales"):
+        composed(tmp_path, llm="gemma2", final_logit_softcapping=0.01)
+    with pytest.raises(InputError, match="'phi' cannot be composed: its output layer has a bias"):
+        composed(tmp_path / "phi", llm="phi", tied=False)
 
 
 @pytest.mark.parametrize("tower", tiny.TOWERS)
@@ -288,6 +332,23 @@ def test_pickled_weights_and_foreign_code_are_never_loaded(load, tmp_path):
         load("nobody/no-such-model")
 
 
+def test_weights_that_begin_as_a_pickle_does_are_no_pickle_for_that(start, tmp_path):
+    import shutil
+
+    from safetensors.torch import load_file, save_file
+
+    weights = shutil.copytree(start, tmp_path / "model") / "model.safetensors"
+    (weights.parent / CHECKSUMS).unlink()
+    tensors = load_file(weights)
+    # A file begins with the length of its header, whose last byte comes first.
+    for padding in range(256):
+        save_file(tensors, weights, metadata={"format": "pt", "padding": "x" * padding})
+        if weights.read_bytes()[:1] == b"\x80":
+            break
+    assert weights.read_bytes()[:1] == b"\x80"
+    load_checkpoint(weights.parent)
+
+
 def test_a_damaged_model_folder_is_an_input_error(start, tmp_path):
     import shutil
 
@@ -367,3 +428,25 @@ def test_a_missing_package_is_named_with_its_remedy(monkeypatch, tmp_path):
     monkeypatch.setattr(transformers.AutoModel, "from_pretrained", fail)
     with pytest.raises(InputError, match=r'timm, which is not installed: pip install "\.\[timm\]"'):
         load_tower(str(tower))
+
+
+def test_a_folder_in_timms_own_format(tmp_path, caplog):
+    folder = tiny.save_tower("timm", tmp_path / "timm")
+    own = {
+        "mean": [0.1, 0.2, 0.3],
+        "std": [0.4, 0.5, 0.6],
+        "input_size": [3, 64, 64],
+        "num_classes": 0,
+    }
+    path = folder / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    name = config.get("architecture", config.get("model_type"))
+    timms = {"architecture": name, "num_classes": 0, "pretrained_cfg": own}
+    path.write_text(json.dumps(timms), encoding="utf-8")
+    (folder / "preprocessor_config.json").unlink(missing_ok=True)
+    tower = load_tower(str(folder))
+    assert (tower.mean, tower.std, tower.image_size) == (own["mean"], own["std"], 64)
+    assert not caplog.records
+    path.write_text(json.dumps(timms | {"model_args": {"num_classes": 3}}), encoding="utf-8")
+    with pytest.raises(InputError, match=r"could not be loaded: .*num_classes"):
+        load_tower(str(folder))

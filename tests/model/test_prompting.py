@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,7 +13,8 @@ import transformers
 import tiny
 from hazardscribe.errors import InputError
 from hazardscribe.model.checkpoint import load_checkpoint
-from hazardscribe.model.prompting import IGNORED, Prompter, model_side
+from hazardscribe.model.prompting import IGNORED, Prompter, model_side, refuse_unprompted
+from hazardscribe.model.sequences import first_sequence
 
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)
@@ -68,3 +71,55 @@ def test_a_placeholder_that_the_tokenizer_cannot_take_apart_is_refused_with_the_
 )
 def test_the_models_side_is_in_pixels(image_processor, side):
     assert model_side(SimpleNamespace(image_processor=image_processor)) == side
+
+
+def without_template(folder: Path) -> Path:
+    for path in folder.glob("chat_template*"):
+        path.unlink()
+    for path in folder.glob("*.json"):
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if values.pop("chat_template", None):
+            path.write_text(json.dumps(values), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("family", ["llava", "smolvlm", "gemma3"])
+def test_a_model_without_a_chat_template_sees_photo_and_prompt(family, tmp_path):
+    loaded = load_checkpoint(without_template(tiny.save_family(family, tmp_path / "vlm")))
+    assert loaded.processor.chat_template is None
+    prompter = Prompter(loaded.processor, loaded.vlm, "描述")
+    assert prompter.prompt_text.endswith("描述\n")
+    inputs = prompter.inputs([np.zeros((48, 64, 3), dtype=np.uint8)])
+    sequence = first_sequence(loaded.vlm, inputs, prompter.image_token_id)
+    assert sequence.values.shape[1] > 0
+    # What is trained so is prompted so by others, too.
+    loaded.processor.save_pretrained(tmp_path / "saved")
+    again = transformers.AutoProcessor.from_pretrained(tmp_path / "saved")
+    assert Prompter(again, loaded.vlm, "描述").prompt_text == prompter.prompt_text
+
+
+@pytest.mark.parametrize(
+    ("model_type", "error"),
+    [
+        ("paligemma", "reads its prompt in both directions"),
+        ("blip", "no placeholder for photos"),
+    ],
+)
+def test_a_model_that_cannot_be_prompted_is_refused(model_type, error):
+    config = SimpleNamespace(model_type=model_type)
+    processor = SimpleNamespace(image_processor=None, tokenizer=None)
+    with pytest.raises(InputError, match=error):
+        refuse_unprompted("model", config, processor)
+    with pytest.raises(InputError, match="no processor for photos and text"):
+        refuse_unprompted("model", config, SimpleNamespace(tokenizer=None))
+
+
+def test_check_refuses_it_too(start, tmp_path, monkeypatch):
+    from hazardscribe.model import prompting
+    from hazardscribe.model.fitness import model_findings
+
+    monkeypatch.setattr(prompting, "_TWO_WAY", frozenset({"llava"}))
+    with pytest.raises(InputError, match="reads its prompt in both directions"):
+        model_findings(start, ["a"], 8)
+    bare = without_template(tiny.save_family("smolvlm", tmp_path / "bare"))
+    assert model_findings(bare, ["a"], 8) == []

@@ -34,20 +34,13 @@ def commands(readme: str) -> list[str]:
 
 
 def save_small_parts(models: Path) -> None:
-    """A tiny SigLIP and a tiny Llama where the README has downloaded models."""
-    from transformers import SiglipVisionConfig, SiglipVisionModel
+    """A small convolutional tower and a tiny Llama where the README has downloaded models."""
+    from transformers import TimmWrapperConfig, TimmWrapperModel
 
     from hazardscribe.model.scratch import scratch_language_model
 
-    vision = SiglipVisionConfig(
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        image_size=32,
-        patch_size=16,
-    )
-    SiglipVisionModel(vision).save_pretrained(models / "siglip2-base-patch16-224")
+    tower = TimmWrapperModel(TimmWrapperConfig(architecture="resnet10t", do_pooling=False))
+    tower.save_pretrained(models / "tf_efficientnet_lite0.in1k")
     small = scratch_language_model(["现场一名工人未佩戴安全帽"], width=48, layers=1)
     small.model.save_pretrained(models / "Qwen3-0.6B")
     small.tokenizer.save_pretrained(models / "Qwen3-0.6B")

@@ -111,33 +111,39 @@ def test_the_gate_knows_callers_by_their_token(file):
 
 
 @pytest.mark.parametrize(
-    ("address", "headers", "status"),
+    ("address", "headers", "code"),
     [
         ("127.0.0.1", {}, None),
         ("::1", {"host": "[::1]:8000"}, None),
         ("127.0.0.1", {"host": "localhost:8000", "origin": "http://localhost:8000"}, None),
-        ("10.0.0.9", {}, 401),
-        ("127.0.0.1", {"host": "evil.example:8000"}, 401),  # a name made to point here
-        ("127.0.0.1", {"x_forwarded_for": "10.0.0.9"}, 401),  # a proxy that forgot its tokens
-        ("127.0.0.1", {"origin": "https://evil.example"}, 403),
-        ("127.0.0.1", {"origin": "http://127.0.0.1:9000"}, 403),
-        ("127.0.0.1", {"origin": "null"}, 403),
-        ("127.0.0.1", {"origin": "http://[evil"}, 403),
-        ("127.0.0.1", {"host": "[evil"}, 401),
-        ("127.0.0.1", {"host": ""}, 401),
+        ("10.0.0.9", {}, "no_tokens"),
+        ("127.0.0.1", {"host": "evil.example:8000"}, "no_tokens"),  # a name made to point here
+        ("127.0.0.1", {"x_forwarded_for": "10.0.0.9"}, "no_tokens"),  # a proxy
+        ("127.0.0.1", {"origin": "https://evil.example"}, "cross_site"),
+        ("127.0.0.1", {"origin": "http://127.0.0.1:9000"}, "cross_site"),
+        ("127.0.0.1", {"origin": "null"}, "cross_site"),
+        ("127.0.0.1", {"origin": "http://[evil"}, "cross_site"),
+        ("127.0.0.1", {"host": "[evil"}, "no_tokens"),
+        ("127.0.0.1", {"host": ""}, "no_tokens"),
         ("127.0.0.1", {"sec_fetch_site": "same-origin"}, None),
-        ("127.0.0.1", {"sec_fetch_site": "cross-site"}, 403),  # an <img>, a link
-        ("127.0.0.1", {"sec_fetch_site": "same-site"}, 403),  # another port
+        ("127.0.0.1", {"sec_fetch_site": "cross-site"}, "cross_site"),  # an <img>, a link
+        ("127.0.0.1", {"sec_fetch_site": "same-site"}, "cross_site"),  # another port
     ],
 )
-def test_without_tokens_only_this_machines_own_programs_and_page_come_in(address, headers, status):
+def test_without_tokens_only_this_machines_own_programs_and_page_come_in(address, headers, code):
     gate = Gate(Tokens([]))
-    if status is None:
+    if code is None:
         assert gate.admit(scope(address, **headers)) == LOCAL
         return
     with pytest.raises(ApiError) as raised:
         gate.admit(scope(address, **headers))
-    assert raised.value.status == status
+    error = raised.value
+    assert (error.status, error.code) == (403, code)
+    assert "WWW-Authenticate" not in error.headers  # there is no token that would help
+    if code == "no_tokens":
+        for sentence in (error.zh, error.en):
+            assert "127.0.0.1" in sentence
+            assert "--tokens" in sentence
 
 
 def test_the_rate_limit_refills_with_time():

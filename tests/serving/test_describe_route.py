@@ -184,8 +184,44 @@ def test_what_fails_later_is_an_event(address, engine):
     first, last = events(address)
     assert first == {"event": "waiting", "position": 0}
     assert (last["event"], last["error"]["code"]) == ("error", "deadline")
+    assert (last["status"], last["retry_after"]) == (504, 5)
     engine.error = RuntimeError("/secret")
-    assert events(address)[-1]["error"]["code"] == "internal"
+    last = events(address)[-1]
+    assert (last["error"]["code"], last["status"], last["retry_after"]) == ("internal", 500, None)
+    engine.error = busy(9)  # as an engine elsewhere is, once a photo has waited for it
+    last = events(address)[-1]
+    assert (last["error"]["code"], last["status"], last["retry_after"]) == ("busy", 429, 9)
+
+
+@pytest.mark.parametrize("headers", [{}, EVENTS])
+def test_photos_that_were_not_described_are_counted_by_the_reason(app, address, engine, headers):
+    def counted(result: str) -> float:
+        of = {"result": result}
+        return app.state.metrics.registry.get_sample_value("hazardscribe_photos_total", of) or 0
+
+    engine.wait = 0.1
+    engine.error = too_late(30)
+    describe(address, 2, headers)
+    engine.error = RuntimeError("/secret")
+    describe(address, 3, headers)
+    engine.error, app.state.store = None, FakeStore(StoreUnavailableError("locked"))
+    describe(address, 1, headers)
+    assert [counted(one) for one in ("deadline", "internal", "store_unavailable")] == [2, 3, 1]
+    assert counted("answered") == 0
+    app.state.store = None
+    files = [("photos", photo) for photo in (PHOTO, b"x")]
+    httpx.post(f"{address}/v1/describe", files=files, headers=headers)
+    httpx.post(f"{address}/v1/describe", files=files[1:], headers=headers)
+    assert [counted(one) for one in ("answered", "not_an_image")] == [1, 2]
+
+
+def test_what_was_told_just_before_the_end_is_an_event_too(address, engine, monkeypatch):
+    async def described(photos, ask, watch=None):
+        watch.text(0, "未戴")
+        return [Described(text="未戴安全帽", draft="未戴安全帽")]
+
+    monkeypatch.setattr(engine, "describe", described)
+    assert [event["event"] for event in events(address)] == ["text", "result"]
 
 
 @pytest.mark.parametrize("headers", [{}, EVENTS])
@@ -278,6 +314,25 @@ def test_a_deadline_is_kept_whether_in_line_or_in_work(slow):
         assert last["error"]["code"] == "deadline"
         assert app.state.engine.waiting == 0
         let.set()
+
+
+def test_how_long_photos_wait_is_counted(slow):
+    app, let, entered = slow
+
+    def waits(what: str) -> float:
+        name = f"hazardscribe_photo_wait_seconds_{what}"
+        return app.state.metrics.registry.get_sample_value(name) or 0
+
+    with running(app) as address, ThreadPoolExecutor(8) as pool:
+        first = pool.submit(describe, address, 2)
+        assert entered.wait(20)
+        other = pool.submit(describe, address, 1, EVENTS)
+        wait_until(lambda: app.state.engine.waiting == 1)
+        time.sleep(0.2)
+        let.set()
+        assert (first.result().status_code, other.result().status_code) == (200, 200)
+    assert waits("count") == 3
+    assert waits("sum") >= 0.2
 
 
 def test_who_leaves_the_line_makes_room(slow):

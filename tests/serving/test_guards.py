@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -12,6 +13,7 @@ from running_server import picture, running
 
 from hazardscribe.serving import connections, guards
 from hazardscribe.serving.app import create_app
+from hazardscribe.serving.engine import busy
 from hazardscribe.serving.settings import ServeSettings
 
 TOKEN = "0123456789-0123456789"
@@ -202,13 +204,80 @@ def test_a_form_is_large_only_where_photos_come(path):
     assert answer.status_code == 413
 
 
+@pytest.fixture
+def narrow(monkeypatch):
+    """An app whose requests may hold 100,000 bytes together."""
+    monkeypatch.setattr(ServeSettings, "max_held_bytes", 100_000, raising=False)
+    settings = ServeSettings(engine="http://nowhere", token=TOKEN, requests_per_minute=0)
+    app = create_app(settings, engine=FakeEngine())
+    with running(app) as address:
+        yield app, address
+
+
+def test_bodies_that_are_on_their_way_do_not_fill_the_memory(narrow):
+    _, address = narrow
+    host, port = address.removeprefix("http://").split(":")
+
+    def post() -> httpx.Response:
+        headers = AUTH | {"Content-Type": "application/json"}
+        return httpx.post(f"{address}/v1/chat/completions", content=b" " * 40_000, headers=headers)
+
+    assert post().status_code == 400
+    with socket.create_connection((host, int(port))) as client:
+        head = "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 90000\r\n"
+        head += f"Content-Type: application/json\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+        client.sendall(head.encode() + b" " * 80_000)
+        for _ in range(500):
+            refused = post()
+            if refused.status_code != 400:
+                break
+        assert (refused.status_code, refused.json()["error"]["code"]) == (429, "busy")
+        assert int(refused.headers["retry-after"]) >= 1
+    for _ in range(500):  # once the server sees that it has left
+        if post().status_code == 400:
+            break
+    assert post().status_code == 400
+
+
+def test_photos_of_requests_under_way_do_not_fill_the_memory(narrow):
+    app, address = narrow
+    engine = app.state.engine
+
+    def post() -> int:
+        files = [("photos", picture() + bytes(60_000))]
+        return httpx.post(f"{address}/v1/describe", files=files, headers=AUTH).status_code
+
+    engine.wait = 0.5
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(lambda _: post(), range(2))) == [200, 429]
+    assert len(engine.asked) == 1
+    assert [post(), post()] == [200, 200]
+
+
+def test_a_chat_for_which_there_is_no_room_is_refused_before_its_body_is_read(narrow, monkeypatch):
+    app, address = narrow
+
+    def full() -> None:
+        raise busy(9)
+
+    monkeypatch.setattr(app.state.engine, "check_room", full)
+    headers = AUTH | {"Content-Type": "application/json"}
+    answer = httpx.post(f"{address}/v1/chat/completions", content=b"no json", headers=headers)
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "9")
+    assert answer.json()["error"]["type"] == "rate_limit_error"
+
+
 def test_metrics_are_for_admins_and_this_machine(address):
+    httpx.get(f"{address}/healthz")
     assert httpx.get(f"{address}/metrics").status_code == 200
     through_proxy = {"X-Forwarded-For": "10.0.0.9"}
     assert httpx.get(f"{address}/metrics", headers=through_proxy).status_code == 401
     assert httpx.get(f"{address}/metrics", headers=through_proxy | AUTH).status_code == 200
     text = httpx.get(f"{address}/metrics").text
     assert 'hazardscribe_requests_total{method="GET",route="/healthz",status="200"}' in text
+    httpx.get(f"{address}/v1/export", headers=AUTH)
+    text = httpx.get(f"{address}/metrics").text
+    assert 'route="/v1/export"' in text  # whole, though one router may lie within another
     httpx.request("BREW", f"{address}/healthz")
     httpx.get(f"{address}/no/such/{'x' * 50}")
     text = httpx.get(f"{address}/metrics").text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 
 import httpx
 import openai
@@ -12,7 +13,7 @@ from running_server import picture, running
 
 from hazardscribe.serving.app import create_app
 from hazardscribe.serving.auth import Tokens
-from hazardscribe.serving.engine import busy, too_late
+from hazardscribe.serving.engine import Described, busy, too_late
 from hazardscribe.serving.settings import ServeSettings
 
 URL = f"data:image/jpeg;base64,{base64.b64encode(picture()).decode()}"
@@ -105,6 +106,19 @@ def test_errors_have_openais_form(client, model, more, kind, code, param, stream
     assert error.body["request_id"] == error.response.headers["x-request-id"] == error.request_id
 
 
+def test_a_model_whose_id_has_a_slash_is_found_and_none_without_a_name():
+    engine = FakeEngine()
+    engine.model = "org/model-7b"
+    with running(create_app(ServeSettings(engine="http://x"), engine=engine)) as address:
+        client = openai.OpenAI(base_url=f"{address}/v1", api_key="none", max_retries=0)
+        assert client.models.retrieve("org/model-7b").id == "org/model-7b"
+        assert httpx.get(f"{address}/v1/models/org/model-7b").status_code == 200
+        assert httpx.get(f"{address}/v1/models/org/other").status_code == 404
+        asked = {"model": "", "messages": MESSAGES}
+        answer = httpx.post(f"{address}/v1/chat/completions", json=asked)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "model_not_found")
+
+
 def test_what_changes_nothing_is_let_pass(client, model):
     client.chat.completions.create(
         model=model.partition("@")[0],
@@ -155,6 +169,51 @@ def test_a_busy_or_failing_engine(stream):
             with pytest.raises(openai.APIError) as failed:
                 list(client.chat.completions.create(**asked))
         assert "secret" not in str(failed.value)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_photo_that_was_not_described_is_counted_by_the_reason(stream):
+    engine = FakeEngine(wait=0.1, error=too_late(60))
+    app = create_app(ServeSettings(engine="http://x"), engine=engine)
+    with running(app) as address:
+        asked = {"model": engine.model, "messages": MESSAGES, "stream": stream}
+        httpx.post(f"{address}/v1/chat/completions", json=asked)
+        engine.error = RuntimeError("/secret")
+        httpx.post(f"{address}/v1/chat/completions", json=asked)
+    for reason in ("deadline", "internal"):
+        of = {"result": reason}
+        value = app.state.metrics.registry.get_sample_value("hazardscribe_photos_total", of)
+        assert value == 1
+
+
+def test_an_error_in_a_stream_bears_the_status_that_it_would_have_had():
+    engine = FakeEngine(wait=0.1, error=busy(7))
+    with running(create_app(ServeSettings(engine="http://x"), engine=engine)) as address:
+        asked = {"model": engine.model, "messages": MESSAGES, "stream": True}
+        answer = httpx.post(f"{address}/v1/chat/completions", json=asked)
+    *_, last = answer.text.strip().splitlines()
+    told = json.loads(last[6:])
+    assert (told["error"]["code"], told["status"], told["retry_after"]) == ("busy", 429, 7)
+
+
+def test_a_text_that_came_with_the_end_is_sent(monkeypatch):
+    engine = FakeEngine(text="abc")
+    told: list[str] = []
+
+    async def described(photos, ask, watch=None):
+        for text in told:  # and at once, before anybody could have taken them, the end
+            watch.text(0, text)
+        return [Described(text="abcd", draft="abcd")]
+
+    monkeypatch.setattr(engine, "describe", described)
+    with running(create_app(ServeSettings(engine="http://x"), engine=engine)) as address:
+        client = openai.OpenAI(base_url=f"{address}/v1", api_key="none", max_retries=0)
+        for told[:] in (["ab", "abcd"], ["ab"], [], ["x"]):
+            stream = client.chat.completions.create(
+                model=engine.model, messages=MESSAGES, stream=True
+            )
+            texts = [chunk.choices[0].delta.content or "" for chunk in stream]
+            assert "".join(texts) == ("x" if told == ["x"] else "abcd")
 
 
 def test_a_body_that_is_no_json(server):

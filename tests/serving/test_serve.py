@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -87,6 +88,56 @@ def test_a_missing_package_is_named_with_its_remedy(start, monkeypatch):
     monkeypatch.setattr(serving, "_NEEDED", ("fastapi", "no_such_package"))
     with pytest.raises(InputError, match=r"no_such_package.*\[serve\]"):
         verbs.serve(ServeSettings(model=start))
+
+
+_EXPORTING = """
+import sys, time
+from pathlib import Path
+from fake_engine import FakeEngine
+from hazardscribe.serving import app, serve
+from hazardscribe.serving.schemas import NewFinding
+from hazardscribe.serving.settings import ServeSettings
+from hazardscribe.serving.store.store import Store
+
+def each(store, filters=None):
+    [one] = store.find().items
+    for _ in range(3000):  # a ledger that takes minutes
+        yield one
+        time.sleep(0.05)
+
+settings = ServeSettings(engine="http://nowhere", port=0, store=sys.argv[1], drain_s=1)
+with serve.opened_store(settings) as store:
+    store.confirm(NewFinding(text="x"), [], "li")
+app.make_engine, Store.each = lambda *_: FakeEngine(), each
+serve.serve(settings, lambda line: print(line, flush=True))
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no SIGTERM on Windows")
+@pytest.mark.parametrize("to", ["xlsx", "pairs"])
+def test_sigterm_ends_an_export_that_the_drain_did_not(tmp_path, to):
+    command = [sys.executable, "-c", _EXPORTING, str(tmp_path)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, sys.path))}
+    environment.pop("HAZARDSCRIBE_TOKEN", None)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    try:
+        address = process.stdout.readline().strip()
+
+        def export() -> None:
+            with contextlib.suppress(httpx.TransportError):
+                httpx.get(f"{address}v1/export?to={to}", timeout=100)
+
+        asking = threading.Thread(target=export)
+        asking.start()
+        while not list(tmp_path.glob("photos/.export-*")):
+            time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+        asking.join()
+        assert not list(tmp_path.glob("photos/.export-*"))
+    finally:
+        process.kill()
+        process.wait()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no SIGTERM on Windows")

@@ -13,7 +13,7 @@ from hazardscribe.model.checkpoint import load_checkpoint, save_checkpoint
 from hazardscribe.model.layout import lay_out_convolutions
 from hazardscribe.model.lsa import LsaEncoder
 from hazardscribe.model.parts import part_of
-from hazardscribe.model.prompting import Prompter
+from hazardscribe.model.prompting import IGNORED, Prompter
 from hazardscribe.model.text_bank import TextBank
 from hazardscribe.objectives.alignment import FORMS, AlignmentHead
 from hazardscribe.training.batches import Places
@@ -68,6 +68,26 @@ def test_places_found_before_are_those_found_in_the_step(family, dropout, family
         torch.manual_seed(0)
         losses.append(float(module.train()(given)["caption"].detach()))
     assert losses[0] == losses[1]
+
+
+@pytest.mark.parametrize("side", [8, 32], ids=["one row of patches", "several"])
+@pytest.mark.parametrize("family", ["llava", "fast_vlm", "pixtral"])
+def test_the_caption_loss_is_the_ordinary_forwards(family, side, family_folder):
+    module, _ = module_and_batch(family_folder(family))
+    loaded = load_checkpoint(family_folder(family))
+    prompter = Prompter(loaded.processor, loaded.vlm, "描述")
+    rng = np.random.default_rng(0)
+    photos = [rng.integers(0, 256, (side, 32, 3), dtype=np.uint8) for _ in range(3)]
+    batch = prompter.training_batch(photos, TEXTS[:3], 32)
+    labels = batch["labels"]
+    inputs = {name: value for name, value in batch.items() if name != "labels"}
+    with torch.no_grad():
+        logits = loaded.vlm(**inputs).logits
+        ordinary = torch.nn.functional.cross_entropy(
+            logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="sum"
+        )
+        ours = module(batch | {"bank_indices": torch.arange(3)})["caption"]
+    torch.testing.assert_close(ours, ordinary, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("family", ["llava", "fast_vlm"])

@@ -7,7 +7,7 @@ import io
 import json
 import re
 import shutil
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -35,6 +35,7 @@ OTHER = Recipe(
     language="en",
     target="{description_en}",
     prompt="What is wrong?",
+    rules="my/rules.yaml",
     tower=Part("lora", 1e-5, "bfloat16"),
     projector=Part("freeze", 2e-5, "bfloat16"),
     llm=Part("freeze", 3e-5, "bfloat16"),
@@ -251,6 +252,15 @@ def test_the_alignment_goes_first_where_the_encoder_has_learned_nothing_yet(
         (tmp_path / "hazardscribe.json").write_text(json.dumps(card), encoding="utf-8")
     resolved = with_first_share(Recipe.from_dict({"start": str(tmp_path), **recipe}))
     assert resolved.alignment.first_share == first_share
+
+
+@pytest.mark.parametrize("name", ["cpu", "gpu-8gb", "gpu-24gb", "gpu-80gb"])
+def test_a_general_recipe_goes_on_from_a_trained_model_without_such_steps(name, tmp_path):
+    recipe = Recipe.load(RECIPES[0].parent / f"{name}.yaml")
+    for card, first_share in (({"tower": "some/tower"}, 0.4), ({"start": "a/start"}, 0)):
+        (tmp_path / "hazardscribe.json").write_text(json.dumps(card), encoding="utf-8")
+        resolved = with_first_share(replace(recipe, start=str(tmp_path)))
+        assert resolved.alignment.first_share == first_share
 
 
 def test_a_weight_for_later_without_first_steps_is_refused_before_anything_is_read(

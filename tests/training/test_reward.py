@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shutil
 import signal
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -34,6 +36,7 @@ from hazardscribe.training.recipe import Alignment, Lora, Part, Recipe, Reward
 from hazardscribe.training.rewards import reward_parts
 from hazardscribe.training.sampling import Sampling, settle
 from hazardscribe.training.train import train
+from hazardscribe.training.tuning import apply_tuning
 
 LORA = {
     "tower": Part(tune="freeze"),
@@ -137,6 +140,29 @@ def test_log_probabilities_are_those_of_the_plain_forward_pass(
         entropy = -(expected.exp() * expected).nan_to_num().sum(-1)
         torch.testing.assert_close(entropies[i, :width].double(), entropy, rtol=1e-4, atol=1e-4)
         assert not found[i, width:].any()
+
+
+@pytest.mark.parametrize("reduced", ["none", "tower", "llm"])
+def test_draw_and_gradient_run_each_part_in_one_type(reduced, written):
+    parts = {} if reduced == "none" else {reduced: Part(tune="freeze", compute="bfloat16")}
+    recipe = Recipe(start="x", max_text_tokens=5, reward=Reward(temperature=1.0), **parts)
+    loaded = load_checkpoint(written)
+    apply_tuning(loaded.vlm, recipe)  # what is frozen lies in bfloat16
+    prompter = Prompter(loaded.processor, loaded.vlm, "描述隐患")
+    sampling = Sampling(prompter, Photos(), [str(i) for i in range(5)], recipe)
+    rows = torch.tensor([1, 1, 2, 2])
+    seen = {}
+    with tiny.watched("SiglipEncoderLayer", "LlamaDecoderLayer") as seen["draw"]:
+        drawn = sampling.draw(loaded.vlm, rows)
+    prompts = sampling.prompt_ids(rows)
+    ids = torch.tensor([prompt + text[:1] for prompt, text in zip(prompts, drawn, strict=True)])
+    with tiny.watched("SiglipEncoderLayer", "LlamaDecoderLayer") as seen["score"]:
+        sampling.log_probs(loaded.vlm, rows, ids, torch.ones_like(ids), 1)
+    expected = {
+        "SiglipEncoderLayer": {reduced == "tower"},
+        "LlamaDecoderLayer": {reduced == "llm"},
+    }
+    assert seen == {"draw": expected, "score": expected}
 
 
 def test_a_cold_draw_is_what_describing_writes(written):
@@ -503,22 +529,21 @@ def test_the_run_stops_when_reward_and_dev_part(scores, rewards, parted):
     assert bool(told) is parted
 
 
-def test_draws_are_from_the_distribution_that_is_scored(start):
-    vlm, sampling = sampling_of(start)
-    rows = torch.tensor([0, 0, 1, 1])
-
-    def draw() -> list[list[int]]:
-        torch.manual_seed(3)
-        return sampling.draw(vlm, rows)
-
-    plain = draw()
+def test_draws_are_from_the_distribution_that_is_scored(start, tmp_path):
     own = {"repetition_penalty": 5.0, "min_p": 0.9, "no_repeat_ngram_size": 1, "typical_p": 0.1}
-    own |= {"bad_words_ids": [[token] for token in range(3, 200)], "min_new_tokens": 6}
-    for key, value in own.items():
-        setattr(vlm.generation_config, key, value)
+    own |= {"bad_words_ids": [list(range(token, token + 2)) for token in range(3, 200)]}
+    own |= {"min_new_tokens": 6, "top_k": 2, "do_sample": True}
+    with_habits = Path(shutil.copytree(start, tmp_path / "model"))
+    settings = with_habits / "generation_config.json"
+    settings.write_text(json.dumps(json.loads(settings.read_text()) | own))
+
+    def draw(folder: Path) -> list[list[int]]:
+        vlm, sampling = sampling_of(folder)
+        torch.manual_seed(3)
+        return sampling.draw(vlm, torch.tensor([0, 0, 1, 1]))
+
     # `log_probs` scores by temperature and suppressed tokens alone.
-    assert draw() == plain
-    assert vlm.generation_config.repetition_penalty == 5.0  # describing still follows them
+    assert draw(with_habits) == draw(start)
 
 
 @pytest.mark.parametrize(
@@ -637,6 +662,18 @@ def test_several_processes_are_refused(monkeypatch, pairs, recipe, tmp_path):
 def test_a_recipe_that_makes_no_sense_is_refused(reward):
     with pytest.raises(InputError, match="reward"):
         Recipe(start="x", stage="reward", reward=Reward(**reward))
+
+
+def test_a_run_without_the_safe_photos_of_its_start_says_so(pairs, recipe, written, tmp_path):
+    folder = shutil.copytree(written, tmp_path / "start" / "model")
+    card = json.loads((folder / CARD_FILE).read_text(encoding="utf-8"))
+    card |= {"safe_share": 0.5, "safe_text": "已整改"}
+    (folder / CARD_FILE).write_text(json.dumps(card), encoding="utf-8")
+    recipe = replace(recipe, start=str(folder), steps=1, calibrate=False)
+    run = train(pairs, recipe, tmp_path / "run")
+    assert any("trained with safe_share 0.5, this run is not" in one for one in run.warnings)
+    kept = load_card(run.model)  # what `calibrate` goes by
+    assert (kept.safe_share, kept.safe_text) == (0.5, "已整改")
 
 
 def test_a_checkpoint_without_a_card_takes_the_recipes_words(pairs, recipe, written, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -185,8 +186,8 @@ def test_a_model_that_says_the_same_of_every_photo_is_reported(
     lines = [*table[:3], *(line.rpartition(",")[0] + ",dev" for line in table[3:])]
     (folder / "pairs.csv").write_text("\n".join(lines), encoding="utf-8")
 
-    def parrot(vlm, prompter, photos, decoding, *, compute):
-        return [Generated([Candidate("一名工人未佩戴安全帽", -1.0, 10, -0.5)])] * len(photos)
+    def parrot(vlm, prompter, photos, decoding, **_):
+        return [Generated([Candidate("一名工人未佩戴安全帽", -1.0, 10)])] * len(photos)
 
     monkeypatch.setattr("hazardscribe.training.session.generate", parrot)
     run = train(read_pairs(folder), recipe, tmp_path / "run")
@@ -407,3 +408,67 @@ def test_shards_train_as_one_table_does(pairs, recipe, tmp_path):
     assert ours.keys() == theirs.keys()
     for name, tensor in ours.items():
         assert torch.equal(tensor, theirs[name]), name
+
+
+@pytest.mark.parametrize("reduced", ["tower", "llm"])
+def test_dev_is_described_with_each_part_in_the_type_it_is_trained_in(
+    reduced, monkeypatch, pairs, recipe, tmp_path
+):
+    recipe = replace(recipe, **{reduced: Part(compute="bfloat16")}, steps=1, calibrate=False)
+    described = []
+    former = session.Session.dev_scores
+
+    def look(self):
+        with tiny.watched("SiglipEncoderLayer", "LlamaDecoderLayer") as seen:
+            scores = former(self)
+        described.append(seen)
+        return scores
+
+    monkeypatch.setattr(session.Session, "dev_scores", look)
+    train(pairs, recipe, tmp_path / "run")
+    expected = {
+        "SiglipEncoderLayer": {reduced == "tower"},
+        "LlamaDecoderLayer": {reduced == "llm"},
+    }
+    assert described == [expected]
+
+
+def test_a_score_that_dev_does_not_define_is_told_and_never_shown(pairs, recipe, tmp_path, caplog):
+    # Both dev photos show a hazard.
+    recipe = replace(recipe, best_by="hazard_f1", evaluate_every=1, patience=5)
+    run = train(pairs, recipe, tmp_path / "run")
+    assert caplog.text.count("hazard_f1 cannot be computed on dev") == 1
+    [told] = [warning for warning in run.warnings if "hazard_f1" in warning]
+    assert "rouge_l decides instead" in told
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["recipe"]["best_by"] == "hazard_f1"
+    names = {name for entry in record["history"] for name in entry}
+    assert "eval_rouge_l" in names
+    assert not names & {"eval_hazard_f1", "eval_balanced_accuracy"}
+    assert {"rouge_l", "step"} <= run.metrics.keys()
+    assert "hazard_f1" not in run.metrics
+
+
+def test_the_best_of_a_run_of_an_earlier_version_is_shown_under_its_own_name(recipe):
+    history = [
+        {"step": 1, "eval_hazard_f1": 0.4, "eval_rouge_l": 0.4},  # as it was logged
+        {"step": 2, "eval_rouge_l": 0.3},
+    ]
+    resumed = SimpleNamespace(
+        recipe=replace(recipe, best_by="rouge_l"), _undefined={"hazard_f1": "no safe photo"}
+    )
+    assert session.Session.best(resumed, history) == {"step": 1, "rouge_l": 0.4}
+
+
+def test_what_a_photo_is_to_the_model_is_told_at_the_start(
+    pairs, recipe, family_folder, tmp_path, caplog
+):
+    recipe = replace(recipe, steps=1, calibrate=False)
+    with caplog.at_level("INFO", "hazardscribe"):
+        train(pairs, recipe, tmp_path / "whole")
+    assert "first training photo is 16 tokens to the language model; a forward" in caplog.text
+    tiled = replace(recipe, start=str(family_folder("smolvlm")), batch_size=1)
+    with caplog.at_level("INFO", "hazardscribe"):
+        train(pairs, tiled, tmp_path / "tiled")
+    # 64 x 48 pixels: tiles of 32 x 32 and the whole photo, of 4 tokens each.
+    assert "is 20 tokens to the language model, from 5 tiles of 32 x 32 pixels" in caplog.text

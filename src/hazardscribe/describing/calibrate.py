@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,12 @@ from typing import Any
 import numpy as np
 
 from hazardscribe.describing.aligner import Aligner
-from hazardscribe.describing.calibration import Calibration, save_calibration
+from hazardscribe.describing.calibration import (
+    Calibration,
+    Search,
+    load_calibration,
+    save_calibration,
+)
 from hazardscribe.describing.confidence import fit_confidence
 from hazardscribe.describing.describer import Describer
 from hazardscribe.describing.doubt import RISK, fit_doubt
@@ -33,7 +39,9 @@ from hazardscribe.evaluation.acceptable import acceptable
 from hazardscribe.evaluation.cases import Case
 from hazardscribe.evaluation.photo_scores import Truth
 from hazardscribe.evaluation.rows import cases_from_rows
-from hazardscribe.evaluation.rules import Rules
+from hazardscribe.evaluation.rules import Rules, rules_of
+from hazardscribe.model.seen_photos import load_seen
+from hazardscribe.pairs.fingerprints import fingerprints
 from hazardscribe.pairs.left_out import tell_unreadable
 from hazardscribe.pairs.targets import target_texts
 
@@ -42,6 +50,11 @@ logger = logging.getLogger(__name__)
 # Enough to choose three numbers and a threshold; beams cost a multiple of greedy search.
 DEV_PHOTOS = 600
 TRAIN_PHOTOS = 3000
+
+
+class NoUnseenPhotoError(InputError):
+    """All photos of dev were trained on."""
+
 
 Rows = Sequence[Mapping[str, Any]]
 Pixels = Callable[[str], np.ndarray]
@@ -59,6 +72,7 @@ def calibrate(
     batch_size: int = 16,
     precision: str = "float32",
     pixels: Pixels | None = None,
+    rules: Rules | None = None,
     seed: int = 0,
     progress: bool = False,
 ) -> Calibration:
@@ -71,9 +85,13 @@ def calibrate(
         risk: share of unacceptable answers aimed at.
         beams: candidates a photo for re-ranking.
         pixels: gives a photo's pixels, where they are decoded already.
+        rules: by which descriptions are acceptable, kept in the folder; default: the folder's own,
+            else those shipped for its language.
         progress: show progress bars.
 
     Raises:
+        NoUnseenPhotoError: an InputError, if the model was trained on all dev photos; where it was
+            on some, they are left out with a warning.
         InputError: if there are no dev or training photos, none of either can be read (single ones
             that cannot are left out with a warning), or the model cannot be loaded.
     """
@@ -87,6 +105,7 @@ def calibrate(
     look = _Look(describer, aligner, pixels or describer.pixels, batch_size, progress)
     train_photos = _even(list(dict.fromkeys(str(r["photo"]) for r in train_rows)), TRAIN_PHOTOS)
     dev_photos = _even(list(dict.fromkeys(str(row["photo"]) for row in dev_rows)), DEV_PHOTOS)
+    dev_photos = _unseen(Path(model), dev_photos, look.pixels, threads=1 if pixels else 0)
     _warn_of_few(len(dev_photos), risk)
     train_readings = look.read(train_photos, "training photos").values()
     novelty = Novelty(np.stack([one.tower for one in train_readings]))
@@ -95,7 +114,7 @@ def calibrate(
     dev_photos, readings = list(read), list(read.values())
     rows = [row for row in dev_rows if str(row["photo"]) in read]
     references = target_texts(rows, describer.card.target)
-    rules = Rules.load(describer.card.language)
+    own, rules = rules, rules or rules_of(model, describer.card.language)
 
     def cases_of(drafts: Sequence[Candidate]) -> list[Case]:
         texts = dict(zip(dev_photos, (one.text for one in drafts), strict=True))
@@ -136,11 +155,62 @@ def calibrate(
         novelty.distances(np.stack([reading.tower for reading in readings])),
         risk,
     )
+    search = Search(1 if reranking is None else beams, reranking is not None, precision)
+    _warn_of_lost_safe(Path(model), truth.hazard)
     calibration = Calibration(
-        reranking, confidence, doubt, novelty, predicted, right, no_hazard, truth.hazard
+        reranking,
+        confidence,
+        doubt,
+        novelty,
+        predicted,
+        right,
+        no_hazard,
+        truth.hazard,
+        search,
+        rules.digest,
     )
+    if own is not None:
+        own.save(Path(model))
     save_calibration(Path(model), calibration)
     return calibration
+
+
+def _unseen(model: Path, photos: list[str], pixels: Pixels, threads: int) -> list[str]:
+    """The photos that the model was not trained on: it is surer of the others than of new ones."""
+    seen = load_seen(model)
+    if seen is None:
+        return photos
+    learned = seen.trained_on(fingerprints(photos, pixels, threads=threads))
+    if learned.all():
+        raise NoUnseenPhotoError(
+            f"calibrate: the model was trained on all {len(photos)} photos of dev, or on pictures "
+            "that are nearly the same, and is surer of them than of any other. Give photos that "
+            "it has not seen the split dev."
+        )
+    if learned.any():
+        logger.warning(
+            "calibrate: the model was trained on %d of %d dev photos, or on pictures that are "
+            "nearly the same; they are left out, since it is surer of them than of others",
+            learned.sum(),
+            len(photos),
+        )
+    return [photo for photo, known in zip(photos, learned, strict=True) if not known]
+
+
+def _warn_of_lost_safe(model: Path, hazard: np.ndarray) -> None:
+    """Say that the former calibration rested on safe photos, and this one does not."""
+    former = None
+    with suppress(InputError):  # a damaged one is what calibrating puts right
+        former = load_calibration(model)
+    if former is None or former.dev_hazard is None or former.dev_hazard.all() or not hazard.all():
+        return
+    logger.warning(
+        "calibrate: the former calibration rested on %d dev photos without a hazard, and now dev "
+        "holds none: that no hazard is seen will not be said, and the confidence is that of photos "
+        "with a hazard. Give pairs with safe photos (`--safe_share` takes those after "
+        "rectification).",
+        (former.dev_hazard == 0).sum(),
+    )
 
 
 def _warn_of_few(photos: int, risk: float) -> None:

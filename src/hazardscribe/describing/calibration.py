@@ -21,9 +21,29 @@ from hazardscribe.describing.novelty import Novelty
 from hazardscribe.describing.rerank import Reranking
 from hazardscribe.errors import InputError
 from hazardscribe.files import write_json, write_whole
+from hazardscribe.model.weights_index import write_index
 
 CALIBRATION_FILE = "calibration.json"
 PHOTOS_FILE = "training_photos.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """How the texts were found on which confidence and doubt were fitted.
+
+    Attributes:
+        beams: breadth; 1 is greedy. reranked: whether the candidates were re-ranked.
+        precision: in which products were computed, `float32` or `bfloat16`.
+    """
+
+    beams: int
+    reranked: bool
+    precision: str
+
+    def __str__(self) -> str:
+        if self.reranked:
+            return f"re-ranking of {self.beams} candidates"
+        return "greedy search" if self.beams == 1 else f"beam search ({self.beams} beams)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +59,9 @@ class Calibration:
         dev_no_hazard: `(N,)` mass of texts without hazard on dev; None without an alignment.
         dev_hazard: `(N,)` whether those photos show a hazard; None in a calibration of an earlier
             version, which did not keep it.
+        search: that found those descriptions; None in a calibration of an earlier version.
+        rules: SHA-256 of the rule file by which a description counted as acceptable; None in a
+            calibration of an earlier version.
     """
 
     reranking: Reranking | None
@@ -49,6 +72,8 @@ class Calibration:
     dev_right: np.ndarray
     dev_no_hazard: np.ndarray | None = None
     dev_hazard: np.ndarray | None = None
+    search: Search | None = None
+    rules: str | None = None
 
     def doubt_at(self, risk: float) -> Doubt:
         """The thresholds for another risk than the one calibrated for."""
@@ -77,6 +102,8 @@ def save_calibration(folder: Path, calibration: Calibration) -> None:
         "reranking": asdict(calibration.reranking) if calibration.reranking else None,
         "confidence": asdict(calibration.confidence),
         "doubt": asdict(calibration.doubt),
+        "search": asdict(calibration.search) if calibration.search else None,
+        "rules": calibration.rules,
         "dev": {
             "confidences": _rounded(calibration.dev_confidences),
             "acceptable": [int(right) for right in calibration.dev_right],
@@ -87,6 +114,7 @@ def save_calibration(folder: Path, calibration: Calibration) -> None:
         },
     }
     features = {"features": calibration.novelty.references.astype(np.float16)}
+    write_index(folder)  # a model from elsewhere has no safetensors yet but its weights
     write_whole(folder / PHOTOS_FILE, lambda draft: save_file(features, draft))
     write_json(folder / CALIBRATION_FILE, values)
 
@@ -108,6 +136,7 @@ def load_calibration(folder: Path) -> Calibration | None:
         values = json.loads(path.read_text(encoding="utf-8"))
         features = load_file(folder / PHOTOS_FILE)["features"]
         fitted, reranking = values["confidence"], values["reranking"]
+        search = values.get("search")
         dev = values["dev"]
         no_hazard, hazard = dev.get("no_hazard"), dev.get("hazard")
         sequences = ("signs", "means", "scales", "weights")
@@ -120,6 +149,8 @@ def load_calibration(folder: Path) -> Calibration | None:
             np.array(dev["acceptable"], dtype=np.int64),
             None if no_hazard is None else np.array(no_hazard, dtype=np.float64),
             None if hazard is None else np.array(hazard, dtype=np.int64),
+            Search(**search) if search else None,
+            values.get("rules"),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
         raise InputError(

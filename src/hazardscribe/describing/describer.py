@@ -17,13 +17,14 @@ from hazardscribe.describing import packed
 from hazardscribe.describing.aligner import Aligner
 from hazardscribe.describing.calibration import load_calibration
 from hazardscribe.describing.doubt import Reason, answer
-from hazardscribe.describing.generate import LONGEST, Candidate, Decoding, generate
+from hazardscribe.describing.generate import Candidate, Decoding, generate
 from hazardscribe.describing.judge import Judge, Reading, read_photos
 from hazardscribe.describing.rerank import Reranking
 from hazardscribe.describing.statements import Statements
 from hazardscribe.errors import InputError, PhotoError
-from hazardscribe.evaluation.rules import Rules
+from hazardscribe.evaluation.rules import rules_of
 from hazardscribe.model.checkpoint import Card, load_checkpoint
+from hazardscribe.model.length import LONGEST
 from hazardscribe.model.parts import image_token_id
 from hazardscribe.model.prompting import Prompter, model_side
 from hazardscribe.model.sequences import FirstSequence, first_sequence
@@ -71,7 +72,8 @@ class Describer:
 
     Args:
         model: a model folder. device: `cpu`, `cuda` ...; default: a GPU where there is one.
-        beams: 1 is greedy. alternatives: further descriptions a photo.
+        beams: 1 is greedy. alternatives: further descriptions a photo; asking for them leaves the
+            text as it is: where its search finds too few, they come from a wider one.
         batch_size: photos at a time.
         max_new_tokens: longest description, in tokens; default: as the model's generation config
             has it, where training leaves the length to which it cut the texts, else 96.
@@ -130,6 +132,7 @@ class Describer:
         self._aligner, self._judge, self._reranking = None, None, None
         if self.calibration is not None:
             self._aligner, self._judge, self._reranking = self._judging(rerank, risk)
+            self._tell_other_search()
         elif calibrated:
             _tell_uncalibrated(self.folder, rerank, risk)
 
@@ -225,7 +228,14 @@ class Describer:
             )
         statements = None
         if aligner is not None:
-            statements = Statements(aligner.bank.texts, Rules.load(self.card.language))
+            rules = rules_of(self.folder, self.card.language)
+            statements = Statements(aligner.bank.texts, rules)
+            if calibration.rules not in (None, rules.digest):
+                logger.warning(
+                    "%s: was calibrated by other rules than %s; run `hazardscribe calibrate` on it",
+                    self.folder,
+                    rules.source,
+                )
         reranking = calibration.reranking if aligner is not None and rerank is not False else None
         if rerank and reranking is None:
             logger.warning("--rerank: re-ranking gained nothing on dev and is left out")
@@ -272,13 +282,15 @@ class Describer:
             unwanted: asked before each token whether the batch is still wanted; where it is not,
                 texts end early.
         """
-        search = self._search(alternatives, max_new_tokens)
+        asked = self._alternatives if alternatives is None else alternatives
+        search, wider = self._searches(asked, max_new_tokens or self.max_new_tokens)
         greedy = Decoding(1, search.max_new_tokens)
         draft_first = listener is not None and search != greedy
         inputs = self.prompter.inputs(photos)
-        # Whoever reads the first sequence, draft, search or judge, reads the same: the encoder
+        # Whoever reads the first sequence, draft, searches or judge, reads the same: the encoder
         # runs once.
-        sequence = self._sequence(inputs) if self._judge is not None or draft_first else None
+        read_again = self._judge is not None or draft_first or wider is not None
+        sequence = self._sequence(inputs) if read_again else None
 
         def write(decoding: Decoding, hearing: Callable[[int, str], None] | None) -> Any:
             return generate(
@@ -297,16 +309,23 @@ class Describer:
             write(greedy, listener)
             listener = None
         generated = write(search, listener)
-        texts = 1 + (self._alternatives if alternatives is None else alternatives)
+        others = generated if wider is None else write(wider, None)
         read = inputs["attention_mask"].sum(-1).tolist()
         if self._judge is None or sequence is None:
-            made = [_description(one.candidates[:texts], one.confidences[0]) for one in generated]
-            return [replace(one, prompt_tokens=n) for one, n in zip(made, read, strict=True)]
+            return [
+                replace(
+                    _description(one.candidates[0], one.confidences[0], other.candidates, asked),
+                    prompt_tokens=n,
+                )
+                for one, other, n in zip(generated, others, read, strict=True)
+            ]
         readings = read_photos(sequence, self._aligner)
         found = []
-        for one, reading, n in zip(generated, readings, read, strict=True):
+        for one, other, reading, n in zip(generated, others, readings, read, strict=True):
             judged = self._judge(one, reading)
-            description = _description(judged.candidates[:texts], judged.confidence)
+            further = self._judge.order(other, reading)
+            draft = judged.candidates[0]
+            description = _description(draft, judged.confidence, further, asked)
             if self._doubt and judged.reason is not None:
                 held_back = answer(judged.reason, self.card.language)
                 description = replace(description, text=held_back, doubt=judged.reason)
@@ -314,24 +333,42 @@ class Describer:
             found.append(replace(description, prompt_tokens=n, vector=vector))
         return found
 
-    def finds_anyway(self, alternatives: int) -> bool:
-        """Whether so many alternatives come out of the search that finds the description."""
-        return self._search(alternatives, None) == self._search(0, None)
+    def _searches(self, alternatives: int, longest: int) -> tuple[Decoding, Decoding | None]:
+        """How the text is searched for, and how alternatives are where that finds too few.
 
-    def _search(self, alternatives: int | None, max_new_tokens: int | None) -> Decoding:
-        """How texts are searched for, so that there are enough to choose among."""
-        returned = 1 + (self._alternatives if alternatives is None else alternatives)
-        beams = self._beams
+        The first does not depend on how many are asked for: confidence and doubt hold for the texts
+        of the search that they were fitted on, and what a person has seen grow stays.
+        """
+        beams, texts = self._beams, 1 + alternatives
+        returned = min(beams, texts)
         if self._reranking is not None:
-            beams = returned = max(beams, returned, self._reranking.beams)
-        return Decoding(beams, max_new_tokens or self.max_new_tokens, returned)
+            beams = returned = max(beams, self._reranking.beams)
+        wider = Decoding(texts, longest, texts) if texts > beams else None
+        return Decoding(beams, longest, returned), wider
+
+    def _tell_other_search(self) -> None:
+        """Say where texts are searched for in another way than those that dev was judged by."""
+        fitted = None if self.calibration is None else self.calibration.search
+        search, _ = self._searches(0, self.max_new_tokens)
+        reranked = self._reranking is not None
+        if fitted is None or (fitted.beams, fitted.reranked) == (search.beams, reranked):
+            return
+        logger.warning(
+            "%s: confidence and doubt were fitted on texts from %s and do not hold for those from "
+            "%s. Leave --beams and --rerank out to search as on dev.",
+            self.folder,
+            fitted,
+            replace(fitted, beams=search.beams, reranked=reranked),
+        )
 
 
-def _description(candidates: Sequence[Candidate], confidence: float) -> Description:
-    draft, *others = candidates
+def _description(
+    draft: Candidate, confidence: float, others: Sequence[Candidate], alternatives: int
+) -> Description:
+    """Of one photo, with at most so many alternatives, none of which is the draft."""
     return Description(
         draft.text,
-        [candidate.text for candidate in others],
+        [other.text for other in others if other.text != draft.text][:alternatives],
         confidence,
         draft=draft.text,
         tokens=draft.tokens,
@@ -380,8 +417,15 @@ def usable_device(device: str | None) -> str:
 
 
 def image_bound(card: Card, processor: Any) -> int:
-    """Longest side to which photos are decoded: the card's, else twice the model's side."""
+    """Longest side to which photos are decoded: the card's, else twice the model's side.
+
+    Of a wide photo the shorter side then still has the model's pixels. Where the processor scales
+    by the longer side alone (SmolVLM's, before it cuts tiles), that side itself is enough.
+    """
     if card.image_bound:
         return card.image_bound
     side = model_side(processor)
-    return 2 * side if side else 2048
+    if not side:
+        return 2048
+    size = {name for name, value in dict(processor.image_processor.size).items() if value}
+    return side if size == {"longest_edge"} else 2 * side

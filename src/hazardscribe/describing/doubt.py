@@ -80,7 +80,7 @@ class Doubt:
 
         Args:
             confidences, right, no_hazard: see `fit_doubt`.
-            hazard: see there; None where the calibration is older than that it was kept. Then "no
+            hazard: see there; None where the calibration was made before this was kept. Then "no
                 hazard" is said as for the risk calibrated, or never where less is asked for.
         """
         least, reached = least_confidence(confidences, right, risk)

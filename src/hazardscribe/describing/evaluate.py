@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -15,13 +16,17 @@ import torch
 from hazardscribe.describing.describer import Describer, Description
 from hazardscribe.describing.doubt import ANSWERS
 from hazardscribe.errors import InputError, PhotoError
-from hazardscribe.evaluation import Evaluation, Rules, evaluate_texts, nearest_texts
+from hazardscribe.evaluation import Case, Evaluation, Rules, evaluate_texts, nearest_texts
+from hazardscribe.evaluation.result import Seen
 from hazardscribe.evaluation.rows import cases_from_rows, hazard_of
+from hazardscribe.evaluation.rules import rules_of
 from hazardscribe.evaluation.selective import Answer
 from hazardscribe.model.checkpoint import load_card, load_checkpoint
 from hazardscribe.model.parts import image_token_id
+from hazardscribe.model.seen_photos import SeenPhotos, load_seen
 from hazardscribe.model.sequences import first_sequence
 from hazardscribe.model.text_encoder import LSA, default_pooling, embed, load_text_encoder
+from hazardscribe.pairs.fingerprints import fingerprints
 from hazardscribe.pairs.left_out import tell_unreadable
 from hazardscribe.pairs.photo import load_photo
 from hazardscribe.pairs.targets import target_texts
@@ -55,8 +60,8 @@ def evaluate(
     Args:
         describer: the model. rows: a split of `read_pairs`, such as `pairs["validation"]`.
         train_rows: the training split, for the baselines; without it they are left out.
-        rules: a rule file; default: the shipped rules of the model's language. What is said in
-            doubt is understood whatever the file holds.
+        rules: a rule file; default: the model's own, else those shipped for its language. What is
+            said in doubt is understood whatever the file holds.
         text_encoder: for `text_similarity`: `lsa`, fitted on the training texts, or a model folder.
         text_prefix: put in front of each text for that encoder.
         resamples: of the bootstrap. seed: of bootstrap and shuffle test.
@@ -71,9 +76,19 @@ def evaluate(
         raise InputError("evaluate: the split holds no rows; choose another with --split")
     target, language = describer.card.target, describer.card.language
     # What is refused for its own sake is refused before all photos are described.
-    read_by = Rules.load(rules or language).knowing(**ANSWERS[language])
+    read_by = rules_of(describer.folder, language) if rules is None else Rules.load(rules)
+    fitted_to = None if describer.calibration is None else describer.calibration.rules
+    other_rules = fitted_to not in (None, read_by.digest)
+    if other_rules:
+        logger.warning(
+            "evaluate: %s are other rules than the model was calibrated by; its confidence is that "
+            "of another meaning of acceptable",
+            read_by.source,
+        )
+    read_by = read_by.knowing(**ANSWERS[language])
     train_rows = list(train_rows) if train_rows is not None else []
     train_texts = target_texts(train_rows, target)
+    known = load_seen(describer.folder)
     encoder = None
     if train_rows or text_encoder != LSA:
         encoder = load_text_encoder(text_encoder, train_texts, text_prefix)
@@ -90,23 +105,53 @@ def evaluate(
     nearest = _nearest(describer, photos, train_rows, train_texts) if train_rows else None
     cases = cases_from_rows(rows, references, predictions)
     ordered = [described[case.photo] for case in cases]
-    return evaluate_texts(
+    vectors = None if encoder is None else lambda texts: embed(encoder, texts, pooling).numpy()
+
+    def scored(some: Sequence[Case], **options: Any) -> Evaluation:
+        return evaluate_texts(
+            some,
+            language=language,
+            rules=read_by,
+            embed=vectors,
+            seed=seed,
+            resamples=resamples,
+            **options,
+        )
+
+    return scored(
         cases,
         train_texts=train_texts,
         train_hazards=[hazard_of(row) for row in train_rows],
         nearest=nearest,
-        language=language,
-        rules=read_by,
-        embed=None if encoder is None else lambda texts: embed(encoder, texts, pooling).numpy(),
-        seed=seed,
-        resamples=resamples,
         confidences=[one.confidence for one in ordered],
         answers=[one.doubt and Answer(one.text, one.doubt) for one in ordered]
         if describer.calibration is not None
         else None,
         unreadable=unreadable,
         left_out=left_out,
+        other_rules=other_rules,
+        seen=None if known is None else _seen(known, cases, describer.pixels, scored),
     )
+
+
+def _seen(
+    known: SeenPhotos,
+    cases: list[Case],
+    pixels: Callable[[str], np.ndarray],
+    scored: Callable[..., Evaluation],
+) -> Seen:
+    """How many photos the model knows, and the scores over the others where it knows some."""
+    taken = fingerprints([case.photo for case in cases], pixels)
+    in_train = taken.are_in(known.train.digests)
+    in_dev = taken.are_in(known.dev.digests) & ~in_train
+    near = taken.are_near(known.train.looks) & ~in_train & ~in_dev
+    rest = ~(in_train | in_dev | near)
+    seen = Seen(len(cases), int(in_train.sum()), int(near.sum()), int(in_dev.sum()))
+    if rest.all() or not rest.any():
+        return seen
+    others = [case for case, new in zip(cases, rest, strict=True) if new]
+    alone = scored(others, train_texts=[], train_hazards=None, nearest=None)
+    return replace(seen, unseen=alone.metrics)
 
 
 def _describe(describer: Describer, photos: list[str], progress: bool) -> dict[str, Description]:

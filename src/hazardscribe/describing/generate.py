@@ -12,12 +12,10 @@ import numpy as np
 import torch
 
 from hazardscribe.describing import greedy, packed
+from hazardscribe.model.length import LONGEST
 from hazardscribe.model.parts import image_token_id
 from hazardscribe.model.prompting import Prompter
 from hazardscribe.model.sequences import FirstSequence, first_sequence
-
-LONGEST = 96
-"""Tokens of a description, where neither the model nor its user says how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +40,12 @@ class Candidate:
         text: the description.
         log_likelihood: of all its tokens, the end token included, in nats.
         tokens: how many those are.
-        weakest: log probability of its least likely token.
         ended: whether it came to its end token before the longest length.
     """
 
     text: str
     log_likelihood: float
     tokens: int
-    weakest: float
     ended: bool = True
 
     @property
@@ -101,8 +97,9 @@ def generate(
     from hazardscribe.describing.streaming import StopWhen, TextStream
 
     device = next(vlm.parameters()).device
-    # Frozen parts of a model in training may lie in bfloat16 beside float32 ones.
-    mixed = len({parameter.dtype for parameter in vlm.parameters()}) > 1
+    # Frozen parts of a model in training may lie in bfloat16 beside float32 ones; the language
+    # model alone is of the type that its caller names.
+    mixed = sequence is None and len({parameter.dtype for parameter in vlm.parameters()}) > 1
     reduced = (mixed or compute == torch.bfloat16) and not packed.is_packed(vlm)
     inputs = prompter.inputs(photos) if inputs is None else inputs
     inputs = {name: value.to(device) for name, value in inputs.items()}
@@ -112,7 +109,7 @@ def generate(
     streamer = None if listener is None else TextStream(prompter, listener)
     n = decoding.alternatives
     with torch.autocast(device.type, torch.bfloat16, enabled=reduced):
-        if max(decoding.beams, n) == 1 and greedy.fits(vlm, inputs):
+        if max(decoding.beams, n) == 1 and greedy.fits(vlm, inputs, placeholder):
             new, scores = greedy.write(
                 vlm,
                 inputs,
@@ -173,7 +170,6 @@ def _candidates(new: torch.Tensor, scores: torch.Tensor, prompter: Prompter) -> 
         prompter.decode(new),
         scores.masked_fill(~counted, 0).sum(-1).tolist(),
         counted.sum(-1).tolist(),
-        scores.masked_fill(~counted, 0).amin(-1).tolist(),
         torch.isin(new, stops).any(-1).tolist(),
         strict=True,
     )

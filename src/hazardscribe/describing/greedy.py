@@ -32,8 +32,12 @@ _HARMLESS = frozenset(
 )
 
 
-def fits(vlm: Any, inputs: dict[str, torch.Tensor]) -> bool:
-    """Whether `write` finds what `generate` would: equal prompts in a plain model."""
+def fits(vlm: Any, inputs: dict[str, torch.Tensor], image_token: int) -> bool:
+    """Whether `write` finds what `generate` would: equal prompts in a plain model.
+
+    Args:
+        inputs: the processor's. image_token: id of the placeholder.
+    """
     ids, mask = inputs["input_ids"], inputs["attention_mask"]
     settings = vlm.generation_config.to_diff_dict()
     return (
@@ -42,6 +46,7 @@ def fits(vlm: Any, inputs: dict[str, torch.Tensor]) -> bool:
         and all(name in _HARMLESS or not value for name, value in settings.items())
         and bool(mask.all())
         and bool((ids == ids[0]).all())
+        and composed.photo_start(ids[:1], image_token) is not None
     )
 
 
@@ -75,7 +80,8 @@ def write(
     ids = inputs["input_ids"]
     device, rows = ids.device, len(ids)
     backbone, head = vlm.model.language_model, vlm.lm_head
-    start = composed.photo_start(ids, image_token)
+    start = composed.photo_start(ids[:1], image_token)
+    assert start is not None  # it `fits`
     shared = composed.shared_length(rows, start)
     cache = DynamicCache(config=backbone.config)
     states = composed.read(vlm, ids, sequence, start, shared, cache)

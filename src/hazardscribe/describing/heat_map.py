@@ -22,7 +22,7 @@ _PALE = 0.55  # how much of the photo's colour stays where nothing speaks for th
 def heat_maps(describer: Describer, photo: str, text: str) -> list[tuple[str, str]]:
     """Each phrase of a description with its picture as a data URL.
 
-    None where the photo cannot be read or the model's tokens form no grid over it.
+    Empty where the photo cannot be read or the model's tokens form no grid over it.
     """
     try:
         pixels = describer.pixels(photo)

@@ -89,8 +89,7 @@ class Judge:
 
     def __call__(self, generated: Generated, reading: Reading) -> Judgement:
         """Judge what was written of one photo."""
-        order = rerank_order(generated.candidates, reading, self._aligner, self._reranking)
-        candidates = [generated.candidates[i] for i in order]
+        candidates = self.order(generated, reading)
         calibration = self._calibration
         found = signs(candidates[0], reading, self._statements)
         confidence = calibration.confidence(found)
@@ -101,6 +100,11 @@ class Judge:
         return Judgement(
             candidates, confidence, calibration.doubt.reason(confidence, safe, float(distance))
         )
+
+    def order(self, generated: Generated, reading: Reading) -> list[Candidate]:
+        """What was written of one photo, best first."""
+        order = rerank_order(generated.candidates, reading, self._aligner, self._reranking)
+        return [generated.candidates[i] for i in order]
 
 
 def rerank_order(

@@ -52,23 +52,23 @@ def resampled_columns(
     return dict(zip(columns, parts, strict=True))
 
 
-def interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float] | None:
-    """The central `level` of resampled values; None where no resample defines the score.
+def interval(values: np.ndarray) -> tuple[float, float] | None:
+    """The central 95 % of resampled values; None where no resample defines the score.
 
     Resamples in which the score is undefined (NaN: no photo of one kind was drawn) are left out.
     """
     defined = values[np.isfinite(values)]
     if not len(defined):
         return None
-    tail = 100 * (1 - level) / 2
-    low, high = np.percentile(defined, [tail, 100 - tail])
+    low, high = np.percentile(defined, [2.5, 97.5])
     return float(low), float(high)
 
 
-def wilson(hits: float, n: int, z: float = 1.959964) -> tuple[float, float]:
+def wilson(hits: float, n: int) -> tuple[float, float]:
     """The 95 % score interval of a share, hits of n photos; of no photos nothing is known."""
     if not n:
         return 0.0, 1.0
+    z = 1.959964  # of a normal distribution, 95 % lie within so many deviations
     share = hits / n
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)

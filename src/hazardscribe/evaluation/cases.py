@@ -14,9 +14,7 @@ from typing import Any
 from hazardscribe.errors import InputError
 from hazardscribe.evaluation.rules import Rules
 from hazardscribe.evaluation.tokens import normalise
-
-# What a cell says that is yes or no.
-YES, NO = {"1", "1.0", "true", "yes", "是", "有"}, {"0", "0.0", "false", "no", "否", "无"}
+from hazardscribe.pairs.yes_no import read_yes_no
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +78,10 @@ def _speaks(value: object) -> bool:
 def is_positive(value: object) -> bool:
     """Whether a count or flag of `facts` says that something is there."""
     if isinstance(value, str):
-        word = normalise(value).lower()
-        if word in YES | NO:
-            return word in YES
+        said = read_yes_no(value)
+        if said is not None:
+            return said
+        word = normalise(value)
         try:
             value = float(word)
         except ValueError:

@@ -58,7 +58,7 @@ from hazardscribe.evaluation.photo_scores import (
     photo_columns,
     text_formulas,
 )
-from hazardscribe.evaluation.result import CaseScore, ElementScore, Evaluation, Score
+from hazardscribe.evaluation.result import CaseScore, ElementScore, Evaluation, Score, Seen
 from hazardscribe.evaluation.rules import Rules
 from hazardscribe.evaluation.selective import Answer, trust_in
 from hazardscribe.evaluation.tokens import DESCRIPTIONS, check_language, normalise
@@ -83,6 +83,8 @@ def evaluate_texts(
     answers: Sequence[Answer | None] | None = None,
     unreadable: int = 0,
     left_out: int = 0,
+    seen: Seen | None = None,
+    other_rules: bool = False,
 ) -> Evaluation:
     """Scores the predictions of `cases` and three baselines.
 
@@ -101,6 +103,8 @@ def evaluate_texts(
         answers: for each case, what is answered in the prediction's place, or None.
         unreadable: photos that are no cases since they could not be read, for the account.
         left_out: photos of all splits that were left out before, when the data were read.
+        seen: how many of the photos the model knows from its training, for the account.
+        other_rules: whether the confidences were fitted to other rules than these.
 
     Raises:
         InputError: no cases, a case without reference, sequences of unequal length.
@@ -164,6 +168,8 @@ def evaluate_texts(
                 references=truth.references,
                 unreadable=unreadable,
                 left_out=left_out,
+                seen=seen,
+                other_rules=other_rules,
             )
         ),
         language=language,
@@ -174,6 +180,8 @@ def evaluate_texts(
         resamples=resamples,
         seed=seed,
         trust=trust,
+        seen=seen,
+        other_rules=other_rules,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from hazardscribe.evaluation.report_words import METRICS, WORDS
-from hazardscribe.evaluation.result import Score
+from hazardscribe.evaluation.result import Score, Seen
 from hazardscribe.evaluation.sanity import collapse_warning
 
 FEW_PHOTOS = 30
@@ -70,6 +70,8 @@ def notices(
     references: Sequence[Sequence[str]] = (),
     unreadable: int = 0,
     left_out: int = 0,
+    seen: Seen | None = None,
+    other_rules: bool = False,
 ) -> list[str]:
     """Why these scores should be doubted; empty when nothing speaks against them.
 
@@ -77,9 +79,11 @@ def notices(
         references: the written texts of each photo, to tell how alike they are themselves.
         unreadable: photos of this set without a score. left_out: photos that were left out when
             the data were read, of whichever split.
+        seen: how many of the photos the model knows from its training.
+        other_rules: whether the confidences were fitted to other rules than these.
     """
     zh = language == "zh"
-    found = []
+    found = [] if seen is None else _seen_notices(seen, zh)
     failed = shuffle_failed(metrics)
     if collapsed := collapse_warning(predictions, language, references, shuffle_failed=failed):
         found.append(collapsed)
@@ -135,6 +139,15 @@ def notices(
             if left_out > 1
             else "1 photo of the data (all splits) is missing or damaged and in none of the scores."
         )
+    if other_rules:
+        found.append(
+            "置信度按另一套规则（何为“可用”）拟合，与本报告的规则不同：这里的数字说明不了它是否可信。"
+            "请用 `hazardscribe calibrate --rules FILE` 重新拟合，或按模型自己的规则评估。"
+            if zh
+            else "The confidence was fitted to other rules of what is acceptable than those of "
+            "this report: what is shown of it here says little. Fit it anew with `hazardscribe "
+            "calibrate --rules FILE`, or evaluate by the model's own rules."
+        )
     if len(predictions) < FEW_PHOTOS:
         found.append(
             f"只有 {len(predictions)} 张照片：得分仅供粗略参考。"
@@ -143,3 +156,48 @@ def notices(
             "these scores are rough."
         )
     return found
+
+
+def _seen_notices(seen: Seen, zh: bool) -> list[str]:
+    """That scores are of photos which the model knows, in at most one sentence."""
+    n = seen.photos
+    if n == seen.in_train:
+        return [
+            f"全部 {n} 张照片都参加过训练：得分反映的是记忆，不是对新照片的表现。"
+            if zh
+            else f"The model was trained on all {n} photos: the scores tell what it remembers, not "
+            "what it makes of new photos."
+        ]
+    if n == seen.in_dev:
+        return [
+            f"全部 {n} 张照片都参与过权重选择（dev）：得分偏高，应以未见过的照片为准。"
+            if zh
+            else f"All {n} photos chose the model's weights (dev): the scores flatter it. Those "
+            "that count are on photos that it has not seen."
+        ]
+    counts = [
+        (seen.in_train, "{} 张参加过训练", "{} were trained on"),
+        (seen.near, "{} 张与训练照片几乎相同", "{} show nearly the same as a training photo"),
+        (seen.in_dev, "{} 张参与过权重选择", "{} chose the weights"),
+    ]
+    known = [(words[0] if zh else words[1]).format(count) for count, *words in counts if count]
+    if not known:
+        return []
+    told = (
+        f"{n} 张照片中，{'，'.join(known)}：得分偏高。"
+        if zh
+        else f"Of {n} photos {', '.join(known)}: the scores flatter the model."
+    )
+    scores = [
+        f"{METRICS[name][zh]} {seen.unseen[name]}"
+        for name in ("element_f1", "cider_d")
+        if name in seen.unseen and seen.unseen[name].value is not None
+    ]
+    if scores:
+        rest = n - seen.in_train - seen.near - seen.in_dev
+        told += (
+            f"仅计其余 {rest} 张：{'，'.join(scores)}。"
+            if zh
+            else f" On the other {rest} alone: {', '.join(scores)}."
+        )
+    return [told]

@@ -21,6 +21,8 @@ _BY_KIND = {"en": "F1 by kind of hazard (photos)", "zh": "各隐患类别的 F1�
 _NONE_RIGHT = {"en": "0 throughout: no kind was named rightly", "zh": "全为 0：没有说对任何类别"}
 _WIDTH = 5.4  # inches; at 72 dots an inch about a phone's width, so that labels stay legible
 
+_MOST_ELEMENTS = 24
+
 
 def score_plot(evaluation: Evaluation) -> str | None:
     """Bars with intervals: model and baselines, scores in 0..1 and CIDEr-D on its own axis."""
@@ -52,13 +54,13 @@ def score_plot(evaluation: Evaluation) -> str | None:
         return svg_text(figure)
 
 
-def element_plot(evaluation: Evaluation, most: int = 24) -> str | None:
+def element_plot(evaluation: Evaluation) -> str | None:
     """F1 with interval of each kind of hazard that some photo shows, most frequent first."""
     language, fonts = plot_language(evaluation.language)
     rows = sorted(
         ((name, score) for name, score in evaluation.elements.items() if score.support),
         key=lambda item: -item[1].support,
-    )[:most]
+    )[:_MOST_ELEMENTS]
     if not rows:
         return None
     labels = [

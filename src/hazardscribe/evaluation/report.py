@@ -138,6 +138,8 @@ def render(
             references=[case.references for case in evaluation.cases],
             unreadable=evaluation.counts["unreadable"],
             left_out=evaluation.counts["left_out"],
+            seen=evaluation.seen,
+            other_rules=evaluation.other_rules,
         ),
         "beware_first": shuffle_failed(evaluation.metrics),
         "baselines": baselines,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -147,6 +147,33 @@ class Trust:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """How many of the evaluated photos the model knows from its training.
+
+    Attributes:
+        photos: evaluated. in_train: trained on. in_dev: of the others, those that chose the
+            weights. near: of the rest, those that show nearly the same as one that was trained on.
+        unseen: the scores over the other photos alone, by the names of `Evaluation.metrics`; empty
+            where there are no others, or only others.
+    """
+
+    photos: int
+    in_train: int
+    near: int
+    in_dev: int
+    unseen: Mapping[str, Score] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for `metrics.json`."""
+        return {
+            "seen_in_train": self.in_train,
+            "near_seen": self.near,
+            "seen_in_dev": self.in_dev,
+            "metrics_unseen": {name: asdict(score) for name, score in self.unseen.items()},
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """All scores of one set of predictions, beside the baselines.
 
@@ -161,6 +188,8 @@ class Evaluation:
         warnings: plain words on what makes these numbers doubtful.
         split_hash: names the evaluated set (photo names and references).
         trust: how far confidences can be trusted, where they were given.
+        seen: how many photos the model knows from its training; None where it cannot be told.
+        other_rules: whether the confidences were fitted to other rules than these.
     """
 
     metrics: Mapping[str, Score]
@@ -179,6 +208,8 @@ class Evaluation:
     resamples: int
     seed: int
     trust: Trust | None = None
+    seen: Seen | None = None
+    other_rules: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for `metrics.json`: flat metric names, each `{value, low, high}`."""
@@ -191,6 +222,7 @@ class Evaluation:
             "elements": {name: asdict(score) for name, score in self.elements.items()},
             "confidence": None if self.trust is None else self.trust.to_json(),
             "counts": dict(self.counts),
+            "seen": None if self.seen is None else self.seen.to_json(),
             "nulls": dict(self.nulls),
             "warnings": list(self.warnings),
             "language": self.language,

@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hazardscribe.evaluation.cases import NO, YES, Case, is_positive
+from hazardscribe.evaluation.cases import Case, is_positive
+from hazardscribe.pairs.yes_no import read_yes_no
 
 
 def cases_from_rows(
@@ -73,8 +74,7 @@ def _flags(facts: dict[str, Any]) -> dict[str, Any]:
 
 def hazard_of(row: Mapping[str, Any]) -> bool | None:
     """The row's `hazard` column as yes or no; None where it says neither."""
-    value = str(row.get("hazard") if row.get("hazard") is not None else "").strip().lower()
-    return True if value in YES else False if value in NO else None
+    return read_yes_no(row.get("hazard"))
 
 
 def facts_of(row: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -26,6 +26,7 @@ before its phrase; any other text that is not empty states one, since a ledger d
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -33,8 +34,14 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from hazardscribe import pattern_file
 from hazardscribe.errors import InputError
 from hazardscribe.evaluation.tokens import LANGUAGES, normalise
+from hazardscribe.files import write_whole
+from hazardscribe.pattern_file import read_text
+
+RULES_FILE = "rules.yaml"
+"""In a model folder: rules of its own."""
 
 _KEYS = {"language", "no_hazard", "cannot_judge", "hazard", "elements"}
 _ELEMENT_KEYS = {"label", "patterns", "unless", "facts_keys"}
@@ -75,6 +82,7 @@ class Rules:
     hazard_patterns: tuple[re.Pattern[str], ...]
     elements_by_name: Mapping[str, Element]
     source: str
+    text: str = field(default="", repr=False)
 
     @classmethod
     def load(cls, language_or_path: str | Path) -> Rules:
@@ -88,14 +96,17 @@ class Rules:
             text = (resources.files(__package__) / "rules" / name).read_text(encoding="utf-8")
             return _parse(text, f"rules/{name}")
         path = Path(language_or_path)
-        try:
-            text = path.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(
-                f"rule file {path} cannot be read ({error}): give {' or '.join(LANGUAGES)}, "
-                "or the path of a YAML file in UTF-8"
-            ) from error
-        return _parse(text, str(path))
+        instead = "".join(f"{language} or " for language in LANGUAGES)
+        return _parse(read_text(path, f"rule file {path}", instead), str(path))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 in hex of the file's text."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    def save(self, folder: Path) -> None:
+        """Write the file as a model folder's own."""
+        write_whole(folder / RULES_FILE, lambda draft: draft.write_bytes(self.text.encode()))
 
     def knowing(self, no_hazard: str, cannot_judge: str) -> Rules:
         """The same rules, which also know these two sentences by their wording."""
@@ -164,6 +175,22 @@ class Rules:
                 yield name
 
 
+def own_rules(model: str | Path) -> Rules | None:
+    """The rules that a model folder holds; None where it goes by the shipped ones.
+
+    Raises:
+        InputError: as `Rules.load`.
+    """
+    path = Path(model) / RULES_FILE
+    # Not the whole path: a report that is passed on does not tell where the model lay.
+    return replace(Rules.load(path), source=f"model/{RULES_FILE}") if path.is_file() else None
+
+
+def rules_of(model: str | Path, language: str) -> Rules:
+    """The rules by which a model's texts are read: its own, else those shipped for the language."""
+    return own_rules(model) or Rules.load(language)
+
+
 def _plain(text: str) -> str:
     """The form in which texts and patterns are compared: typographic apostrophes are ordinary."""
     return normalise(text).replace("\u2019", "'")
@@ -194,13 +221,7 @@ def _around(text: str, match: re.Match[str]) -> str:
 
 
 def _parse(text: str, source: str) -> Rules:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    try:
-        document: Any = YAML(typ="safe", pure=True).load(text)
-    except YAMLError as error:
-        raise InputError(f"{source} is not valid YAML: {error}") from error
+    document: Any = pattern_file.parse(text, source)
     if not isinstance(document, dict):
         raise InputError(f"{source}: expected the keys {', '.join(sorted(_KEYS))}")
     _known(document, _KEYS, source, "")
@@ -215,6 +236,7 @@ def _parse(text: str, source: str) -> Rules:
             str(name): _element(str(name), entry, source) for name, entry in elements.items()
         },
         source=source,
+        text=text,
     )
 
 
@@ -228,7 +250,7 @@ def _element(name: str, entry: object, source: str) -> Element:
         labels = dict.fromkeys(LANGUAGES, labels)
     if not isinstance(labels, dict):
         raise InputError(f"{source}: {where}.label: expected text, or text by language")
-    keys = _strings(entry, "facts_keys", source, f"{where}.facts_keys")
+    keys = pattern_file.texts(entry.get("facts_keys"), f"{source}: {where}.facts_keys")
     return Element(
         name=name,
         patterns=_patterns(entry, "patterns", source, where=f"{where}.", required=True),
@@ -247,32 +269,11 @@ def _known(entry: Mapping[Any, Any], known: set[str], source: str, where: str) -
         )
 
 
-def _strings(entry: Mapping[Any, Any], key: str, source: str, where: str) -> list[str]:
-    value = entry.get(key) or []
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise InputError(f"{source}: {where}: expected a list of texts")
-    return value
-
-
 def _patterns(
     entry: Mapping[Any, Any], key: str, source: str, where: str = "", required: bool = False
 ) -> tuple[re.Pattern[str], ...]:
-    compiled = []
-    for number, pattern in enumerate(_strings(entry, key, source, where + key), start=1):
-        place = f"{source}: {where}{key}, entry {number}"
-        if not pattern.strip():
-            raise InputError(f"{place}: the pattern is empty and would match every text; remove it")
-        if (ordinary := _plain(pattern)) != pattern.strip():
-            raise InputError(
-                f"{place}: {pattern!r} can never match, since texts are NFKC-normalised first: "
-                f"write {ordinary!r}"
-            )
-        try:
-            compiled.append(re.compile(pattern, re.IGNORECASE))
-        except re.error as error:
-            raise InputError(
-                f"{place}: {pattern!r} is not a regular expression ({error})"
-            ) from error
+    place = f"{source}: {where}{key}"
+    compiled = pattern_file.patterns(entry.get(key), place, _plain)
     if required and not compiled:
-        raise InputError(f"{source}: {where}{key}: at least one pattern is needed")
-    return tuple(compiled)
+        raise InputError(f"{place}: at least one pattern is needed")
+    return compiled

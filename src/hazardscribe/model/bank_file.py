@@ -23,6 +23,7 @@ from hazardscribe.files import write_json
 from hazardscribe.model.lsa import LsaEncoder
 from hazardscribe.model.text_bank import KEPT, TextBank
 from hazardscribe.model.text_encoder import LSA, HubEncoder, embed
+from hazardscribe.model.weights_index import write_index
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ def save_bank(folder: Path, bank: TextBank) -> None:
             "prefix": encoder.prefix,
             "identity": encoder.identity,
         }
+    write_index(folder)  # first: from then on, there are weights that are not the model's
     save_file(tensors, folder / BANK_FILE)
     write_json(folder / BANK_TEXTS_FILE, values | {"texts": bank.texts})
 

@@ -1,14 +1,16 @@
 """Save and load a model folder: a plain Hugging Face checkpoint plus what describing needs to know.
 
 Beside transformers' own files lie ours, which others may ignore: `hazardscribe.json` (prompt,
-language, decode bound), `alignment_head.safetensors`, the text bank (`bank_file`) and what
-`describing/calibrate.py` fits on dev.
+language, decode bound), `alignment_head.safetensors`, the text bank (`bank_file`), which photos it
+was trained on (`seen_photos`) and what `describing/calibrate.py` fits on dev. `weights_index` tells
+others which files are which.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -29,7 +31,12 @@ from hazardscribe.model.folders import (
     reason,
     refuse_unusable,
 )
+from hazardscribe.model.generation import plain_settings
+from hazardscribe.model.parts import image_token_id
+from hazardscribe.model.prompting import refuse_unprompted
+from hazardscribe.model.seen_photos import SEEN_FILE, SeenPhotos
 from hazardscribe.model.text_bank import TextBank
+from hazardscribe.model.weights_index import write_index
 
 CARD_FILE = "hazardscribe.json"
 HEAD_FILE = "alignment_head.safetensors"
@@ -52,6 +59,8 @@ class Card:
             resize; the same in training and describing.
         start: the checkpoint that training started from, if any (for the nearest-photo baseline).
         tower: what `init` took the tower from; `scratch`: it was untrained.
+        safe_share: share of the photos after rectification that trained it; None where an earlier
+            version did not say. safe_text: their description; None: the usual one.
         version: version of hazardscribe that wrote the folder.
     """
 
@@ -61,6 +70,8 @@ class Card:
     image_bound: int | None = None
     start: str | None = None
     tower: str | None = None
+    safe_share: float | None = None
+    safe_text: str | None = None
     version: str = ""
 
 
@@ -84,14 +95,20 @@ def save_checkpoint(
     bank: TextBank | None = None,
     alignment_of: Path | None = None,
     state_dict: dict[str, torch.Tensor] | None = None,
+    seen: SeenPhotos | None = None,
+    texts: Mapping[str, str] | None = None,
 ) -> None:
     """Write a model folder, whole or not at all, with checksums of weights, head and tokenizer.
+
+    An index of the weights keeps other programs from taking the head and the bank for weights.
 
     Args:
         state_dict: tensors to save in place of the model's own (merged adapters).
         head: alignment head, written beside the model for re-ranking and retrieval.
         bank: the training texts and their vectors, beside the head; see `bank_file`.
         alignment_of: a former model folder whose head and bank are copied, where it has them.
+        seen: the photos that trained it, beside the model; see `seen_photos`.
+        texts: of further files, by name.
 
     Raises:
         InputError: if the folder cannot be written.
@@ -110,23 +127,28 @@ def save_checkpoint(
             for name in (HEAD_FILE, BANK_FILE, BANK_TEXTS_FILE):
                 if (alignment_of / name).is_file():
                     shutil.copyfile(alignment_of / name, partial / name)
+        if seen is not None:
+            seen.save(partial)
+        for name, text in (texts or {}).items():
+            (partial / name).write_bytes(text.encode())
+        write_index(partial)
         # Not what may be fitted anew or edited by hand: the bank, calibration, settings.
-        checked = {*partial.glob("*.safetensors"), *partial.glob("tokenizer.json")}
+        patterns = ("*.safetensors", "*.safetensors.index.json", "tokenizer.json", SEEN_FILE)
+        checked = {path for pattern in patterns for path in partial.glob(pattern)}
         write_checksums(partial, checked - {partial / BANK_FILE})
 
 
-def load_checkpoint(
-    folder: str | Path, *, dtype: torch.dtype = torch.float32, device: str | torch.device = "cpu"
-) -> Checkpoint:
+def load_checkpoint(folder: str | Path, *, device: str | torch.device = "cpu") -> Checkpoint:
     """Load any image-text-to-text checkpoint in Hugging Face format, safetensors only.
+
+    Of its generation config, what shapes the search for a text is left behind: see `generation`.
 
     Args:
         folder: a model folder, or a name in the local cache.
-        dtype: type of the weights; float32 to train, since bfloat16 rounds AdamW's updates away.
 
     Raises:
         InputError: if the folder is missing, damaged, holds custom code, pickled weights, or no
-            image-text-to-text model.
+            image-text-to-text model, or one of a kind that cannot be prompted.
     """
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
@@ -135,7 +157,10 @@ def load_checkpoint(
     refuse_unusable(folder)
     check_checksums(folder, _DAMAGED, all_there=False)
     try:
-        vlm: Any = AutoModelForImageTextToText.from_pretrained(folder, dtype=dtype, **WEIGHTS)
+        # float32, since bfloat16 rounds AdamW's updates away
+        vlm: Any = AutoModelForImageTextToText.from_pretrained(
+            folder, dtype=torch.float32, **WEIGHTS
+        )
         processor = AutoProcessor.from_pretrained(folder, **LOADING)
     except UNLOADABLE as error:
         raise InputError(
@@ -144,6 +169,10 @@ def load_checkpoint(
             "Name a folder that `hazardscribe init` or `hazardscribe train` wrote, or any "
             "checkpoint that transformers' AutoModelForImageTextToText loads."
         ) from error
+    refuse_unprompted(folder, vlm.config, processor)
+    vlm.generation_config = plain_settings(
+        vlm.generation_config, processor.tokenizer, {image_token_id(vlm.config)}
+    )
     return Checkpoint(vlm.to(device).eval(), processor, load_card(folder), folder)
 
 

@@ -7,6 +7,7 @@ The result is a plain Hugging Face checkpoint: `LlavaForConditionalGeneration` f
 
 from __future__ import annotations
 
+import copy
 import logging
 import math
 from dataclasses import dataclass
@@ -15,15 +16,16 @@ from typing import Any
 import torch
 from torch import nn
 
-from hazardscribe.errors import InputError
+from hazardscribe.errors import InputError, missing_package
 from hazardscribe.model.folders import (
     LOADING,
     UNLOADABLE,
     WEIGHTS,
-    missing_package,
     reason,
     refuse_unusable,
 )
+from hazardscribe.model.generation import plain_settings
+from hazardscribe.model.length import LONGEST
 from hazardscribe.model.placeholder import chat_template_for, choose_image_token
 
 logger = logging.getLogger(__name__)
@@ -37,6 +39,7 @@ _VIT_CLASS_TOKEN = {
 }
 # Of those, the ones that interpolate their position embeddings to any image size by themselves.
 _ANY_SIZE = {"dinov2"}
+_PROBED = 20  # words for which composed and original are compared
 _IMAGENET_MEAN, _IMAGENET_STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 
 
@@ -73,7 +76,7 @@ class LanguageModel:
 
 
 def load_tower(path: str, image_size: int | None = None) -> Tower:
-    """Load a ViT-like tower (SigLIP, SigLIP 2, CLIP, DINOv2, ViT) or any timm backbone.
+    """Load a ViT-like tower (SigLIP, SigLIP 2, CLIP, DINOv2, ViT) or a convolutional timm backbone.
 
     Args:
         path: model folder or cached name; `timm:NAME` takes a backbone from timm itself.
@@ -91,7 +94,7 @@ def load_tower(path: str, image_size: int | None = None) -> Tower:
     try:
         config = AutoConfig.from_pretrained(path, **LOADING)
         model = AutoModel.from_pretrained(path, dtype=torch.float32, **WEIGHTS)
-    except UNLOADABLE as error:
+    except (*UNLOADABLE, TypeError) as error:  # of timm: arguments that it has twice or not at all
         raise InputError(
             f"--vision {path}: could not be loaded: {reason(error)}\n"
             "Name a folder in Hugging Face format (config.json and *.safetensors), `timm:NAME`, "
@@ -100,7 +103,12 @@ def load_tower(path: str, image_size: int | None = None) -> Tower:
     # A dual encoder (SigLIP, CLIP) holds the tower beside a text model.
     if hasattr(model, "vision_model"):
         model, config = model.vision_model, getattr(config, "vision_config", config)
-    mean, std = _normalisation(path)
+    # A folder in timm's own format states size and normalisation in its config, and nowhere else.
+    stated = getattr(config, "pretrained_cfg", None) or {}
+    if "mean" in stated and "std" in stated:
+        mean, std = list(stated["mean"]), list(stated["std"])
+    else:
+        mean, std = _normalisation(path)
     if config.model_type == "timm_wrapper":
         return _convolutional(model, config, image_size, mean, std)
     if config.model_type == "siglip2_vision_model":
@@ -111,7 +119,8 @@ def load_tower(path: str, image_size: int | None = None) -> Tower:
     if config.model_type not in _VIT_CLASS_TOKEN:
         raise InputError(
             f"--vision {path}: a tower of type {config.model_type!r} cannot be composed. "
-            f"Supported: {', '.join(_VIT_CLASS_TOKEN)}, and any timm backbone (timm_wrapper)."
+            f"Supported: {', '.join(_VIT_CLASS_TOKEN)}, and convolutional timm backbones "
+            "(timm_wrapper)."
         )
     own_size = int(config.image_size)
     size = image_size or (own_size if config.model_type not in _ANY_SIZE else _near_224(config))
@@ -138,7 +147,7 @@ def load_tower(path: str, image_size: int | None = None) -> Tower:
 
 
 def load_language_model(path: str) -> LanguageModel:
-    """Load any causal language model in float32, with its tokenizer.
+    """Load a causal language model in float32, with its tokenizer.
 
     Raises:
         InputError: if it cannot be loaded, or is of a kind that cannot be composed.
@@ -161,11 +170,9 @@ def load_language_model(path: str) -> LanguageModel:
         ) from error
     # The composed classes tie their output to this table, by its name.
     if model.config.tie_word_embeddings and not hasattr(model.base_model, "embed_tokens"):
-        raise InputError(
-            f"--llm {path}: a language model of type {model.config.model_type!r} cannot be "
-            "composed: its layout is an older one. Name one like Qwen3, Llama or SmolLM2, or "
-            "`scratch`."
-        )
+        raise _uncomposable(model, "its layout is an older one")
+    if getattr(model.get_output_embeddings(), "bias", None) is not None:
+        raise _uncomposable(model, "its output layer has a bias, for which there is no place")
     return LanguageModel(model, tokenizer)
 
 
@@ -193,23 +200,23 @@ def _refuse_other_kinds(path: str, config: Any) -> None:
         )
 
 
-def compose(
-    tower: Tower, llm: LanguageModel, *, chat: str = "auto", calibration: torch.Tensor | None = None
-) -> tuple[Any, Any]:
+def compose(tower: Tower, llm: LanguageModel, *, chat: str = "auto") -> tuple[Any, Any]:
     """Put tower and language model together.
 
     The projector is new; its last layer is scaled so that the first sequence starts with the root
-    mean square of the language model's own token embeddings.
+    mean square of the language model's own token embeddings, on pictures of smooth noise.
 
     Args:
         tower: see `load_tower`.
         llm: see `load_language_model`.
         chat: `auto` keeps the language model's chat template where it has one, `plain` writes the
             photo and the prompt and nothing else (fewer tokens a photo).
-        calibration: `(B, 3, S, S)` pixels in 0..1 to measure that scale on; default: smooth noise.
 
     Returns:
         The model (float32) and its processor.
+
+    Raises:
+        InputError: if the composed model would not write what the language model does.
     """
     from transformers import LlavaImageProcessor, LlavaProcessor
 
@@ -217,7 +224,8 @@ def compose(
     if added:
         llm.model.resize_token_embeddings(len(llm.tokenizer), mean_resizing=False)
     vlm = _assemble(tower, llm, llm.tokenizer.convert_tokens_to_ids(token))
-    _scale_projector(vlm, tower, calibration)
+    _refuse_other_logits(vlm, llm)
+    _scale_projector(vlm, tower)
 
     side = {"height": tower.image_size, "width": tower.image_size}
     image_processor = LlavaImageProcessor(
@@ -244,12 +252,11 @@ def _assemble(tower: Tower, llm: LanguageModel, image_token_id: int) -> Any:
     from transformers import (
         FastVlmConfig,
         FastVlmForConditionalGeneration,
-        GenerationConfig,
         LlavaConfig,
         LlavaForConditionalGeneration,
     )
 
-    text_config = llm.model.config
+    text_config, factor = _with_plain_output(llm.model.config)
     text_config.dtype = torch.float32
     tokens = (tower.image_size // tower.stride) ** 2
     shared: dict[str, Any] = {
@@ -267,23 +274,54 @@ def _assemble(tower: Tower, llm: LanguageModel, image_token_id: int) -> Any:
         shared["vision_feature_select_strategy"] = "default" if tower.class_token else "full"
         vlm = LlavaForConditionalGeneration(LlavaConfig(**shared))
     vlm.model.vision_tower.load_state_dict(tower.model.state_dict())
-    vlm.model.language_model.load_state_dict(llm.model.base_model.state_dict())
-    vlm.lm_head.load_state_dict(llm.model.get_output_embeddings().state_dict())
+    head = llm.model.get_output_embeddings().weight.detach()
+    try:
+        vlm.model.language_model.load_state_dict(llm.model.base_model.state_dict())
+        vlm.lm_head.load_state_dict({"weight": head if factor == 1 else head * factor})
+    except RuntimeError as error:
+        raise _uncomposable(llm.model, "its weights are laid out otherwise") from error
     vlm.tie_weights()
 
-    # Keep the language model's end tokens, not its sampling habits: a ledger wants one wording.
-    source = llm.model.generation_config
-    end = source.eos_token_id if source.eos_token_id is not None else llm.tokenizer.eos_token_id
-    pad = llm.tokenizer.pad_token_id
-    vlm.generation_config = GenerationConfig(
-        bos_token_id=source.bos_token_id,
-        eos_token_id=end,
-        pad_token_id=pad if pad is not None else (end[0] if isinstance(end, list) else end),
-        do_sample=False,
-        max_new_tokens=96,
-        suppress_tokens=sorted({image_token_id, *_image_marks(llm.tokenizer)}),
+    marks = {image_token_id, *_image_marks(llm.tokenizer)}
+    vlm.generation_config = plain_settings(
+        llm.model.generation_config, llm.tokenizer, marks, max_new_tokens=LONGEST
     )
     return vlm.float().eval()
+
+
+def _with_plain_output(config: Any) -> tuple[Any, float]:
+    """A language model's configuration without a factor on its logits, and that factor.
+
+    The composed classes have an output layer and nothing behind it: the factor goes into its
+    weights, which then are no longer those of the word embeddings.
+    """
+    config, factor = copy.deepcopy(config), 1.0
+    # Cohere's multiplies, Granite's divides.
+    for name, power in (("logit_scale", 1), ("logits_scaling", -1)):
+        if getattr(config, name, None):
+            factor *= getattr(config, name) ** power
+            setattr(config, name, 1.0)
+    config.tie_word_embeddings = bool(config.tie_word_embeddings) and factor == 1
+    return config, factor
+
+
+@torch.no_grad()
+def _refuse_other_logits(vlm: Any, llm: LanguageModel) -> None:
+    """Compare composed and original on words alone: what lies behind an output layer is lost."""
+    vocabulary = int(llm.model.config.vocab_size)
+    ids = torch.arange(_PROBED)[None] * (vocabulary // _PROBED)
+    ours, theirs = (model(input_ids=ids).logits for model in (vlm, llm.model.eval()))
+    if not torch.allclose(ours, theirs, rtol=1e-3, atol=1e-3 * float(theirs.abs().max())):
+        raise _uncomposable(
+            llm.model, "it caps or scales its logits after its output layer, which would be lost"
+        )
+
+
+def _uncomposable(model: Any, why: str) -> InputError:
+    return InputError(
+        f"--llm {model.name_or_path}: a language model of type {model.config.model_type!r} cannot "
+        f"be composed: {why}. Name one like Qwen3, Llama or SmolLM2, or `scratch`."
+    )
 
 
 def _image_marks(tokenizer: Any) -> list[int]:
@@ -293,16 +331,13 @@ def _image_marks(tokenizer: Any) -> list[int]:
 
 
 @torch.no_grad()
-def _scale_projector(vlm: Any, tower: Tower, calibration: torch.Tensor | None) -> None:
-    if calibration is None:
-        # Smooth noise looks more like a photo to a tower than white noise does.
-        generator = torch.Generator().manual_seed(0)
-        coarse = torch.rand(4, 3, 16, 16, generator=generator)
-        calibration = nn.functional.interpolate(
-            coarse, size=(tower.image_size, tower.image_size), mode="bicubic"
-        ).clamp(0, 1)
+def _scale_projector(vlm: Any, tower: Tower) -> None:
+    # Smooth noise looks more like a photo to a tower than white noise does.
+    coarse = torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    side = (tower.image_size, tower.image_size)
+    pixels = nn.functional.interpolate(coarse, size=side, mode="bicubic").clamp(0, 1)
     mean, std = (torch.tensor(v)[:, None, None] for v in (tower.mean, tower.std))
-    features = vlm.get_image_features((calibration - mean) / std, return_dict=True).pooler_output
+    features = vlm.get_image_features((pixels - mean) / std, return_dict=True).pooler_output
     flat = torch.cat([part.reshape(-1, part.shape[-1]) for part in features])
     vocabulary = torch.arange(0, vlm.config.text_config.vocab_size, 7)
     wanted = vlm.get_input_embeddings()(vocabulary).pow(2).mean().sqrt()
@@ -316,11 +351,9 @@ def _convolutional(
     model: nn.Module, config: Any, image_size: int | None, mean: list[float], std: list[float]
 ) -> Tower:
     """A timm backbone; its stride and width are measured by running it."""
-    # A folder in timm's own format states size and normalisation here, and nowhere else.
     stated = getattr(config, "pretrained_cfg", None) or {}
     own_size = getattr(config, "image_size", None) or stated.get("input_size", [224])[-1]
     size = image_size or int(own_size)
-    mean, std = list(stated.get("mean", mean)), list(stated.get("std", std))
     with torch.no_grad():
         output = model.eval()(torch.zeros(1, 3, size, size)).last_hidden_state
     if output.ndim != 4 or output.shape[2] != output.shape[3]:

@@ -21,7 +21,8 @@ COMPOSED = frozenset({"fast_vlm", "llava"})
 def is_composed(vlm: Any) -> bool:
     """Whether `read` knows the model, and its language model keeps nothing but keys and values.
 
-    Some keep a state of another form, which cannot be shared.
+    Some keep a state of another form, which cannot be shared. Whether a batch's placeholders stand
+    as `init` has them, `photo_start` says.
     """
     layers = getattr(vlm.config.get_text_config(), "layer_types", None) or ["full_attention"]
     return vlm.config.model_type in COMPOSED and set(layers) == {"full_attention"}
@@ -32,13 +33,19 @@ def is_whole(vlm: torch.nn.Module) -> bool:
     return all(type(weight) is torch.nn.Parameter for weight in vlm.parameters())
 
 
-def photo_start(ids: torch.Tensor, image_token: int) -> int:
-    """Column of the first placeholder.
+def photo_start(ids: torch.Tensor, image_token: int) -> int | None:
+    """Column of the first placeholder, where all rows hold one run of them in the same columns.
+
+    None where they do not: some models of type `llava` (Pixtral) write a mark after each row of a
+    photo's patches, among the placeholders.
 
     Args:
-        ids: `(B, L)`, the same prompt in every row. image_token: id of the placeholder.
+        ids: `(B, L)`. image_token: id of the placeholder.
     """
-    return int((ids[0] == image_token).nonzero()[0])
+    marks = ids == image_token
+    columns = marks[0].nonzero()[:, 0].tolist()
+    one_run = bool(columns) and columns[-1] - columns[0] + 1 == len(columns)
+    return columns[0] if one_run and bool((marks == marks[0]).all()) else None
 
 
 def shared_length(rows: int, start: int) -> int:
@@ -60,9 +67,8 @@ def read(
     stand on the right, where no word looks.
 
     Args:
-        vlm: a model that `is_composed`. ids: `(B, L)`, with the placeholders of the photos, in the
-            same columns of all rows.
-        sequence: the photos' first sequence. start: column of the first placeholder.
+        vlm: a model that `is_composed`. ids: `(B, L)`, with the placeholders of the photos.
+        sequence: the photos' first sequence. start: the placeholders' `photo_start`.
         shared: how many tokens are the same in all rows. cache: an empty one, to be filled with the
             keys and values of all rows.
 

@@ -20,15 +20,16 @@ def model_findings(model: Path, texts: Sequence[str], max_text_tokens: int) -> l
         max_text_tokens: where training cuts them.
 
     Raises:
-        InputError: the folder is no model folder or has no processor.
+        InputError: the folder is no model folder, has no processor, or cannot be prompted.
     """
-    from transformers import AutoProcessor
+    from transformers import AutoConfig, AutoProcessor
 
-    from hazardscribe.model.prompting import crops
+    from hazardscribe.model.prompting import crops, refuse_unprompted
 
     recover_folder(model)
     refuse_unusable(model)
     try:
+        config = AutoConfig.from_pretrained(model, **LOADING)
         processor = AutoProcessor.from_pretrained(model, **LOADING)
     except UNLOADABLE as error:
         raise InputError(
@@ -36,10 +37,7 @@ def model_findings(model: Path, texts: Sequence[str], max_text_tokens: int) -> l
             "Name a folder that `hazardscribe init` or `hazardscribe train` wrote, or any "
             "image-text-to-text checkpoint."
         ) from error
-    if not hasattr(processor, "image_processor") or not hasattr(processor, "tokenizer"):
-        raise InputError(
-            f"{model}: has no processor for photos and text; name an image-text-to-text model"
-        )
+    refuse_unprompted(model, config, processor)
     found: list[Finding] = []
     if crops(processor):
         found.append(Finding("model_crops", "warning", 1, "model", values={"model": model.name}))

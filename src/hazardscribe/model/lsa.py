@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 LSA_DIM = 128
+"""Most dimensions of a vector; a small corpus gives fewer."""
 
 
 class LsaEncoder:
@@ -20,17 +21,16 @@ class LsaEncoder:
 
     Args:
         corpus: the training descriptions.
-        dim: at most this many dimensions; a small corpus gives fewer.
     """
 
-    def __init__(self, corpus: Sequence[str], dim: int = LSA_DIM) -> None:
+    def __init__(self, corpus: Sequence[str]) -> None:
         from sklearn.decomposition import TruncatedSVD
 
         texts = sorted(set(corpus))
         self._tfidf = _vectorizer()
         table = self._tfidf.fit_transform(texts)
         # The SVD needs fewer components than there are texts or n-grams.
-        self.dim = max(1, min(dim, min(table.shape) - 1))
+        self.dim = max(1, min(LSA_DIM, min(table.shape) - 1))
         # One text, or texts of one n-gram, cannot be told apart: all get the same vector.
         self._components = np.zeros((0, table.shape[1]), dtype=np.float32)
         if min(table.shape) > 1:

@@ -7,6 +7,8 @@ from typing import Any
 
 from torch import nn
 
+from hazardscribe.errors import InputError
+
 PARTS = ("tower", "projector", "llm")
 
 _LLM = re.compile(r"(^|\.)(language_model|text_model|lm_head)(\.|$)")
@@ -48,9 +50,16 @@ def modules_of(vlm: nn.Module, part: str) -> list[nn.Module]:
 
 
 def image_token_id(config: Any) -> int:
-    """Id of the image placeholder, under whichever of its names the family uses."""
+    """Id of the image placeholder, under whichever of its names the family uses.
+
+    Raises:
+        InputError: if the model has none.
+    """
     for key in ("image_token_id", "image_token_index"):
         value = getattr(config, key, None)
         if isinstance(value, int):
             return value
-    raise ValueError(f"{type(config).__name__} names no image token (image_token_id)")
+    raise InputError(
+        f"a model of type {config.model_type!r} has no placeholder for photos among its words (no "
+        "image_token_id in config.json). Name one that has, such as Qwen-VL, SmolVLM or LLaVA."
+    )

@@ -59,5 +59,10 @@ def chat_template_for(tokenizer: Any, image_token: str, *, plain: bool) -> str:
     """
     own = tokenizer.chat_template
     if plain or not isinstance(own, str) or not own:
-        return _PLAIN.replace("IMAGE_TOKEN", image_token)
+        return plain_template(image_token)
     return _FLATTEN.replace("IMAGE_TOKEN", image_token) + own
+
+
+def plain_template(image_token: str) -> str:
+    """The photo, the prompt, a line break."""
+    return _PLAIN.replace("IMAGE_TOKEN", image_token)

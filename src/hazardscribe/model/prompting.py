@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,10 @@ import torch
 
 from hazardscribe.errors import InputError
 from hazardscribe.model.parts import image_token_id
-from hazardscribe.model.sequences import TEXT_INPUTS
+from hazardscribe.model.placeholder import plain_template
+
+# They tell prompt and answer apart by token types that mean something else in other families.
+_TWO_WAY = frozenset({"paligemma"})
 
 # Value of a label that is not supervised, as PyTorch's cross-entropy has it.
 IGNORED = -100
@@ -18,6 +22,8 @@ IGNORED = -100
 
 class Prompter:
     """Turns photos into a processor's inputs, and descriptions into supervised targets.
+
+    A processor without a chat template gets one: the photo, the prompt, a line break.
 
     Args:
         processor: the checkpoint's own processor; the last resize and the normalisation are its.
@@ -29,12 +35,19 @@ class Prompter:
         self.processor = processor
         self.tokenizer = processor.tokenizer
         self.prompt = prompt
+        self.image_token_id = image_token_id(vlm.config)
+        if processor.chat_template is None:
+            # Set for good: it is saved with what is trained by it. What a processor replaces need
+            # not be the placeholder itself: Gemma's writes 256 of them for its own mark.
+            mark = getattr(processor, "image_token", None)
+            if not isinstance(mark, str):
+                mark = self.tokenizer.convert_ids_to_tokens(self.image_token_id)
+            processor.chat_template = plain_template(mark)
         content = [{"type": "image"}, {"type": "text", "text": prompt}]
         messages = [{"role": "user", "content": content}]
         self.prompt_text: str = processor.apply_chat_template(messages, add_generation_prompt=True)
         self.stops = _stops(processor, vlm)
         self.end_id = _end_id(processor, self.stops, messages)
-        self.image_token_id = image_token_id(vlm.config)
         pad = self.tokenizer.pad_token_id
         self.pad_id: int = self.end_id if pad is None else pad
 
@@ -53,13 +66,6 @@ class Prompter:
             add_special_tokens=False,  # the chat template wrote them
         )
         return dict(batch)
-
-    def image_inputs(
-        self, photos: Sequence[np.ndarray], device: torch.device | str = "cpu"
-    ) -> dict[str, torch.Tensor]:
-        """The part of `inputs` that describes the photos, for the visual encoder alone."""
-        inputs = self.inputs(photos).items()
-        return {name: value.to(device) for name, value in inputs if name not in TEXT_INPUTS}
 
     def training_batch(
         self, photos: Sequence[np.ndarray], texts: Sequence[str], max_text_tokens: int
@@ -131,6 +137,27 @@ class Prompter:
                 "this model marks photos or ends. Remove it from the text."
             )
         return ids
+
+
+def refuse_unprompted(name: str | Path, config: Any, processor: Any) -> None:
+    """Tell apart models that no `Prompter` can be made for.
+
+    Args:
+        name: of the model, for the error. config: the model's.
+
+    Raises:
+        InputError: saying why not.
+    """
+    if not hasattr(processor, "image_processor") or not hasattr(processor, "tokenizer"):
+        raise InputError(
+            f"{name}: has no processor for photos and text; name an image-text-to-text model"
+        )
+    if config.model_type in _TWO_WAY:
+        raise InputError(
+            f"{name}: a model of type {config.model_type!r} reads its prompt in both directions, "
+            "for which training is not made. Name another family, such as Gemma 3 or Qwen-VL."
+        )
+    image_token_id(config)
 
 
 def to_tensor(photo: np.ndarray) -> torch.Tensor:

@@ -12,34 +12,27 @@ import torch
 from hazardscribe.model.compose import LanguageModel, Tower
 
 IMAGE_SIZE = 128
+_WIDTHS = [32, 64, 128, 256]  # channels of the tower's stages
 _BOS, _EOS, _PAD, _IMAGE = "<bos>", "<eos>", "<pad>", "<image>"
 
 
-def scratch_tower(
-    image_size: int | None = None,
-    width: int = 32,
-    depths: Sequence[int] = (1, 1, 1, 1),
-    seed: int = 0,
-) -> Tower:
-    """A small residual network (He et al. 2016), stride 32.
+def scratch_tower(image_size: int | None = None, seed: int = 0) -> Tower:
+    """A small residual network (He et al. 2016), four stages of one block, stride 32.
 
     Args:
         image_size: side of the square input in pixels, default 128: 16 tokens a photo.
-        width: channels of the first stage; later stages double it.
-        depths: residual blocks of each stage.
         seed: of its weights.
     """
     from transformers import ResNetConfig, ResNetModel
 
-    widths = [width, 2 * width, 4 * width, 8 * width]
     config = ResNetConfig(
-        embedding_size=width,
-        hidden_sizes=widths,
-        depths=list(depths),
+        embedding_size=_WIDTHS[0],
+        hidden_sizes=_WIDTHS,
+        depths=[1] * len(_WIDTHS),
         layer_type="basic",
         downsample_in_first_stage=False,
     )
-    config.hidden_size = widths[-1]
+    config.hidden_size = _WIDTHS[-1]
     torch.manual_seed(seed)
     model = ResNetModel(config)
     size = image_size or IMAGE_SIZE

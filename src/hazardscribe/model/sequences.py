@@ -13,6 +13,8 @@ from typing import Any, Protocol
 import torch
 import torch.nn.functional as F
 
+from hazardscribe.errors import InputError
+
 # Inputs of a processor that belong to the language model; everything else describes the image.
 TEXT_INPUTS = frozenset(
     {"input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids", "position_ids"}
@@ -37,13 +39,14 @@ class FirstSequence:
     def tower_vectors(self) -> torch.Tensor:
         """`(B, F)`: the tower's last output, averaged over a photo's patches.
 
-        Towers give a row a photo, a tile or a patch; in each of these the rows of a photo are in
-        proportion to its tokens.
+        Towers give a row a photo, a tile or a patch, or the patches of all photos as one sequence
+        (Pixtral); in each of these what belongs to a photo is in proportion to its tokens.
         """
         states: torch.Tensor = self.encoder_output.last_hidden_state
         # (R, C, H, W) from a convolutional tower, (R, N, F) or (R, F) from others.
         rows = states.mean((2, 3)) if states.ndim == 4 else states
-        rows = rows.mean(1) if rows.ndim == 3 else rows
+        if rows.ndim == 3:
+            rows = rows.mean(1) if len(rows) >= len(self.values) else rows.flatten(0, 1)
         if len(rows) == len(self.values):
             return rows
         share = self.mask.sum(1).cumsum(0).double() / self.mask.sum()
@@ -80,7 +83,7 @@ def first_sequence(
             the step until it has done all it was given.
 
     Raises:
-        ValueError: if the model's tokens and the placeholders differ in number.
+        InputError: if the model's tokens and the placeholders differ in number.
     """
     image_inputs = {name: value for name, value in inputs.items() if name not in TEXT_INPUTS}
     output = vlm.get_image_features(**image_inputs, return_dict=True)
@@ -92,9 +95,10 @@ def first_sequence(
     if counts is None:
         counts = [int(n) for n in (inputs["input_ids"] == image_token_id).sum(-1).tolist()]
     if sum(counts) != len(flat):
-        raise ValueError(
-            f"first_sequence: the prompt holds {sum(counts)} image placeholders but the encoder "
-            f"made {len(flat)} tokens; processor and model do not belong together"
+        raise InputError(
+            f"the prompt holds {sum(counts)} image placeholders but the encoder made {len(flat)} "
+            "tokens: processor and model do not belong together. Take both from the same origin, "
+            "with the chat template that comes with them, or name another model."
         )
     if len(set(counts)) == 1:
         values = flat.view(len(counts), counts[0], -1)

@@ -169,15 +169,11 @@ def _pooled(texts: list[str], encoder: Encoder, pooling: str, cache: Path | None
 
 
 def _tokens(texts: list[str], encoder: Encoder) -> tuple[torch.Tensor, torch.Tensor]:
-    rows, masks = [], []
+    rows: list[torch.Tensor] = []
+    masks: list[torch.Tensor] = []
     for i in range(0, len(texts), _ENCODE_BATCH):
         values, mask = second_sequence(encoder, texts[i : i + _ENCODE_BATCH])
         rows += list(nn.functional.normalize(values, dim=-1))
         masks += list(mask)
-    width = max(len(row) for row in rows)
-    values = torch.zeros(len(rows), width, rows[0].shape[-1])
-    mask = torch.zeros(len(rows), width, dtype=torch.bool)
-    for i, (row, row_mask) in enumerate(zip(rows, masks, strict=True)):
-        values[i, : len(row)] = row
-        mask[i, : len(row)] = row_mask
-    return values, mask
+    pad = nn.utils.rnn.pad_sequence
+    return pad(rows, batch_first=True), pad(masks, batch_first=True)

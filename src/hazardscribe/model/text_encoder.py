@@ -25,6 +25,7 @@ from hazardscribe.model.sequences import TextEncoder, pool_sequence, second_sequ
 logger = logging.getLogger(__name__)
 
 LSA = "lsa"
+_BATCH = 64  # texts
 _POOLINGS = {
     "mean": "mean",
     "cls": "cls",
@@ -94,13 +95,11 @@ def load_text_encoder(
     return LsaEncoder(corpus) if name == LSA else HubEncoder(name, prefix, device)
 
 
-def embed(
-    encoder: TextEncoder, texts: Sequence[str], pooling: str = "mean", batch: int = 64
-) -> torch.Tensor:
+def embed(encoder: TextEncoder, texts: Sequence[str], pooling: str = "mean") -> torch.Tensor:
     """Pooled unit vectors `(len(texts), D)` of many texts, encoded in batches."""
     parts = [
-        pool_sequence(*second_sequence(encoder, list(texts[i : i + batch])), pooling)
-        for i in range(0, len(texts), batch)
+        pool_sequence(*second_sequence(encoder, list(texts[i : i + _BATCH])), pooling)
+        for i in range(0, len(texts), _BATCH)
     ]
     return torch.cat(parts)
 

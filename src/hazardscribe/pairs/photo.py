@@ -56,8 +56,8 @@ _SUFFIXES = {
     "TIFF": ".tif",
 }
 
-# EXIF tag 0x0112 -> name in PIL.Image.Transpose of the operation that makes the picture upright.
 _BLOCK = 1 << 20  # grey values that are brought to 8 bits at once
+# EXIF tag 0x0112 -> name in PIL.Image.Transpose of the operation that makes the picture upright.
 _UPRIGHT = {
     2: "FLIP_LEFT_RIGHT",
     3: "ROTATE_180",

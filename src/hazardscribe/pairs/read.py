@@ -28,6 +28,7 @@ from hazardscribe.pairs.columns import check_roles, unique_names
 from hazardscribe.pairs.finder import PhotoFinder
 from hazardscribe.pairs.left_out import counts_by_reason, in_words
 from hazardscribe.pairs.records import FIRST_COLUMNS, Pairs, Rejected, short_name
+from hazardscribe.pairs.sentences import say
 from hazardscribe.pairs.shards import find_shards, read_shards
 from hazardscribe.pairs.splits import (
     DEV,
@@ -185,27 +186,25 @@ def collect(
                 rejected.append(draft.reject(*table.bad[number]))
                 continue
             if not any(cell.strip() for cell in row):
-                rejected.append(draft.reject("blank", "the row is blank"))
+                rejected.append(draft.reject("blank", say("blank")))
                 continue
             if splits_given:
                 written = (row[split_at].strip() if split_at is not None else "") or table.split
                 draft.split = read_split(written) or ""
                 if not draft.split:
-                    detail = (
-                        f"{written!r} is not a split; use train, dev or validation"
-                        if written
-                        else "the split is empty while other rows have one"
-                    )
+                    detail = say("bad_split", text=written) if written else say("no_split")
                     rejected.append(draft.reject("bad_split", detail))
                     continue
             if is_empty(draft.description):
                 rejected.append(
-                    draft.reject("empty_description", f"the description is {row[text_at]!r}")
+                    draft.reject("empty_description", say("empty_description", text=row[text_at]))
                 )
                 continue
             names = finders[table.base].split_cell(row[photo_at])
             if not names:
-                rejected.append(draft.reject("no_photo_named", f"photo cell is {row[photo_at]!r}"))
+                rejected.append(
+                    draft.reject("no_photo_named", say("no_photo_named", text=row[photo_at]))
+                )
                 continue
             for name in names:
                 found = finders[table.base].find(name)

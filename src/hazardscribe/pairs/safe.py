@@ -67,6 +67,11 @@ def with_safe(pairs: Pairs, share: float, text: str, *, target: str = "{descript
     )
 
 
+def has_safe(pairs: Pairs) -> bool:
+    """Whether photos after rectification lie beside the pairs."""
+    return pairs.folder.is_dir() and not read_safe(pairs.folder).empty
+
+
 def _share(part: pd.DataFrame, share: float) -> pd.DataFrame:
     """A share of the photos, spread by their digests' digests: by chance, the same every time."""
     keys = [hashlib.sha256(Path(photo).name.encode()).hexdigest() for photo in part["photo"]]

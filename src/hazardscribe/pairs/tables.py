@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from hazardscribe.errors import InputError
 from hazardscribe.names import is_text, readable
 from hazardscribe.pairs.columns import count_roles, find_columns
+from hazardscribe.pairs.sentences import say
 from hazardscribe.pairs.splits import read_split
 
 if TYPE_CHECKING:
@@ -223,8 +224,7 @@ def _read_csv(path: Path, label: str, chosen: Mapping[str, str]) -> Table:
             if any(cell.strip() for cell in record[len(names) :]):
                 table.bad[number] = (
                     "bad_row",
-                    f"{len(record)} cells under {len(names)} columns: is a {separator!r} in a "
-                    "text not within quotes?",
+                    say("bad_row", cells=len(record), columns=len(names)),
                 )
                 cells = [""] * len(names)
             table.rows.append(cells)

@@ -15,9 +15,10 @@ from hazardscribe.serving.auth import Gate, Tokens
 from hazardscribe.serving.engine import Engine
 from hazardscribe.serving.errors import install_handlers
 from hazardscribe.serving.guards import Guards
+from hazardscribe.serving.memory import Memory
 from hazardscribe.serving.metrics import Metrics
 from hazardscribe.serving.openapi import install_openapi
-from hazardscribe.serving.routes import describe, health, ledger, openai, page
+from hazardscribe.serving.routes import describe, export, health, ledger, openai, page
 from hazardscribe.serving.settings import ServeSettings
 
 
@@ -69,11 +70,12 @@ def create_app(
     state.gate, state.metrics = gate, metrics
     state.draining, state.started = False, time.time()
     metrics.follow_queue(lambda: engine.waiting)
-    for part in (health, describe, openai, ledger, page):
+    for part in (health, describe, openai, export, ledger, page):
         app.include_router(part.router)
     install_handlers(app)
     install_openapi(app)
-    app.add_middleware(Guards, settings=settings, gate=gate, metrics=metrics)
+    memory = Memory(settings.max_held_bytes)
+    app.add_middleware(Guards, settings=settings, gate=gate, metrics=metrics, memory=memory)
     return app
 
 

@@ -174,7 +174,8 @@ class Gate:
         """The caller of a request.
 
         Raises:
-            ApiError: 401 without a valid token, 403 from another site, 429 for too many requests.
+            ApiError: 401 without a valid token, 403 from another site or, where there are no
+                tokens, from elsewhere, 429 for too many requests.
         """
         headers = Headers(scope=scope)
         address = (scope.get("client") or ("",))[0]
@@ -186,7 +187,7 @@ class Gate:
                 raise ApiError(
                     401,
                     "unauthorized",
-                    "请先填写有效的访问令牌。",
+                    "请先填写有效的访问口令。",
                     "A valid access token is needed.",
                     headers={"WWW-Authenticate": "Bearer"},
                 )
@@ -210,12 +211,12 @@ def _refuse_other_sites(headers: Headers, address: str) -> None:
     proxied = any(header in headers for header in ("x-forwarded-for", "forwarded", "via"))
     if proxied or not is_loopback(address) or not is_loopback(_name(host)):
         raise ApiError(
-            401,
-            "unauthorized",
-            "服务器未设置访问令牌，只接受本机访问。请管理员用 --tokens 启动。",
-            "Without access tokens the server serves its own machine alone; start it with "
-            "--tokens.",
-            headers={"WWW-Authenticate": "Bearer"},
+            403,  # and no 401: nobody has a token that would help
+            "no_tokens",
+            "服务器未设置访问口令，只接受本机以 127.0.0.1 或 localhost 访问。"
+            "其他地址或设备需要使用时，请管理员用 --tokens 启动服务器。",
+            "Without access tokens the server serves its own machine alone, under 127.0.0.1 or "
+            "localhost. For other names and machines its administrator starts it with --tokens.",
         )
     origin = headers.get("origin")
     elsewhere = origin is not None and origin.partition("://")[2] != host

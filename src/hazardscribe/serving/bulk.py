@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Coroutine, Iterator, Sequence
 from concurrent.futures import Future
@@ -17,8 +16,6 @@ from hazardscribe.errors import InputError, PhotoError
 from hazardscribe.pairs.photo import photo_header
 from hazardscribe.serving.engine import Ask, Described, Engine, EngineError
 from hazardscribe.serving.errors import ApiError
-
-logger = logging.getLogger(__name__)
 
 _TRIES = 8
 _LONGEST_WAIT_S = 30.0

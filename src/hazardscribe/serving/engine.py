@@ -33,7 +33,7 @@ class Described:
         confidence: None where the engine tells none.
         prompt_tokens, tokens: of what the model read and wrote. ended: False where it was cut off.
         suggestions, similar: from the nearest past cases.
-        taken: when the model took the photo in (`time.monotonic`).
+        taken: when the model took the photo in (`time.monotonic`). waited: seconds in line before.
     """
 
     text: str = ""
@@ -48,6 +48,7 @@ class Described:
     suggestions: list[Suggestion] = field(default_factory=list)
     similar: list[PastCase] = field(default_factory=list)
     taken: float = field(default_factory=time.monotonic)
+    waited: float = 0.0
 
 
 class Watch(Protocol):

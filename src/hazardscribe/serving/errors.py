@@ -84,6 +84,14 @@ def error_body(error: ApiError, scope: MutableMapping[str, Any]) -> Body:
     return answer.model_dump() | error.extra
 
 
+def failure_body(error: ApiError, scope: MutableMapping[str, Any]) -> Body:
+    """What a stream that has begun says instead of a status and headers: the body, and `status`
+    and `retry_after` (seconds, None where nobody knows) beside it."""
+    seconds = error.headers.get("Retry-After", "")
+    retry_after = int(seconds) if seconds.isdecimal() else None
+    return error_body(error, scope) | {"status": error.status, "retry_after": retry_after}
+
+
 def speaks_openai(path: str) -> bool:
     """Whether a path's errors are in OpenAI's form."""
     return path.startswith(("/v1/chat/", "/v1/models"))

@@ -1,8 +1,8 @@
 """What every request passes before a route sees it, and every answer before it leaves.
 
-A request gets an id, and on `/v1/` its caller, before its body is read; a body beyond the limit, or
-one that drips, is refused. An answer gets the security headers. An exception that nobody expected
-becomes a 500 with the request's id; its text stays in the log.
+A request gets an id, and on `/v1/` its caller, before its body is read; a body beyond the limit,
+one that drips, or one for which there is no room is refused. An answer gets the security headers.
+An exception that nobody expected becomes a 500 with the request's id; its text stays in the log.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from hazardscribe.serving.auth import LOCAL, Caller, Gate, is_local
 from hazardscribe.serving.errors import INTERNAL, ApiError, error_answer, request_id_of
 
 if TYPE_CHECKING:
+    from hazardscribe.serving.memory import Held, Memory
     from hazardscribe.serving.metrics import Metrics
     from hazardscribe.serving.settings import ServeSettings
 
@@ -42,6 +43,7 @@ SECURITY = {
 }
 _SMALL = 256 * 1024
 _OF_PHOTOS = frozenset(("/v1/describe", "/v1/findings"))
+_CHAT = "/v1/chat/"
 _GRACE, _SLOWEST = 60.0, 1000.0
 """A body may take so many seconds, and a second more for so many bytes of it that have come."""
 _DRAINED = 30.0
@@ -54,10 +56,15 @@ class Guards:
 
     Args:
         gate: knows the callers. metrics: counts requests.
+        memory: what all requests hold. Routes that read photos into memory take their part of
+            it from the request's state, as `memory`.
     """
 
-    def __init__(self, app: ASGIApp, settings: ServeSettings, gate: Gate, metrics: Metrics) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: ServeSettings, gate: Gate, metrics: Metrics, memory: Memory
+    ) -> None:
         self._app, self._settings, self._gate, self._metrics = app, settings, gate, metrics
+        self._memory = memory
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Guard one request."""
@@ -68,7 +75,11 @@ class Guards:
         given = headers.get("x-request-id", "")
         request_id = given if _ID.fullmatch(given) else uuid.uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
-        body = _Body(receive, self._limit(scope, headers))
+        held = self._memory.hold()
+        scope["state"]["memory"] = held
+        # A chat's body is read whole before its route is asked; a form's photos lie on the disk.
+        chat = scope["path"].startswith(_CHAT)
+        body = _Body(receive, self._limit(scope, headers), held if chat else None)
         answer = _Answer(send, request_id, body)
         began = time.perf_counter()
         try:
@@ -76,12 +87,15 @@ class Guards:
             if caller is not None:
                 scope["state"]["caller"] = caller
             body.check_length(headers)
+            if chat:
+                scope["app"].state.engine.check_room()
             try:
                 await self._app(scope, body, answer)
             finally:  # however the route took the body's early end
                 if body.refusal is not None and not answer.started:
                     raise body.refusal
         except ApiError as error:
+            held.release()
             await body.drain()
             if not body.complete:
                 error.headers["Connection"] = "close"
@@ -93,6 +107,7 @@ class Guards:
             if not answer.started:
                 await error_answer(INTERNAL, scope)(scope, receive, answer.pass_on)
         finally:
+            held.release()
             route = getattr(scope.get("route"), "path", "-")
             seconds = time.perf_counter() - began
             self._metrics.request(scope["method"], route, answer.status, seconds)
@@ -111,7 +126,7 @@ class Guards:
         form = headers.get("content-type", "").lower().startswith("multipart/form-data")
         if form and path in _OF_PHOTOS:  # others would read it into memory
             return self._settings.max_request_bytes
-        if path.startswith("/v1/chat/"):
+        if path.startswith(_CHAT):
             return self._settings.max_json_bytes
         return _SMALL
 
@@ -140,12 +155,15 @@ def body_too_slow() -> ApiError:
 class _Body:
     """The body's messages, counted; at a limit it ends as if the client had left.
 
+    Args:
+        held: what holds its bytes, where it is read into memory.
+
     Attributes:
         complete: whether all of it has come. refusal: why it was ended, if it was.
     """
 
-    def __init__(self, receive: Receive, limit: int) -> None:
-        self._receive, self.limit = receive, limit
+    def __init__(self, receive: Receive, limit: int, held: Held | None) -> None:
+        self._receive, self.limit, self._held = receive, limit, held
         self._bytes, self._began = 0, time.monotonic()
         self.complete, self._gone = False, False
         self.refusal: ApiError | None = None
@@ -170,6 +188,12 @@ class _Body:
         if self._bytes > self.limit:
             self.refusal = body_too_large(self.limit)
             return {"type": "http.disconnect"}
+        if self._held is not None:
+            try:
+                self._held.take(len(message.get("body", b"")))
+            except ApiError as error:
+                self.refusal = error
+                return {"type": "http.disconnect"}
         return message
 
     async def drain(self) -> None:

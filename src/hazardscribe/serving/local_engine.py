@@ -174,29 +174,15 @@ class LocalEngine:
                 listener(text)
 
         heard = any(job.item.listener is not None for job in jobs)
-        asked: dict[str, Any] = {
-            "max_new_tokens": ask.max_tokens,
-            "unwanted": lambda: not any(job.wanted for job in jobs),
-        }
-        describe = self._describer.describe_pixels
-        together = self._describer.finds_anyway(ask.alternatives)
-        made = describe(
+        made = self._describer.describe_pixels(
             pixels,
-            alternatives=ask.alternatives if together else 0,
+            alternatives=ask.alternatives,
+            max_new_tokens=ask.max_tokens,
             listener=hear if heard else None,
-            **asked,
+            unwanted=lambda: not any(job.wanted for job in jobs),
         )
-        others = [one.alternatives for one in made]
-        if not together:
-            # In a search of their own: who asks for alternatives gets the same answer as who
-            # does not, and the text that a person has seen grow stays.
-            wider = describe(pixels, alternatives=ask.alternatives, **asked)
-            others = [
-                [text for text in (w.draft, *w.alternatives) if text != one.draft]
-                for w, one in zip(wider, made, strict=True)
-            ]
         found = []
-        for job, one, further in zip(jobs, made, others, strict=True):
+        for job, one in zip(jobs, made, strict=True):
             similar: Any = ([], [])
             if self.cases is not None and self.cases.ready:
                 vector = one.vector
@@ -207,7 +193,7 @@ class LocalEngine:
                 Described(
                     text=one.text,
                     draft=one.draft,
-                    alternatives=further[: ask.alternatives],
+                    alternatives=one.alternatives,
                     confidence=min(1.0, max(0.0, one.confidence)),
                     doubt=one.doubt,
                     prompt_tokens=one.prompt_tokens,
@@ -216,6 +202,7 @@ class LocalEngine:
                     similar=similar[0],
                     suggestions=similar[1],
                     taken=job.taken or job.put,
+                    waited=(job.taken or job.put) - job.put,
                 )
             )
         return found

@@ -3,7 +3,8 @@ person or a photo."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from prometheus_client import (
     CollectorRegistry,
@@ -13,6 +14,9 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
+
+from hazardscribe.serving.engine import Described
+from hazardscribe.serving.errors import INTERNAL, ApiError
 
 _SECONDS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
@@ -54,6 +58,12 @@ class Metrics:
             ("result",),
             registry=self.registry,
         )
+        self._photo_wait = Histogram(
+            "hazardscribe_photo_wait_seconds",
+            "time that a photo waited in line before it was described",
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
         self._waiting = Gauge(
             "hazardscribe_photos_waiting", "photos in the queue", registry=self.registry
         )
@@ -69,9 +79,26 @@ class Metrics:
         self._batch_size.observe(size)
         self._batch_seconds.observe(seconds)
 
-    def photo(self, result: str) -> None:
-        """Count a photo: `answered`, a reason of doubt, or a reason of PhotoError."""
-        self._photos.labels(result).inc()
+    def described(self, made: Sequence[Described]) -> None:
+        """Count photos: `answered`, a reason of doubt, or a reason of PhotoError."""
+        for one in made:
+            result = one.problem.reason if one.problem else one.doubt or "answered"
+            self._photos.labels(result).inc()
+            if one.problem is None:
+                self._photo_wait.observe(one.waited)
+
+    @contextmanager
+    def counting_failures(self, photos: int) -> Iterator[None]:
+        """Count photos that an error within keeps from an answer, by its code. The status of a
+        request does not tell of it where a stream had begun."""
+        try:
+            yield
+        except ApiError as error:
+            self._photos.labels(error.code).inc(photos)
+            raise
+        except Exception:
+            self._photos.labels(INTERNAL.code).inc(photos)
+            raise
 
     def follow_queue(self, waiting: Callable[[], int]) -> None:
         """Ask for the queue's length whenever metrics are read."""

@@ -21,7 +21,8 @@ that is refused with 429 or 503 may be sent again after `Retry-After` seconds.""
 
 _EVERY = {
     401: "no valid token",
-    403: "the caller's role does not allow it, or the request comes from another site's page",
+    403: "the caller's role does not allow it, or the request comes from another site's page, or "
+    "from elsewhere to a server without tokens",
     429: "too many requests, or no room in the queue; `Retry-After` says when",
     500: "the server failed",
 }

@@ -9,7 +9,6 @@ confidence only where it is a hazardscribe server.
 from __future__ import annotations
 
 import asyncio
-import base64
 import io
 import json
 import logging
@@ -20,6 +19,8 @@ from typing import Any
 import httpx
 
 from hazardscribe.errors import InputError, PhotoError
+from hazardscribe.model.length import LONGEST
+from hazardscribe.pages import data_url
 from hazardscribe.pairs.photo import PhotoLimits, load_photo
 from hazardscribe.serving.engine import Ask, Described, EngineError, Watch, busy, too_late
 from hazardscribe.serving.errors import Language
@@ -29,7 +30,6 @@ from hazardscribe.serving.uploads import Decoders, photo_limits
 logger = logging.getLogger(__name__)
 
 _SIDE = 2048
-_MOST_TOKENS = 96  # of a description, where nobody says how many
 _LONGEST_LINE = 1_000_000  # bytes of one event
 _READY_FOR = 5.0  # seconds that an answer about being ready is believed
 
@@ -127,6 +127,7 @@ class RemoteEngine:
             return Described(problem=url)
         if watch is not None:
             watch.position(max(0, self._held - self._settings.max_batch))
+        put = time.monotonic()
         async with self._room:
             taken = time.monotonic()
             told = _Told()
@@ -137,13 +138,13 @@ class RemoteEngine:
             except (httpx.HTTPError, ValueError, TypeError, AttributeError) as error:
                 raise self._failed(error) from error
         self._pace += 0.2 * (time.monotonic() - taken - self._pace)
-        return told.described(taken)
+        return told.described(taken, waited=taken - put)
 
     async def _chunks(self, url: str, ask: Ask) -> AsyncIterator[dict[str, Any]]:
         """The parts of a streamed answer."""
         image = {"type": "image_url", "image_url": {"url": url}}
         content = [image, {"type": "text", "text": self._prompt}]
-        longest = self._settings.max_new_tokens or _MOST_TOKENS
+        longest = self._settings.max_new_tokens or LONGEST
         body = {
             "model": self._asked,
             "messages": [{"role": "user", "content": content}],
@@ -257,7 +258,7 @@ class _Told:
             self._finish = choice.get("finish_reason") or self._finish
         return grown
 
-    def described(self, taken: float) -> Described:
+    def described(self, taken: float, waited: float) -> Described:
         """All of it, once the stream has ended."""
         own = self._own
         return Described(
@@ -269,6 +270,7 @@ class _Told:
             tokens=int(self._usage.get("completion_tokens") or 0),
             ended=self._finish != "length",
             taken=taken,
+            waited=waited,
         )
 
 
@@ -295,7 +297,7 @@ def _data_url(photo: bytes, limits: PhotoLimits) -> str:
     image = load_photo(photo, bound=_SIDE, limits=limits)
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=1)
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return data_url("image/png", buffer.getvalue())
 
 
 def _brief(error: Exception) -> str:

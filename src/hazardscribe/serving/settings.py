@@ -25,38 +25,39 @@ class ServeSettings:
         engine: base URL of an OpenAI-compatible endpoint (vLLM, SGLang, llama.cpp, hazardscribe)
             that describes in place of a model in this process; its key is taken from
             HAZARDSCRIBE_ENGINE_KEY in the environment.
-        engine_model: the model's name there; default: the only one that it lists.
-        prompt: text beside the photo for `engine`; default: the model folder's, else the usual one.
-        language: that `engine` answers in, `zh` or `en`; default: the model folder's, else `zh`.
-        data: pairs in which similar past cases, and the categories they suggest, are looked up.
-        host: address to listen on; other than this machine's own only with tokens.
-        port: port to listen on; 0 takes a free one.
+        engine_model: name of the model at the endpoint; default: the only one that it lists.
+        prompt: text sent with each photo to `engine`; default: the model folder's, else the
+            built-in one.
+        language: language in which `engine` answers, `zh` or `en`; default: the model folder's,
+            else `zh`.
+        data: pairs to search for similar past cases, which also suggest categories.
+        host: address to listen on; anything but this machine's own needs tokens.
+        port: port to listen on; 0: any free one.
         store: folder of the ledger (an SQLite file and photos), or an SQLAlchemy URL such as
             `postgresql+psycopg://user@host/name`.
         photo_folder: folder of the ledger's photos; default: `photos` in the store's folder, or
-            `runs/serve/photos` beside a database elsewhere.
+            `runs/serve/photos` if the store is a URL.
         tokens: file with a line `inspector NAME TOKEN` or `admin NAME TOKEN` for each person; an
             admin's token may also stand in HAZARDSCRIBE_TOKEN in the environment.
-        max_photos: photos in one request.
-        max_photo_bytes: bytes of one photo.
-        max_request_bytes: bytes of one request.
-        max_pixels: width x height of one photo, as its header states them.
-        max_batch: photos that go through the model together.
-        max_wait_ms: milliseconds that a photo waits for others to share a batch with.
-        queue_size: photos that may wait; beyond, requests are refused with 429.
-        deadline_s: seconds after which a request that is not answered is given up.
-        requests_per_minute: that one caller may send; 0: any number.
-        drain_s: seconds that requests under way get when the server is told to stop.
-        keep_unconfirmed_days: days after which what the model said and nobody confirmed is
-            forgotten.
-        keep_days: days after which whole records of the ledger are deleted; default: never.
-        device: `cpu`, `cuda` ...; default: a GPU where there is one.
-        precision: type in which the products are computed.
-        max_new_tokens: longest description, in tokens; default: what the model was trained to, of
-            an endpoint 96.
-        rerank: compare several candidates by both likelihoods; default: where it gained on dev.
-        doubt: hold back a description that is not sure enough.
-        risk: share of unacceptable answers aimed at; default: that of the calibration.
+        max_photos: maximum photos in one request.
+        max_photo_bytes: maximum bytes of one photo.
+        max_request_bytes: maximum bytes of one request.
+        max_pixels: maximum width x height of one photo, as stated in its header.
+        max_batch: maximum photos that are described together.
+        max_wait_ms: maximum milliseconds that a photo waits for others to fill a batch.
+        queue_size: maximum photos that wait; beyond that, requests are refused with 429.
+        deadline_s: seconds after which an unanswered request is given up.
+        requests_per_minute: maximum requests per minute and caller; 0: unlimited.
+        drain_s: seconds that running requests get to finish when the server stops.
+        keep_unconfirmed_days: days after which model texts that nobody confirmed are deleted.
+        keep_days: days after which ledger records are deleted; default: never.
+        device: `cpu`, `cuda` ...; default: a GPU if there is one.
+        precision: number format of matrix products; weights stay float32.
+        max_new_tokens: longest description, in tokens; default: the length that the model was
+            trained to; for an endpoint 96.
+        rerank: compare several candidates by both likelihoods; default: if it gained on dev.
+        doubt: hold back descriptions whose confidence is too low.
+        risk: target share of unacceptable answers; default: the calibration's.
         engine_key: of `engine`, from the environment.
         token: an admin's, from the environment.
     """
@@ -153,6 +154,11 @@ class ServeSettings:
         return self.max_photo_bytes * 4 // 3 + 64 * 1024
 
     @property
+    def max_held_bytes(self) -> int:
+        """Bytes of bodies and photos that all requests under way may hold in memory."""
+        return 4 * max(self.max_request_bytes, self.max_json_bytes)
+
+    @property
     def store_url(self) -> str:
         """SQLAlchemy URL of the ledger."""
         if "://" in self.store:
@@ -165,11 +171,6 @@ class ServeSettings:
         if self.photo_folder is not None:
             return self.photo_folder
         return Path("runs/serve" if "://" in self.store else self.store).absolute() / "photos"
-
-    @property
-    def loopback(self) -> bool:
-        """Whether only this machine can reach the server."""
-        return is_loopback(self.host)
 
 
 def is_loopback(host: str) -> bool:

@@ -72,6 +72,8 @@ class Channel:
                 news.cancel()
             if events := self.take():
                 yield events
+        if events := self.take():  # told before the task was done, but taken by nobody
+            yield events
 
     async def first_or_done(self, task: asyncio.Future[Any]) -> None:
         """Wait for the first event; a task that fails before raises here."""

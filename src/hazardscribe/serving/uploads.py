@@ -20,6 +20,7 @@ from hazardscribe.pairs.photo import PhotoLimits, photo_header
 from hazardscribe.serving.errors import ApiError, photo_error
 
 if TYPE_CHECKING:
+    from hazardscribe.serving.memory import Held
     from hazardscribe.serving.settings import ServeSettings
 
 Decoded = TypeVar("Decoded")
@@ -33,18 +34,23 @@ def photo_limits(settings: ServeSettings) -> PhotoLimits:
 
 
 async def read_photos(
-    files: Sequence[UploadFile], settings: ServeSettings, *, least: int = 1, check: bool = True
+    files: Sequence[UploadFile],
+    settings: ServeSettings,
+    memory: Held,
+    *,
+    least: int = 1,
+    check: bool = True,
 ) -> list[bytes]:
     """The bytes of uploaded photos, within the limits.
 
     Args:
-        settings: holds the limits. least: fewer are refused.
+        settings: holds the limits. memory: takes the photos' bytes. least: fewer are refused.
         check: whether each must have the header of a photo that can be used; False where a bad one
             is told of in its own place.
 
     Raises:
         ApiError: 413 for too many or too large photos, 422 for too few or damaged ones, 415 for
-            files that are no photos.
+            files that are no photos, 429 where other requests hold too many bytes.
     """
     if len(files) < least:
         raise ApiError(
@@ -62,6 +68,8 @@ async def read_photos(
     for place, file in enumerate(files):
         if file.size is not None and file.size > limits.max_bytes:
             raise too_large(limits.max_bytes, place)
+    memory.take(sum(file.size or 0 for file in files))
+    for place, file in enumerate(files):
         photos.append(await file.read(limits.max_bytes + 1))
         if len(photos[-1]) > limits.max_bytes:
             raise too_large(limits.max_bytes, place)

@@ -110,12 +110,12 @@ class Places:
     until the GPU has done all it was given.
 
     Attributes:
-        photo: column of the first row's first placeholder.
+        photo: column where the photos start, None where they are not one run in the same columns.
         counts: placeholders of each row.
         supervised: `(2, T)`, row and column of each position whose label is supervised.
     """
 
-    photo: int
+    photo: int | None
     counts: list[int]
     supervised: torch.Tensor
 

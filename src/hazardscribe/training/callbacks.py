@@ -63,18 +63,13 @@ class StopOnSignal(TrainerCallback):
 
 
 class GiveBackMemory(TrainerCallback):
-    """What earlier steps have left between the buffers of a processor is given back now and then.
+    """Give back now and then what earlier steps have left between the buffers of a processor."""
 
-    Args:
-        every: steps; fewer cost time, since the next step asks anew for what it needs.
-    """
-
-    def __init__(self, every: int = 8) -> None:
-        self._every = every
+    _EVERY = 8  # steps; fewer cost time, since the next step asks anew for what it needs
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Give back after every so many steps."""
-        if state.global_step % self._every == 0:
+        if state.global_step % self._EVERY == 0:
             give_back_freed_memory()
 
 

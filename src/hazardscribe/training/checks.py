@@ -6,6 +6,7 @@ import importlib.util
 from pathlib import Path
 
 from hazardscribe.errors import InputError
+from hazardscribe.evaluation.rules import Rules
 from hazardscribe.files import check_writable, recover_folder
 from hazardscribe.model.folders import refuse_unusable
 from hazardscribe.processes import is_first, processes
@@ -29,13 +30,15 @@ def check_run(recipe: Recipe, out: Path, resume: bool = False) -> None:
     """Check recipe and run folder without pairs and without loading a model.
 
     Raises:
-        InputError: if `start`, the text encoder, a logger or the folder cannot be used.
+        InputError: if `start`, `rules`, the text encoder, a logger or the folder cannot be used.
     """
     if not recipe.start:
         raise InputError(
             "recipe: start is empty. Name a model folder to start from: one that `hazardscribe "
             "init` composed, or any image-text-to-text checkpoint."
         )
+    if recipe.rules is not None:
+        Rules.load(recipe.rules)
     recover_folder(Path(recipe.start))
     refuse_unusable(recipe.start)
     if recipe.alignment.weight > 0 and recipe.alignment.text_encoder != "lsa":

@@ -19,8 +19,8 @@ from hazardscribe.training.batches import Collator, PairDataset
 from hazardscribe.training.callbacks import EvaluateMissed, EvaluateWhenDue, StopOnSignal
 from hazardscribe.training.compiled import compile_blocks
 from hazardscribe.training.module import TrainingModule
+from hazardscribe.training.plots import plot_losses
 from hazardscribe.training.recipe import Recipe
-from hazardscribe.training.run import plot_losses
 from hazardscribe.training.session import Session
 from hazardscribe.training.sharding import is_sharded, whole
 from hazardscribe.training.trainer import DescriptionTrainer, first_steps, training_arguments

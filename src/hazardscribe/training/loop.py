@@ -1,7 +1,7 @@
 """What every training loop of ours does beside the steps.
 
-It refuses numbers that are none, evaluates on `dev` by generated text, keeps the best weights, and
-saves checkpoints from which a run goes on.
+It stops when the loss is no longer a number, evaluates on `dev` by generated text, keeps the best
+weights, and saves checkpoints from which a run goes on.
 """
 
 from __future__ import annotations

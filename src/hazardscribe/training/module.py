@@ -129,8 +129,8 @@ class TrainingModule(nn.Module):
         if self.training and self._word_dropout:
             text_inputs["input_ids"] = self._hide_words(text_inputs["input_ids"], labels)
         with self._autocast(self.llm_precision):
-            if self._reads_by_parts and composed.is_whole(self.vlm):
-                ids, start = text_inputs["input_ids"], places.photo
+            ids, start = text_inputs["input_ids"], places.photo
+            if self._reads_by_parts and start is not None and composed.is_whole(self.vlm):
                 shared = composed.shared_length(len(ids), start) if self._shares_prompt else 0
                 states = composed.read(self.vlm, ids, sequence, start, shared)
                 chosen = rows * states.shape[1] + columns - shared
@@ -217,6 +217,12 @@ class TrainingModule(nn.Module):
             }
             for (part, decays), parameters in groups.items()
         ]
+
+    def optimizer(self, recipe: Recipe) -> torch.optim.AdamW:
+        """AdamW over `parameter_groups`."""
+        # Fused: one pass over the weights in place of several.
+        groups = self.parameter_groups(recipe)
+        return torch.optim.AdamW(groups, betas=(0.9, 0.95), eps=1e-8, fused=True)
 
 
 def _can_read_by_parts(vlm: Any, recipe: Recipe) -> bool:

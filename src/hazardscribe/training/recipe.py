@@ -10,9 +10,14 @@ import operator
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from hazardscribe.errors import InputError
+from hazardscribe.pattern_file import fault
+
+DevScore = Literal["cider_d", "bleu_4", "rouge_l", "element_f1", "hazard_f1", "balanced_accuracy"]
+SCORES: tuple[DevScore, ...] = get_args(DevScore)
+"""Scores on `dev` that are logged during training; any of them may decide."""
 
 
 @dataclass(frozen=True)
@@ -166,6 +171,9 @@ class Recipe:
         language: language of the descriptions: `zh`, `en`, or `auto` (found from the texts).
         target: template of the text to learn; names in braces are columns of the pairs.
         prompt: user text beside the photo; default: one in the language of the descriptions.
+        rules: file of hazard rules, which the model keeps: by them dev is scored, confidence is
+            fitted and element F1 rewarded (docs/evaluation.md). Default: the start's own, else
+            those shipped for the language.
         tower: how the visual tower is trained.
         projector: how the projector is trained.
         llm: how the language model is trained.
@@ -183,7 +191,7 @@ class Recipe:
         image_size: side of the model's square input in pixels; default: the checkpoint's own. Only
             for models whose tower takes any size (convolutional, DINOv2).
         image_bound: longest side to which photos are decoded and kept; default: twice the model's
-            side.
+            side, or that side where its processor scales by the longer one alone.
         tower_norm: `fixed` keeps the batch-norm statistics of a pretrained tower, `moving` updates
             them (for towers trained from scratch).
         steps: optimizer steps; 0: take `epochs`.
@@ -196,7 +204,10 @@ class Recipe:
         bucket: batches among which pairs are sorted by text length; 1: chance alone. Sorting saves
             padding where texts differ much in length, but puts like texts into one batch, which can
             keep a model from learning: compare both on dev before you use it.
-        warmup: share of the steps over which the learning rate rises.
+        warmup: share of the steps over which the learning rate rises, counted from the first step
+            for all parts. With a larger `alignment.first_share` the language model sees nothing of
+            it: it joins in at the rate that the schedule has come to (by default, about 70 % of the
+            peak), with AdamW's moments still empty.
         schedule: course of the learning rate after warm-up.
         weight_decay: AdamW's, on matrices only.
         max_grad_norm: gradients are scaled down to this norm; 0: never.
@@ -225,6 +236,7 @@ class Recipe:
     language: Literal["auto", "zh", "en"] = "auto"
     target: str = "{description}"
     prompt: str | None = None
+    rules: str | None = None
     tower: Part = field(default_factory=lambda: Part(learning_rate=1e-4))
     projector: Part = field(default_factory=lambda: Part(learning_rate=1e-3))
     llm: Part = field(default_factory=lambda: Part(learning_rate=1e-4))
@@ -251,9 +263,7 @@ class Recipe:
     max_text_tokens: int = 128
     evaluate_every: int = 0
     evaluate_photos: int = 200
-    best_by: Literal[
-        "cider_d", "bleu_4", "rouge_l", "element_f1", "hazard_f1", "balanced_accuracy"
-    ] = "cider_d"
+    best_by: DevScore = "cider_d"
     patience: int = 0
     calibrate: bool = True
     save_every: int = 0
@@ -361,7 +371,7 @@ class Recipe:
                 f"recipe {path}: could not be read ({error.strerror}); check the path"
             ) from error
         except YAMLError as error:
-            raise InputError(f"recipe {path}: {_yaml_fault(error)}; correct the line") from error
+            raise InputError(f"recipe {path}: {fault(error)}; correct the line") from error
         if not isinstance(values, dict):
             raise InputError(
                 f"recipe {path}: is not a mapping of keys to values, such as `steps: 100`"
@@ -370,13 +380,6 @@ class Recipe:
             return cls.from_dict(values.get("recipe", values))
         except InputError as error:
             raise InputError(f"recipe {path}{str(error).removeprefix('recipe')}") from error
-
-
-def _yaml_fault(error: Exception) -> str:
-    """What is wrong with YAML and in which line, without the parser's advice."""
-    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
-    problem = str(problem or error).splitlines()[0]
-    return f"line {mark.line + 1}: {problem}" if mark is not None else problem
 
 
 # What a number must be, by the keys that hold one. None is a key that was left out.

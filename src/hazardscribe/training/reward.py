@@ -34,11 +34,12 @@ from hazardscribe.training.callbacks import (
     WarnOfWildDraws,
 )
 from hazardscribe.training.module import TrainingModule
+from hazardscribe.training.plots import plot_rewards
 from hazardscribe.training.products import use_faster_products
 from hazardscribe.training.recipe import Recipe
 from hazardscribe.training.reward_loop import Reference, make_trainer
 from hazardscribe.training.rewards import reward_parts
-from hazardscribe.training.run import plot_rewards
+from hazardscribe.training.run import safe_of
 from hazardscribe.training.sampling import Sampling
 from hazardscribe.training.session import Session
 from hazardscribe.training.tuning import find_unreached, freeze_unreached
@@ -58,7 +59,7 @@ class RewardSession(Session):
         photos = {row["photo"]: "" for row in self.rows["train"]}
         self.cases = cases_from_rows(self.rows["train"], targets, photos)
         self._check_photos()
-        self.parts = reward_parts(recipe, self.cases, self.card.language)
+        self.parts = reward_parts(recipe, self.cases, self.card.language, self.rules)
         device = "cuda" if torch.cuda.is_available() else "cpu"
         self.module = TrainingModule(self.vlm, None, None, recipe).to(device)
         self._freeze_unreached(targets[0], device)
@@ -78,6 +79,14 @@ class RewardSession(Session):
         The latter is what the nearest-photo baseline rests on: a tower that nobody trained.
         """
         card, former = super()._make_card(start, pairs), start.card
+        share = safe_of(start.folder, former)[0]
+        if share and not self.recipe.safe_share:
+            self._warn(
+                f"the start was trained with safe_share {share:g}, this run is not: it sees no "
+                "photo after rectification, nor does its calibration, so that it may never say "
+                f"that no hazard is seen. Set safe_share: {share:g} in the recipe, or run "
+                "`hazardscribe calibrate` afterwards."
+            )
         return replace(
             former,
             language=card.language,
@@ -85,6 +94,8 @@ class RewardSession(Session):
             target=card.target,
             image_bound=former.image_bound or card.image_bound,
             start=former.start or card.start,
+            safe_share=card.safe_share or share,
+            safe_text=card.safe_text,
             version=card.version,
         )
 
@@ -163,7 +174,7 @@ class RewardSession(Session):
 
 
 def with_words_of_start(recipe: Recipe) -> Recipe:
-    """The recipe with prompt, language and target of the start, which were trained into it.
+    """The recipe with prompt, language, target and, unless it has one, `safe_text` of the start.
 
     A checkpoint from elsewhere states none; the recipe's hold then.
     """
@@ -171,7 +182,13 @@ def with_words_of_start(recipe: Recipe) -> Recipe:
         return recipe
     card = load_card(Path(recipe.start))
     language: Any = card.language
-    return replace(recipe, language=language, prompt=card.prompt, target=card.target)
+    return replace(
+        recipe,
+        language=language,
+        prompt=card.prompt,
+        target=card.target,
+        safe_text=recipe.safe_text or safe_of(Path(recipe.start), card)[1],
+    )
 
 
 def _steps(recipe: Recipe, photos: int) -> int:

@@ -184,9 +184,7 @@ def _trainer_class(
 
         def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
             if self.optimizer is None:
-                self.optimizer = torch.optim.AdamW(
-                    module.parameter_groups(recipe), betas=(0.9, 0.95), eps=1e-8, fused=True
-                )
+                self.optimizer = module.optimizer(recipe)
             return self.optimizer
 
         def train(self, *arguments: Any, **options: Any) -> Any:

@@ -55,11 +55,14 @@ class RewardPart:
         return self.score([normalise(text) for text in completions], photo)
 
 
-def reward_parts(recipe: Recipe, cases: Sequence[Case], language: str) -> list[RewardPart]:
+def reward_parts(
+    recipe: Recipe, cases: Sequence[Case], language: str, rules: Rules | None = None
+) -> list[RewardPart]:
     """The parts of the reward that have a weight.
 
     Args:
         cases: the training photos with their written descriptions; what they predict is not read.
+        rules: how statements are read; default: the shipped ones of the language.
 
     Raises:
         InputError: if CIDEr-D is wanted where all photos have the same descriptions.
@@ -74,7 +77,8 @@ def reward_parts(recipe: Recipe, cases: Sequence[Case], language: str) -> list[R
         part = RewardPart("text_similarity", options.text_similarity, _similarity(recipe, cases))
         parts.append(part)
     if options.element_f1:
-        part = RewardPart("element_f1", options.element_f1, _elements(cases, Rules.load(language)))
+        elements = _elements(cases, rules or Rules.load(language))
+        part = RewardPart("element_f1", options.element_f1, elements)
         parts.append(part)
     if options.length:
         parts.append(RewardPart("length", -options.length, _length(references, split)))

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -22,6 +21,7 @@ from hazardscribe.checksums import digest_of
 from hazardscribe.errors import InputError
 from hazardscribe.files import write_json
 from hazardscribe.model.bank_file import BANK_FILE
+from hazardscribe.model.checkpoint import Card
 from hazardscribe.processes import is_first, processes
 from hazardscribe.training.checkpoints import check_checkpoint, last_checkpoint
 from hazardscribe.training.recipe import Alignment, Recipe
@@ -123,20 +123,21 @@ def prepare_folder(folder: Path, recipe: Recipe, data_hash: str, resume: bool) -
 
 
 def check_inputs(folder: Path, data: dict[str, Any]) -> None:
-    """Check, once both are read, that a resumed run learns the same texts from the same start.
+    """Check, once both are read, that a resumed run has the same texts to learn, start and rules.
 
     Args:
         data: what `run.json` will hold as `data`; a run from before a key existed is not compared.
 
     Raises:
-        InputError: naming which of the two is another.
+        InputError: naming which of them is another.
     """
     former = _read_run(folder).get("data", {})
     for key, what, same in (
         ("targets", "other texts (the columns that `target` names have changed)", "texts"),
         ("start", "other weights of `start`", "start"),
+        ("rules", "another rule file (`rules`, or that of `start`)", "rule file"),
     ):
-        if former.get(key) and former[key] != data[key]:
+        if former.get(key) and former[key] != data.get(key):
             raise InputError(
                 f"{folder}: was trained on {what}. Resume with the same {same}, or start a new run "
                 "in another folder."
@@ -237,67 +238,6 @@ def write_run(folder: Path, record: dict[str, Any]) -> None:
         ) from error
 
 
-def plot_losses(history: list[dict[str, Any]], path: Path, score: str) -> None:
-    """Draw the losses over the steps, and the dev score under them, as a PNG."""
-    if not is_first():
-        return
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 5), layout="constrained")
-    losses, scores = figure.subplots(2, 1, sharex=True)
-    for name, label in (("caption_loss", "caption"), ("alignment_loss", "alignment")):
-        points = [(entry["step"], entry[name]) for entry in history if name in entry]
-        if points:
-            losses.plot(*zip(*points, strict=True), label=label)
-    losses.set_ylabel("negative log-likelihood, nats")
-    if losses.lines:
-        losses.legend()
-    points = [(e["step"], e[f"eval_{score}"]) for e in history if f"eval_{score}" in e]
-    if points:
-        scores.plot(*zip(*points, strict=True), marker="o")
-    scores.set_ylabel(f"dev {score}")
-    scores.set_xlabel("step")
-    figure.savefig(path, dpi=120)
-
-
-def plot_rewards(
-    history: list[dict[str, Any]], path: Path, parts: Sequence[str], score: str
-) -> None:
-    """Draw the rewards over the steps, the distance from the start, and the dev scores, as a PNG.
-
-    Args:
-        parts: names of the reward's parts. score: the dev score that decides.
-    """
-    if not is_first():
-        return
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8.5, 7.5), layout="constrained")
-    rewards, distance, scores = figure.subplots(3, 1, sharex=True, height_ratios=(3, 2, 3))
-    curves = {"reward": "reward", **{name: f"rewards/{name}/mean" for name in parts}}
-    for name, key in curves.items():
-        width = 2 if key == "reward" else 1
-        _curve(rewards, history, key, name.replace("_", " "), linewidth=width)
-    rewards.set_ylabel("reward of drawn descriptions")
-    _curve(distance, history, "kl", "KL to the start, a token")
-    _curve(distance, history, "entropy", "entropy, a token")
-    distance.set_ylabel("nats")
-    for name in dict.fromkeys((score, "element_f1", "hazard_f1")):
-        _curve(scores, history, f"eval_{name}", name, marker="o")
-    scores.set_ylabel("dev")
-    scores.set_xlabel("step")
-    for axes in (rewards, distance, scores):
-        if axes.lines:
-            axes.legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
-    figure.savefig(path, dpi=120)
-
-
-def _curve(axes: Any, history: list[dict[str, Any]], key: str, label: str, **style: Any) -> None:
-    points = [(entry["step"], entry[key]) for entry in history if entry.get(key) is not None]
-    if points:
-        axes.plot(*zip(*points, strict=True), label=label, **style)
-
-
 def run_of(model: Path) -> dict[str, Any]:
     """What `run.json` beside a model folder says of its training, for the report; else nothing."""
     record = model.resolve().parent / RUN_FILE
@@ -307,3 +247,14 @@ def run_of(model: Path) -> dict[str, Any]:
         return {"model": str(model), "versions": versions()}
     kept = ("recipe", "versions", "steps", "seconds", "status")
     return {"model": str(model), **{key: stored[key] for key in kept if key in stored}}
+
+
+def safe_of(model: Path, card: Card) -> tuple[float, str | None]:
+    """Share of the photos after rectification that a model was trained with, and their text.
+
+    As its card says, else the recipe in the `run.json` beside it. No text is the usual one.
+    """
+    if card.safe_share is not None:
+        return card.safe_share, card.safe_text
+    recipe = run_of(model).get("recipe") or {}
+    return recipe.get("safe_share") or 0.0, recipe.get("safe_text")

@@ -6,8 +6,8 @@ once a photo however many descriptions it gets.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -63,6 +63,8 @@ class Sampling:
         """
         distinct, order, times = _groups(rows)
         inputs = self._inputs(distinct, vlm.device)
+        # `log_probs` knows of nothing else; `load_checkpoint` left a checkpoint's own
+        # `repetition_penalty`, `min_p` and so on behind, which would be added to these.
         settings = GenerationConfig(
             do_sample=True,
             temperature=self.temperature,
@@ -74,9 +76,13 @@ class Sampling:
             eos_token_id=self.prompter.stops,
             pad_token_id=self.prompter.pad_id,
         )
-        autocast = self._autocast(vlm, self._llm_precision, also=_mixed(vlm))
-        with autocast, _generating_by(vlm, settings):
-            output = vlm.generate(**inputs)
+        with self._autocast(vlm, self._tower_precision):  # part by part, as `log_probs` does
+            images = first_sequence(vlm, inputs, image_token_id(vlm.config)).encoder_output
+        inputs = {name: one for name, one in inputs.items() if not name.startswith("pixel_")}
+        with self._autocast(vlm, self._llm_precision):
+            output = vlm.generate(
+                **inputs, mm_encoder_outputs={"image": images}, generation_config=settings
+            )
         drawn = output[:, inputs["input_ids"].shape[1] :].tolist()
         texts: list[list[int]] = [[]] * len(rows)
         for place, ids in zip(order.tolist(), drawn, strict=True):
@@ -171,12 +177,8 @@ class Sampling:
         ends = [place for place, token in enumerate(ids) if token in self.prompter.stops]
         return ids[: ends[0] + 1] if ends else ids
 
-    def _autocast(
-        self, vlm: Any, precision: str, also: bool = False
-    ) -> AbstractContextManager[None]:
-        return torch.autocast(
-            vlm.device.type, torch.bfloat16, enabled=also or precision == "bfloat16"
-        )
+    def _autocast(self, vlm: Any, precision: str) -> AbstractContextManager[None]:
+        return torch.autocast(vlm.device.type, torch.bfloat16, enabled=precision == "bfloat16")
 
 
 def settle(vlm: nn.Module) -> None:
@@ -303,22 +305,3 @@ def _only_whole(vlm: nn.Module) -> bool:
 def _suppressed(vlm: Any) -> list[int]:
     """Tokens that are never drawn: the image placeholder, and what the checkpoint names."""
     return sorted({image_token_id(vlm.config), *(vlm.generation_config.suppress_tokens or [])})
-
-
-@contextmanager
-def _generating_by(vlm: Any, settings: GenerationConfig) -> Iterator[None]:
-    """Nothing but these settings: `log_probs` knows nothing of a checkpoint's own.
-
-    A configuration that is handed to `generate` would be filled up with the checkpoint's
-    `repetition_penalty`, `min_p`, `no_repeat_ngram_size` and so on.
-    """
-    former = vlm.generation_config
-    vlm.generation_config = settings
-    try:
-        yield
-    finally:
-        vlm.generation_config = former
-
-
-def _mixed(vlm: Any) -> bool:
-    return len({parameter.dtype for parameter in vlm.parameters()}) > 1

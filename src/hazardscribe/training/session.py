@@ -6,6 +6,7 @@ import hashlib
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +16,16 @@ from transformers import ProgressCallback
 from transformers.trainer_callback import PrinterCallback
 
 from hazardscribe import __version__
-from hazardscribe.describing.calibrate import calibrate
+from hazardscribe.describing.calibrate import NoUnseenPhotoError, calibrate
 from hazardscribe.describing.describer import image_bound
 from hazardscribe.describing.generate import Decoding, generate
 from hazardscribe.errors import InputError
 from hazardscribe.evaluation import evaluate_texts
+from hazardscribe.evaluation.cases import check_cases
+from hazardscribe.evaluation.evaluate import defined_formulas
+from hazardscribe.evaluation.photo_scores import Truth, photo_columns
 from hazardscribe.evaluation.rows import cases_from_rows
+from hazardscribe.evaluation.rules import RULES_FILE, Rules, own_rules
 from hazardscribe.files import cache_folder
 from hazardscribe.model.attention import use_short_attention
 from hazardscribe.model.checkpoint import (
@@ -34,6 +39,10 @@ from hazardscribe.model.layout import lay_out_convolutions
 from hazardscribe.model.memory import keep_freed_memory
 from hazardscribe.model.prompting import Prompter, crops
 from hazardscribe.model.resize import set_image_size
+from hazardscribe.model.seen_photos import SeenPhotos, load_seen
+from hazardscribe.model.sequences import first_sequence
+from hazardscribe.pairs.fingerprints import Fingerprints, fingerprints, kept_fingerprints
+from hazardscribe.pairs.photo import load_photo
 from hazardscribe.pairs.pixel_cache import PixelCache
 from hazardscribe.pairs.targets import detect_language, target_texts
 from hazardscribe.processes import is_first, processes
@@ -45,7 +54,7 @@ from hazardscribe.training.callbacks import (
 )
 from hazardscribe.training.compiled import uncompiled
 from hazardscribe.training.products import use_faster_products
-from hazardscribe.training.recipe import Recipe
+from hazardscribe.training.recipe import SCORES, Recipe
 from hazardscribe.training.rows import Rows, shared
 from hazardscribe.training.sharding import is_sharded, tie, whole
 from hazardscribe.training.together import gathered
@@ -56,9 +65,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Scores of an evaluation on `dev` that are logged during training.
-_LOGGED = ("cider_d", "bleu_4", "rouge_l", "element_f1", "hazard_f1", "balanced_accuracy")
-
 _DEV = "dev: "  # before a warning that speaks of the scores on `dev`
 
 
@@ -67,6 +73,8 @@ class Session(ABC):
 
     Attributes:
         rows: by split, the rows whose photo could be decoded, and their texts to learn.
+        seen: the photos of these rows, and those that the start had seen.
+        rules: how statements are read; own_rules: the same where they are not the shipped ones.
         reason: why the run ended before its last step, where there is more to say than the score.
     """
 
@@ -83,13 +91,20 @@ class Session(ABC):
         self.vlm, self.processor = start.vlm, start.processor
         rows = {split: pairs[split] for split in ("train", "dev")}
         self.card = self._make_card(start, pairs)
-        # Whoever describes with the model later stops where its training cut the texts.
+        self.own_rules = Rules.load(recipe.rules) if recipe.rules else own_rules(start.folder)
+        self.rules = self.own_rules or Rules.load(self.card.language)
+        # Whoever describes with the model later stops where its training cut the texts, and by
+        # `load_checkpoint` writes greedily, whatever the start was made for.
         self.vlm.generation_config.max_new_tokens = recipe.max_text_tokens
         texts = {split: shared(target_texts(rows[split], self.card.target)) for split in rows}
         self._targets = _digest(texts)
         self.cache = self._cache([photo for split in rows for photo in rows[split]["photo"]])
         self._keep_decodable(rows, texts)
+        self._undefined = self._undefined_on_dev()
+        self.recipe = self._deciding()
+        self.seen = self._note_photos(start, pairs)
         self.prompter = Prompter(self.processor, self.vlm, self.card.prompt)
+        self._tell_photo_tokens()
         apply_tuning(self.vlm, recipe)
         lay_out_convolutions(self.vlm)
         # These are called by name, where a compiler cannot look inside.
@@ -107,13 +122,14 @@ class Session(ABC):
         """Draw the course of the training as a PNG."""
 
     def counts(self) -> dict[str, Any]:
-        """What the run was given: numbers, and the SHA-256 of the texts to learn."""
+        """What the run was given: numbers, and the SHA-256 of the texts and of rules of its own."""
         return {
             "train": len(self.rows["train"]),
             "dev": len(self.rows["dev"]),
             "distinct_texts": len(set(self.rows["train"].texts())),
             "undecodable": len(self.cache.failed),
             "targets": self._targets,
+            "rules": self.own_rules.digest if self.own_rules else None,
         }
 
     def _load_start(self) -> Checkpoint:
@@ -137,6 +153,8 @@ class Session(ABC):
             target=recipe.target,
             image_bound=recipe.image_bound or image_bound(Card(), start.processor),
             start=absolute(recipe.start),
+            safe_share=recipe.safe_share,
+            safe_text=recipe.safe_text,
             version=__version__,
         )
 
@@ -156,6 +174,72 @@ class Session(ABC):
             self.rows[split] = Rows(dataset, np.fromiter(kept, dtype=np.int64), texts[split])
             if not self.rows[split]:
                 raise InputError(f"no photo of {split} could be decoded; run `hazardscribe check`")
+
+    def _tell_photo_tokens(self) -> None:
+        """Log what a photo is to the model: with it grow the memory and the time of a step."""
+        pixels = self.cache.pixels(self.rows["train"].photos()[0])
+        inputs = self.prompter.inputs([pixels])
+        tokens = int((inputs["input_ids"] == self.prompter.image_token_id).sum())
+        logger.info(
+            "the first training photo is %d tokens to the language model%s; a forward pass holds "
+            "%d photos",
+            tokens,
+            _tiles(inputs),
+            self.recipe.batch_size,
+        )
+
+    def _undefined_on_dev(self) -> dict[str, str]:
+        """Scores that dev does not define, whatever is said of its photos, and why."""
+        rows = self.rows["dev"].spread(self.recipe.evaluate_photos)
+        nothing = dict.fromkeys(rows.photos(), "")
+        cases = cases_from_rows(rows, rows.texts(), nothing)
+        check_cases(cases)
+        language = self.card.language
+        truth = Truth.of(cases, self.rules, language)
+        columns = photo_columns([""] * len(cases), truth, None, 0)
+        _, undefined = defined_formulas(truth, columns, embedded=False)
+        return undefined
+
+    def _deciding(self) -> Recipe:
+        """The recipe with the score by which weights are kept: `best_by`, if dev defines it."""
+        wanted = self.recipe.best_by
+        if wanted not in self._undefined:
+            return self.recipe
+        self._warn(
+            f"best_by: {wanted} cannot be computed on dev ({self._undefined[wanted]}); rouge_l "
+            "decides instead"
+        )
+        return replace(self.recipe, best_by="rouge_l")
+
+    def _note_photos(self, start: Checkpoint, pairs: Pairs) -> SeenPhotos:
+        """What the model will have seen; it is said where the start was trained on dev."""
+        train, dev = (
+            self._fingerprints([row["photo"] for row in self.rows[split]], self.cache.pixels, 1)
+            for split in ("train", "dev")
+        )
+        seen, former = SeenPhotos.of(train, dev), load_seen(start.folder)
+        if former is None:
+            return seen
+        learned = {"dev": former.trained_on(dev)}
+        if "validation" in pairs:
+            photos = self._fingerprints(pairs["validation"]["photo"], self._decode)
+            learned["validation"] = former.trained_on(photos)
+        counts = [f"{n.sum()} of {len(n)} {name} photos" for name, n in learned.items() if n.any()]
+        if counts:
+            self._warn(
+                f"the start, {self.recipe.start}, was trained on {' and '.join(counts)}, or on "
+                "pictures that are nearly the same: scores on them flatter, and dev chooses "
+                "weights that remember. Give each photo the split that it had in the start's "
+                "pairs, or start from a model that has not seen them."
+            )
+        return former | seen
+
+    def _fingerprints(self, photos: Sequence[str], pixels: Any, threads: int = 0) -> Fingerprints:
+        kept = kept_fingerprints(self.cache.folder, self.cache.bound)
+        return fingerprints(list(dict.fromkeys(photos)), pixels, kept=kept, threads=threads)
+
+    def _decode(self, photo: str) -> np.ndarray:
+        return np.asarray(load_photo(photo, bound=self.cache.bound))
 
     def _set_activation_checkpointing(self) -> None:
         if self.recipe.activation_checkpointing:
@@ -191,33 +275,37 @@ class Session(ABC):
             train_hazards=None,
             nearest=None,
             language=self.card.language,
+            rules=self.rules,
             embed=None,
             resamples=0,
         )
         self._dev_warnings = list(evaluation.warnings)
-        scores = {name: evaluation.metrics[name].value for name in _LOGGED}
-        if scores[recipe.best_by] is None:
-            self._warn(
-                f"best_by: {recipe.best_by} cannot be computed on dev "
-                f"({evaluation.nulls.get(recipe.best_by)}); rouge_l decides instead"
-            )
-            scores[recipe.best_by] = scores["rouge_l"]
+        scores = {name: evaluation.metrics[name].value for name in SCORES}
         return {name: value for name, value in scores.items() if value is not None} | {
             "distinct_share": float(evaluation.metrics["distinct_share"])
         }
 
+    @torch.inference_mode()
     def _texts(self, rows: Sequence[dict[str, Any]]) -> list[str]:
-        """Greedy descriptions by the present weights."""
+        """Greedy descriptions by the present weights, each part in the type it is trained in."""
         recipe, texts = self.recipe, []
+        device = next(self.vlm.parameters()).device
+        reduced = recipe.tower.compute == "bfloat16"
         for i in range(0, len(rows), recipe.batch_size):
             photos = [self.cache.pixels(row["photo"]) for row in rows[i : i + recipe.batch_size]]
+            inputs = self.prompter.inputs(photos)
+            inputs = {name: value.to(device) for name, value in inputs.items()}
             with uncompiled():
+                with torch.autocast(device.type, torch.bfloat16, enabled=reduced):
+                    sequence = first_sequence(self.vlm, inputs, self.prompter.image_token_id)
                 made = generate(
                     self.vlm,
                     self.prompter,
                     photos,
                     Decoding(max_new_tokens=recipe.max_text_tokens),
                     compute=getattr(torch, recipe.llm.compute),
+                    inputs=inputs,
+                    sequence=sequence,
                 )
             texts += [description.texts[0] for description in made]
         return texts
@@ -236,6 +324,8 @@ class Session(ABC):
                 self.processor,
                 card=self.card,
                 state_dict=state,
+                seen=self.seen,
+                texts={RULES_FILE: self.own_rules.text} if self.own_rules else None,
                 **alignment,
             )
 
@@ -262,6 +352,9 @@ class Session(ABC):
             remedy = "not enough GPU memory beside the training; run `hazardscribe calibrate`"
             logger.warning("the model is trained but not calibrated: %s", remedy)
             return {"missing": remedy}
+        except NoUnseenPhotoError as error:
+            logger.warning("the model is trained but not calibrated: %s", error)
+            return {"missing": str(error)}
         return calibration.summary()
 
     def best(self, history: list[dict[str, Any]]) -> dict[str, float]:
@@ -271,7 +364,9 @@ class Session(ABC):
         if not entries:
             return {}
         best = max(entries, key=lambda entry: float(entry[key]))
-        return {name.removeprefix("eval_"): value for name, value in best.items()}
+        scores = {name.removeprefix("eval_"): value for name, value in best.items()}
+        # Earlier versions logged ROUGE-L under the name of a score that dev does not define.
+        return {name: value for name, value in scores.items() if name not in self._undefined}
 
     def recall(self, warnings: Sequence[str]) -> None:
         """Take over what the run said of the weights kept before it was resumed."""
@@ -297,6 +392,17 @@ class Session(ABC):
         if message not in self.warnings:
             self.warnings.append(message)
             logger.warning(message)
+
+
+def _tiles(inputs: dict[str, torch.Tensor]) -> str:
+    """Of one photo's inputs, how many tiles it was cut into; nothing where it is one, or patches.
+
+    Processors give `(N, 3, H, W)` or `(1, N, 3, H, W)`, and those of a free size rows of patches.
+    """
+    pixels = inputs.get("pixel_values")
+    if pixels is None or pixels.ndim < 4 or (tiles := pixels.shape[:-3].numel()) == 1:
+        return ""
+    return f", from {tiles} tiles of {pixels.shape[-1]} x {pixels.shape[-2]} pixels"
 
 
 def _digest(texts: dict[str, list[str]]) -> str:

@@ -142,11 +142,9 @@ class DescriptionTrainer(Loop, Trainer):
         return (total * world, sums) if return_outputs else total * world
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
-        """AdamW over the module's own parameter groups."""
+        """The module's own."""
         if self.optimizer is None:
-            groups = self._module.parameter_groups(self._recipe)
-            # Fused: one pass over the weights in place of several.
-            self.optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.95), eps=1e-8, fused=True)
+            self.optimizer = self._module.optimizer(self._recipe)
         return self.optimizer
 
     def _prepare_for_training(self, *args: Any, **kwargs: Any) -> Any:

@@ -32,23 +32,27 @@ def import_ledger(
             .json export of Label Studio, of which corrected texts are taken.
         out: folder to write; an earlier import of the same ledger is replaced.
         photos: folder or zip of the photos that the ledger names.
-        columns: role and column where the usual names do not find it, as in
+        columns: name of the column for a role that is not found by its usual names, as in
             `--columns.description 备注`; an empty name for no column. Roles: photo, description,
             split, after_photo, category, level, place, date, site, project, inspector, measure,
             responsible, due, status.
-        sheets: the sheets to read, also hidden ones: `--sheets NAME`, once for each; default: all
-            that are visible.
+        sheets: sheets to read, even hidden ones: `--sheets NAME`, once for each; default: all
+            visible ones.
         split: `random`, or `group=COLUMN` to keep equal values of a column or role together.
-        split_numbered: make a pair of each hazard in a cell that numbers several.
+        split_numbered: if a cell numbers several hazards, make a pair of each.
         keep_unseeable: keep rows that no photo can show (missing permits, records, training).
         unseeable: YAML list of such rows to use instead of the program's own.
-        dry_run: read and count everything, write nothing.
-        seed: of the division into splits.
+        dry_run: read and count everything, but write nothing.
+        seed: random seed for the division into splits.
         progress: show a progress bar.
         say: takes the summary.
 
     Returns:
         An `Imported`: folder, account, sheets, splits, warnings.
+
+    Raises:
+        InputError: the ledger cannot be read, columns are not found, no pair is left, or `out`
+            cannot be written.
     """
     from hazardscribe.pairs.ledger.importing import import_ledger as run_import
 
@@ -86,13 +90,14 @@ def check(
     Args:
         pairs: pairs, or anything that `read_pairs` reads.
         out: report to write: `.html`, a self-contained page, or `.json`.
-        model: model folder to start from: does its processor crop, does it learn whole texts?
-        columns: role -> column, where photo, description or split have no usual name.
-        photos: folder of the photos, where it is not the table's.
-        target: which columns make up the text, as in training.
-        wording: YAML list of slips and empty phrases in place of the packaged one.
-        sample: random pairs that the page shows.
-        seed: of the sample.
+        model: model folder to start from; checks if its processor crops and if texts are cut off.
+        columns: names of the `photo`, `description` and `split` columns, if they have unusual
+            names: `--columns.photo NAME`.
+        photos: folder of the photos, if it is not the table's.
+        target: template of the text to learn, as in the recipe.
+        wording: YAML list of slips and empty phrases that replaces the packaged one.
+        sample: number of random pairs on the page.
+        seed: random seed for the sample.
         progress: show a progress bar.
 
     Returns:
@@ -147,13 +152,13 @@ def export(
     Args:
         pairs: pairs from `read_pairs`, or a path of pairs or of a described `.jsonl`.
         to: `xlsx`, `label-studio` (tasks in which people correct the texts) or `pairs`.
-        out: the .xlsx file; for label-studio a folder or a .zip file; for pairs a new folder. A
-            file that is there already is never written over.
+        out: the .xlsx file; for label-studio a folder or a .zip file; for pairs a new folder. An
+            existing file is never overwritten.
         split: only this split: train, dev or validation.
-        language: of headers and labelling interface; auto: that of the descriptions.
-        photos: folder of the photos, where it is not the table's.
-        photo_url: for label-studio: what stands before each photo's path in its address; default:
-            Label Studio's local file serving.
+        language: of headers and labelling interface; `auto`: the descriptions' language.
+        photos: folder of the photos, if it is not the table's.
+        photo_url: for label-studio: prefix of each photo's address; default: Label Studio's local
+            file serving.
         progress: show a progress bar while photos are checked.
 
     Returns:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hazardscribe.errors import InputError
-from hazardscribe.training.recipe import Recipe
+from hazardscribe.training.recipe import DevScore, Recipe
 
 SCRATCH = "scratch"
 
@@ -28,18 +28,19 @@ def init(
     Args:
         out: model folder to write.
         vision: tower: a folder in Hugging Face format (SigLIP, SigLIP 2, CLIP, DINOv2, ViT, or a
-            timm backbone), `timm:NAME`, or `scratch` for a small untrained one.
+            convolutional timm backbone), `timm:NAME` (timm downloads the weights if they are not in
+            its cache), or `scratch` for a small untrained one.
         llm: causal language model: a folder in Hugging Face format, or `scratch` for a small
-            untrained one whose tokenizer is learned from the pairs' descriptions.
+            untrained one whose tokenizer is learned from the pairs' descriptions (needs `data`).
         data: the pairs, for `--llm scratch`.
         image_size: side of the model's square input in pixels; default: the tower's own.
         chat: `auto` keeps the language model's chat template, `plain` writes only photo and prompt
             (fewer tokens, so faster; for training the language model in full).
-        target: which columns make up the text, for `--llm scratch`.
-        seed: of the new weights.
-        photos: folder of the pairs' photos, where it is not the table's.
-        columns: names of the pairs' `photo`, `description` and `split` columns, where they have
-            no usual name: `--columns.photo NAME`.
+        target: template of the text to learn from the pairs' columns, for `--llm scratch`.
+        seed: random seed for the new weights.
+        photos: folder of the pairs' photos, if it is not the table's.
+        columns: names of the pairs' `photo`, `description` and `split` columns, if they have
+            unusual names: `--columns.photo NAME`.
 
     Returns:
         The model folder.
@@ -111,6 +112,11 @@ def train(
 
     Returns:
         A `Run`: folder, model folder, status, metrics on dev, warnings.
+
+    Raises:
+        InputError: pairs, recipe, start or run folder cannot be used, or the machine does not do:
+            memory, disk, compiler.
+        TrainingDivergedError: the loss or a gradient is no longer a number.
     """
     from hazardscribe.pairs.left_out import tell_left_out
     from hazardscribe.pairs.read import Pairs, read_pairs
@@ -159,28 +165,32 @@ def evaluate_model(
     Args:
         model: model folder.
         data: the pairs.
-        out: folder for the report; an earlier report in it is written over.
+        out: folder for the report; it replaces an earlier report there.
         split: which rows to describe.
-        rules: file of hazard rules; default: those of the model's language.
+        rules: file of hazard rules; default: the model's own, else those of its language.
         text_encoder: for `text_similarity`: `lsa` or a model folder.
-        text_prefix: put in front of each text for that encoder.
-        batch_size: photos at a time.
-        precision: type in which the products are computed.
-        beams: breadth of the search for the most likely text; 1 is greedy.
-        rerank: compare several candidates by both likelihoods; default: where it gained on dev.
-        risk: share of unacceptable answers aimed at; default: that of the calibration.
-        safe_share: share of the split's photos after rectification to evaluate as well, as photos
-            without a hazard: what a ledger of hazards alone cannot tell, false alarms, they can.
-        evidence: photos, the worst first, of which the report shows which parts speak for each
-            phrase of the model's text.
-        seed: of bootstrap and shuffle test.
+        text_prefix: prefix for each text, if that encoder expects one.
+        batch_size: photos described at a time.
+        precision: number format of matrix products; weights stay float32.
+        beams: number of beams in the search for the most likely text; 1: greedy.
+        rerank: compare several candidates by both likelihoods; default: if it gained on dev.
+        risk: target share of unacceptable answers; default: the calibration's.
+        safe_share: share of the split's after-repair photos to add as hazard-free photos, to
+            measure false alarms: 0 to 1.
+        evidence: number of photos, worst first, for which the report shows the regions that
+            support each phrase of the model's text.
+        seed: random seed for the bootstrap and the shuffle test.
         progress: show a progress bar.
-        photos: folder of the photos, where it is not the table's.
-        columns: names of the `photo`, `description` and `split` columns, where they have no usual
-            name: `--columns.photo NAME`.
+        photos: folder of the photos, if it is not the table's.
+        columns: names of the `photo`, `description` and `split` columns, if they have unusual
+            names: `--columns.photo NAME`.
 
     Returns:
         An `Evaluation`.
+
+    Raises:
+        InputError: model, pairs, split, rules or text encoder cannot be used, or the folder not
+            written.
     """
     from hazardscribe.describing.describer import Describer
     from hazardscribe.describing.evaluate import evaluate as evaluate_rows
@@ -193,7 +203,7 @@ def evaluate_model(
     from hazardscribe.pairs.left_out import photos_left_out, tell_left_out
     from hazardscribe.pairs.read import read_pairs
     from hazardscribe.pairs.safe import SAFE_TEXT, with_safe
-    from hazardscribe.training.run import run_of
+    from hazardscribe.training.run import run_of, safe_of
 
     out = Path(out)
     # What is quickly told comes before what takes long: folder, rules, models, then photos.
@@ -213,7 +223,8 @@ def evaluate_model(
     left_out = photos_left_out(pairs)
     language = describer.card.language
     target = describer.card.target
-    pairs = with_safe(pairs, safe_share, SAFE_TEXT[language], target=target)
+    text = safe_of(Path(model), describer.card)[1] or SAFE_TEXT[language]
+    pairs = with_safe(pairs, safe_share, text, target=target)
     evaluation = evaluate_rows(
         describer,
         pairs[split],
@@ -241,13 +252,13 @@ def calibrate(
     model: Path,
     data: Any,
     risk: float = 0.1,
-    best_by: Literal[
-        "cider_d", "bleu_4", "rouge_l", "element_f1", "hazard_f1", "balanced_accuracy"
-    ] = "cider_d",
+    best_by: DevScore = "cider_d",
     beams: int = 4,
     batch_size: int = 16,
     precision: Literal["float32", "bfloat16"] = "float32",
     device: str | None = None,
+    safe_share: float | None = None,
+    rules: Path | None = None,
     seed: int = 0,
     progress: bool = False,
     photos: Path | None = None,
@@ -262,17 +273,21 @@ def calibrate(
     Args:
         model: model folder; changed in place.
         data: the pairs it was trained on, or their path: train and dev are used.
-        risk: share of unacceptable answers aimed at.
-        best_by: score that re-ranking is chosen by.
-        beams: candidates a photo for re-ranking.
-        batch_size: photos at a time.
-        precision: type in which the products are computed.
-        device: `cpu`, `cuda` ...; default: a GPU where there is one.
-        seed: of the cross-validation.
+        risk: target share of unacceptable answers.
+        best_by: score by which re-ranking is chosen.
+        beams: number of candidates per photo for re-ranking.
+        batch_size: photos described at a time.
+        precision: number format of matrix products; weights stay float32.
+        device: `cpu`, `cuda` ...; default: a GPU if there is one.
+        safe_share: share of the after-repair photos to add to train and dev as hazard-free
+            photos; default: that of the model's training, if the pairs have any.
+        rules: file of hazard rules by which descriptions are acceptable; the model keeps it.
+            Default: the model's own, else those of its language.
+        seed: random seed for the cross-validation.
         progress: show progress bars.
-        photos: folder of the photos, where it is not the table's.
-        columns: names of the `photo`, `description` and `split` columns, where they have no usual
-            name: `--columns.photo NAME`.
+        photos: folder of the photos, if it is not the table's.
+        columns: names of the `photo`, `description` and `split` columns, if they have unusual
+            names: `--columns.photo NAME`.
 
     Returns:
         A `Calibration`.
@@ -281,20 +296,30 @@ def calibrate(
         InputError: the model or the pairs cannot be used.
     """
     from hazardscribe.describing.calibrate import calibrate as run_calibrate
+    from hazardscribe.evaluation.rules import Rules
+    from hazardscribe.model.checkpoint import load_card
     from hazardscribe.model.folders import refuse_unusable
     from hazardscribe.pairs.left_out import tell_left_out
     from hazardscribe.pairs.read import Pairs, read_pairs
+    from hazardscribe.pairs.safe import SAFE_TEXT, has_safe, with_safe
     from hazardscribe.training.bank import restore_bank
+    from hazardscribe.training.run import safe_of
 
     if not 0 < risk < 1:
         raise InputError(f"--risk {risk}: must be between 0 and 1, such as 0.1")
     for name, value in (("beams", beams), ("batch_size", batch_size)):
         if value < 1:
             raise InputError(f"--{name} {value}: must be at least 1.")
+    own = None if rules is None else Rules.load(rules)
     refuse_unusable(model)
     if not isinstance(data, Pairs):
         data = read_pairs(data, photos=photos, columns=columns, progress=progress)
         tell_left_out(data)
+    card = load_card(Path(model))
+    share, text = safe_of(Path(model), card)
+    if safe_share is None:  # pairs of hazards alone are told of where something is lost by them
+        safe_share = share if has_safe(data) else 0.0
+    data = with_safe(data, safe_share, text or SAFE_TEXT[card.language], target=card.target)
     restore_bank(Path(model), data["train"])
     return run_calibrate(
         Path(model),
@@ -306,6 +331,7 @@ def calibrate(
         device=device,
         batch_size=batch_size,
         precision=precision,
+        rules=own,
         seed=seed,
         progress=progress,
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from hazardscribe.errors import InputError
+from hazardscribe.errors import InputError, missing_package
 
 
 def describe(
@@ -34,27 +34,31 @@ def describe(
     Args:
         photos: photos, folders or patterns.
         model: model folder. With `engine`, only its prompt and language are used.
-        out: `.jsonl`, `.csv` or `.xlsx` (with the photos) file to write as well; only an earlier
-            one of `describe` is written over.
-        resume: describe only photos that have no line in `out` (a `.jsonl`) yet, and add theirs.
+        out: file to write: `.jsonl`, `.csv` or `.xlsx` (with the photos). An existing file is
+            replaced only if `describe` wrote it.
+        resume: describe only photos that have no line in `out` (a `.jsonl`) yet; append them.
         engine: base URL of an OpenAI-compatible endpoint that describes in place of a model in this
             process, or of several, separated by commas; its key is taken from
             HAZARDSCRIBE_ENGINE_KEY in the environment.
-        engine_model: the model's name there; default: the only one that it lists.
-        beams: breadth of the search for the most likely text; 1 is greedy.
-        alternatives: further descriptions a photo.
-        batch_size: photos at a time.
-        max_new_tokens: longest description, in tokens; default: what the model was trained to, of
-            an endpoint 96.
-        precision: type in which the products are computed.
-        device: `cpu`, `cuda` ...; default: a GPU where there is one.
-        rerank: compare several candidates by both likelihoods; default: where it gained on dev.
+        engine_model: name of the model at the endpoint; default: the only one that it lists.
+        beams: number of beams in the search for the most likely text; 1: greedy.
+        alternatives: further descriptions a photo; the first stays as it is without them.
+        batch_size: photos described at a time.
+        max_new_tokens: longest description, in tokens; default: the length that the model was
+            trained to; for an endpoint 96.
+        precision: number format of matrix products; weights stay float32.
+        device: `cpu`, `cuda` ...; default: a GPU if there is one.
+        rerank: compare several candidates by both likelihoods; default: if it gained on dev.
         doubt: hold back a description that is not sure enough; `--doubt false` gives every draft.
-        risk: share of unacceptable answers aimed at; default: that of the calibration.
+        risk: target share of unacceptable answers; default: the calibration's.
 
     Returns:
         An iterator of records: photo, ai_description, confidence, doubt, draft, alternatives,
         error. The text is not called `description`, so that nobody trains on it unconfirmed.
+
+    Raises:
+        InputError: photos, model, endpoint or options cannot be used, or `out` not be written.
+            Single photos that cannot be read carry their error in their record.
     """
     from hazardscribe.describing.journal import Journal
     from hazardscribe.describing.sources import check_out, find_photos, record, write_records
@@ -137,10 +141,7 @@ def _engines(
     from hazardscribe.serving.settings import ServeSettings, secrets_of_environment
 
     if find_spec("httpx") is None:
-        raise InputError(
-            '--engine: needs httpx, which is not installed: pip install ".[serve]" in a clone of '
-            "hazardscribe"
-        )
+        raise InputError(f"--engine: {missing_package('httpx', 'serve')}")
     from hazardscribe.serving.remote_engine import RemoteEngine
 
     given = [address.strip() for address in addresses.split(",") if address.strip()]
@@ -191,18 +192,18 @@ def similar(
     """Find the past cases most like a photo, by what the aligned encoder sees in them.
 
     Args:
-        photo: the photo; it need not be of the pairs.
+        photo: the photo; it need not be in the pairs.
         model: model folder.
         data: the pairs, or their path.
-        k: how many cases.
-        split: only this split; default: all.
+        k: number of cases.
+        split: search only this split; default: all.
         out: `.html` page to write, with the photos.
-        batch_size: photos at a time.
-        device: `cpu`, `cuda` ...; default: a GPU where there is one.
+        batch_size: photos described at a time.
+        device: `cpu`, `cuda` ...; default: a GPU if there is one.
         progress: show a progress bar.
-        photos: folder of the pairs' photos, where it is not the table's.
-        columns: names of the `photo`, `description` and `split` columns, where they have no usual
-            name: `--columns.photo NAME`.
+        photos: folder of the pairs' photos, if it is not the table's.
+        columns: names of the `photo`, `description` and `split` columns, if they have unusual
+            names: `--columns.photo NAME`.
 
     Returns:
         A list of `PastCase`: photo, texts, similarity ...; most alike first.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hazardscribe.pairs.checking.page_words import Words, note_for
 from hazardscribe.pairs.checking.table_findings import uncertainty
 
 
@@ -73,3 +74,17 @@ def test_text_that_a_model_wrote(lines, find):
         for line in lines
     ]
     assert list(find(rows, columns={"description": "AI描述"})) == ["text_by_machine"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"split": "somewhere"}, "不是数据划分"),
+        ({"photo": ""}, "照片单元格写的是"),
+        ({"description": "同上"}, "隐患描述为“同上”"),
+    ],
+)
+def test_why_a_row_was_left_out_is_said_in_chinese_too(change, said, lines, find):
+    lines[3] |= change
+    (found,) = find(lines).values()
+    assert said in note_for(Words("", "", "{detail}"), found.examples[0], "zh")

@@ -25,7 +25,6 @@ from hazardscribe.pairs.exporting.label_studio import (
     write_predictions,
     write_tasks,
 )
-from hazardscribe.pairs.exporting.label_studio_results import read_label_studio
 from hazardscribe.pairs.read import Pairs, clean_text, is_empty, read_pairs
 
 MakePairs = Callable[..., Pairs]
@@ -83,7 +82,7 @@ def save(path: Path, tasks: Any) -> Path:
 def test_what_was_accepted_comes_back_as_it_was(pairs: Pairs, tmp_path: Path) -> None:
     folder = write_tasks(pairs, tmp_path / "review", language="zh")
     done = save(tmp_path / "project-1.json", [accept(task) for task in tasks_of(folder)])
-    again = read_label_studio(done, photos=folder)
+    again = read_pairs(done, photos=folder)
     same = [name for name in pairs.frame if name != "photo"]
     assert again.frame[same].to_dict("list") == pairs.frame[same].to_dict("list")
     assert list(again.frame["description_before"]) == list(pairs.frame["description"])
@@ -120,9 +119,9 @@ def test_any_text_comes_back(
     done = save(review / "done.json", tasks)
     if not kept:
         with pytest.raises(InputError, match="none of"):
-            read_label_studio(done, check_photos=False)
+            read_pairs(done, check_photos=False)
         return
-    again = read_label_studio(done, check_photos=False)
+    again = read_pairs(done, check_photos=False)
     assert list(again.frame["description"]) == kept
     assert set(again.frame["备注"]) == {other}
     assert again.rows_read == len(texts)
@@ -145,7 +144,7 @@ def test_of_several_annotations_the_newest_that_was_not_skipped(
     tasks[1]["annotations"] = [annotation("x", was_cancelled=True)]
     tasks[2]["annotations"] = []
     tasks[3]["annotations"] = [annotation("无")]
-    again = read_label_studio(save(tmp_path / "p.json", tasks), photos=folder)
+    again = read_pairs(save(tmp_path / "p.json", tasks), photos=folder)
     assert list(again.frame["description"]) == ["新的"]
     assert list(again.frame["hazard"]) == ["0"]
     assert list(again.frame["description_before"]) == ["描述0"]
@@ -168,7 +167,7 @@ def test_a_choice_overrides_the_hazard_column_and_none_leaves_it(
     choices = ["yes", "无隐患", None, "?"]
     for task, choice in zip(tasks, choices, strict=True):
         task["annotations"] = [annotation("文", choice=choice)]
-    again = read_label_studio(save(tmp_path / "p.json", tasks), photos=folder)
+    again = read_pairs(save(tmp_path / "p.json", tasks), photos=folder)
     assert list(again.frame["hazard"]) == ["1", "0", "0", "1"]
 
 
@@ -218,7 +217,7 @@ def test_what_browsers_do_not_show_has_a_copy_to_look_at(
     shown = folder / task["data"]["image"].removeprefix("/data/local-files/?d=")
     assert Image.open(shown).format == "JPEG"
     done = save(folder / "done.json", [accept(task)])
-    [back] = read_label_studio(done).frame["photo"]
+    [back] = read_pairs(done).frame["photo"]
     assert Path(back).read_bytes() == (tmp_path / "a.tif").read_bytes()
 
 
@@ -238,7 +237,7 @@ def test_predictions_of_a_model(tmp_path: Path) -> None:
     assert (first["score"], first["result"][0]["value"]) == (0.8, {"text": ["未戴安全帽"]})
     assert second["result"][0]["value"] == {"text": ["未穿反光衣"]}
     task["annotations"] = [annotation("两人未戴安全帽")]
-    again = read_label_studio(save(folder / "done.json", [task]))
+    again = read_pairs(save(folder / "done.json", [task]))
     [line] = again.frame[["description", "description_before"]].to_dict("records")
     assert line == {"description": "两人未戴安全帽", "description_before": "未戴安全帽"}
     with pytest.raises(InputError, match="nothing to review"):
@@ -316,7 +315,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     data=json_values,
     annotations=json_values,

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from ledger_files import photo_bytes
 
@@ -101,7 +101,7 @@ def grids(draw: st.DrawFn) -> Grid:
     return Grid(rows, merges, pictures, draw(st.integers(0, 9)) == 0, draw(st.integers(0, 2)))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(grid=grids(), numbered=st.booleans(), text_file=st.booleans())
 def test_the_sums_hold_for_any_grid(grid: Grid, numbered: bool, text_file: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:

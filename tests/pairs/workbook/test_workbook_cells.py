@@ -88,7 +88,7 @@ def test_built_in_dates_include_the_chinese_ones(number: int) -> None:
     assert number_format(built_in(number), from_1904=False)("45660").startswith("2025-01-03")
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.text(alphabet='ymdhsAP/:-0#,.%"年月日 ;_\\@?', max_size=12))
 def test_no_format_code_fails_and_quoted_dates_are_none(code: str) -> None:
     show = number_format(code, from_1904=False)

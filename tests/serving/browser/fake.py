@@ -21,7 +21,9 @@ from fastapi import FastAPI, Form, Header, Request, UploadFile
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from PIL import Image
 
+from hazardscribe.errors import PhotoError
 from hazardscribe.serving import schemas
+from hazardscribe.serving.errors import ApiError, failure_body, photo_error
 from hazardscribe.serving.routes.page import router
 
 TOKEN = "inspector-token-0123456789"
@@ -57,15 +59,19 @@ class Fake:
     Attributes:
         sayings: by order of asking; the last one is used again and again.
         refusals: by path, answers (status, headers) to give first.
+        failures: errors in which streams end first, after they have begun.
         steps: seconds between two words of a stream; hold: streams wait until it is set.
+        language: that the model writes.
     """
 
     sayings: list[Saying] = field(default_factory=lambda: [Saying()])
     refusals: dict[str, list[tuple[int, dict[str, str]]]] = field(default_factory=dict)
+    failures: list[ApiError] = field(default_factory=list)
     unusable: list[bytes] = field(default_factory=list)
     steps: float = 0.0
     hold: threading.Event | None = None
     open: bool = False
+    language: str = "zh"
     findings: dict[str, schemas.Finding] = field(default_factory=dict)
     changes: dict[str, list[schemas.Change]] = field(default_factory=dict)
     photos: dict[str, bytes] = field(default_factory=dict)
@@ -223,7 +229,7 @@ def make_app(fake: Fake) -> FastAPI:
         return schemas.Session(
             name="李主任" if request.state.admin and not fake.open else "张三",
             role="admin" if request.state.admin else "inspector",
-            language="zh",
+            language=fake.language,
             model=MODEL,
             version="0.1.0",
             categories=CATEGORIES,
@@ -233,7 +239,9 @@ def make_app(fake: Fake) -> FastAPI:
         )
 
     @app.post("/v1/describe")
-    async def describe(photos: list[UploadFile], together: bool = Form(False)) -> Response:
+    async def describe(
+        request: Request, photos: list[UploadFile], together: bool = Form(False)
+    ) -> Response:
         fake.described.append([await photo.read() for photo in photos])
         answer, drafts = _descriptions(fake, len(photos), together)
 
@@ -242,11 +250,14 @@ def make_app(fake: Fake) -> FastAPI:
                 return f"data: {json.dumps(fields, ensure_ascii=False)}\n\n"
 
             yield event(event="waiting", position=1)
+            if fake.failures:
+                yield event(event="error", **failure_body(fake.failures.pop(0), request.scope))
+                return
             bad = [one.problem for one in answer.descriptions]
             fake.unusable += [p for p, one in zip(fake.described[-1], bad, strict=True) if one]
             if all(bad):  # as the server does
-                error = {"code": bad[0].code, "message": bad[0].message, "request_id": "r-fake"}
-                yield event(event="error", status=422, error=error)
+                error = photo_error(PhotoError(bad[0].code, "as the test wants it"))
+                yield event(event="error", **failure_body(error, request.scope))
                 return
             for photo, draft in enumerate(drafts):
                 for end in range(2, len(draft) + 2, 2):

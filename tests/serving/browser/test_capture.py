@@ -214,6 +214,73 @@ def test_several_photos_become_one_finding_and_several_again(
 
 
 @pytest.mark.extended
+def test_a_joined_card_shows_what_it_sends(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    page = visit("desk")
+    album(page, photo, photo)
+    wait_until(lambda: page.locator(".card[data-state=ready]").count() == 2, page)
+    second = card(page)  # the newest stands first
+    second.get_by_role("combobox", name="地点").fill("5号楼")
+    second.get_by_role("combobox", name="类别").fill("电气")
+    second.get_by_text("等级、整改要求与期限").click()
+    second.get_by_role("radio", name="重大").click()
+    page.get_by_role("button", name="已对照，定为重大").click()
+    second.get_by_role("textbox", name="整改措施").fill("停工整改")
+    second.get_by_role("combobox", name="责任人").fill("王建国")
+    second.get_by_label("整改期限").fill("2031-05-01")
+    for box in page.get_by_role("checkbox").all():
+        box.check()
+    page.get_by_role("button", name="合并为一条隐患").click()
+    wait_until(lambda: page.locator(".card[data-state=ready]").count() == 1, page)
+    joined = card(page)
+    joined.get_by_text("等级、整改要求与期限").click()
+    shown = {
+        "place": joined.get_by_role("combobox", name="地点").input_value(),
+        "category": joined.get_by_role("combobox", name="类别").input_value(),
+        "level": joined.locator("input[type=radio]:checked").input_value(),
+        "measure": joined.get_by_role("textbox", name="整改措施").input_value(),
+        "responsible": joined.get_by_role("combobox", name="责任人").input_value(),
+        "due": joined.get_by_label("整改期限").input_value(),
+    }
+    page.get_by_role("button", name="确认入账").click()
+    page.locator(".done li").wait_for()
+    sent = {name: fake.confirmed[0][0][name] for name in shown}
+    assert shown == sent
+    assert (sent["place"], sent["level"], sent["due"]) == ("5号楼", "重大", "2031-05-01")
+
+
+@pytest.mark.extended
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_joined_texts_are_punctuated_as_the_model_writes(
+    visit: Visit, fake: Fake, photo: Path, album: Album, language: str
+) -> None:
+    between = {"zh": "；", "en": "; "}[language]
+    fake.language = language
+    page = visit("desk")
+    album(page, photo, photo)
+    wait_until(lambda: page.locator(".card[data-state=ready]").count() == 2, page)
+    fake.steps = 0.1
+    for box in page.get_by_role("checkbox").all():
+        box.check()
+    page.get_by_role("button", name="合并为一条隐患").click()
+    wait_until(lambda: page.locator(".card").count() == 1, page)
+    text = page.get_by_role("textbox", **TEXTBOX)
+    wait_until(lambda: between in text.input_value(), page)  # while the drafts arrive
+    in_state(page, "ready")
+    page.get_by_role("button", name="拆开").click()
+    wait_until(lambda: page.locator(".card[data-state=ready]").count() == 2, page)
+    text.nth(0).fill("乙")
+    text.nth(1).fill("甲")
+    for box in page.get_by_role("checkbox").all():
+        box.check()
+    page.get_by_role("button", name="合并为一条隐患").click()
+    wait_until(lambda: page.locator(".card").count() == 1, page)
+    in_state(page, "ready")
+    assert text.input_value() == f"甲{between}乙"
+
+
+@pytest.mark.extended
 def test_a_photo_added_to_a_card_belongs_to_its_finding(
     visit: Visit, fake: Fake, photo: Path, album: Album
 ) -> None:
@@ -249,6 +316,31 @@ def test_photos_come_by_drop_and_paste_at_a_desk(visit: Visit, fake: Fake, way: 
     in_state(page, "ready")
     assert fake.described == [[jpeg()]]
     assert "“notes.txt”不是照片" in page.locator(".toasts").inner_text()
+
+
+@pytest.mark.extended
+def test_text_copied_from_a_spreadsheet_is_pasted_as_text(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    """Office programs put a picture of the cells beside it."""
+    page = visit("desk")
+    album(page, photo)
+    in_state(page, "ready")
+    content = base64.b64encode(jpeg(shade=40)).decode()
+    left_to_browser = """([selector, content]) => {
+        const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+        const data = new DataTransfer();
+        data.items.add(new File([bytes], "image.png", { type: "image/png" }));
+        data.items.add("配电箱未上锁", "text/plain");
+        const options = { clipboardData: data, bubbles: true, cancelable: true };
+        return document.querySelector(selector).dispatchEvent(new ClipboardEvent("paste", options));
+    }"""
+    assert page.evaluate(left_to_browser, [".card textarea", content])
+    assert page.evaluate(left_to_browser, [".card input[name=place]", content])
+    page.wait_for_timeout(200)
+    assert page.locator(".card").count() == 1
+    assert not page.evaluate(left_to_browser, ["main", content])  # nowhere to write: a photo
+    wait_until(lambda: page.locator(".card").count() == 2, page)
 
 
 @pytest.mark.extended

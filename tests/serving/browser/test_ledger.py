@@ -211,3 +211,11 @@ def test_what_was_typed_is_saved_with_the_new_status(visit: Visit, fake: Fake) -
     page.get_by_role("button", name="标记为已整改").tap()
     page.get_by_role("button", name="重新打开").wait_for()
     assert (fake.findings[record.id].measure, fake.findings[record.id].status) == ("加固", "done")
+
+
+def test_english_is_punctuated_in_english(visit: Visit, fake: Fake) -> None:
+    fake.add(text="Worker without a helmet", ai_text="Worker without a hard hat", due="2031-05-01")
+    page = visit("desk", "#/ledger/f1")
+    page.get_by_role("button", name="Switch to English").click()
+    page.get_by_text("Status: Open · due").wait_for()
+    assert page.locator(".texts del").first.inner_text().startswith("(removed)")

@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 from fake import ADMIN, TEXT, TOKEN, Fake
-from test_capture import TEXTBOX, in_state
+from test_capture import TEXTBOX, in_state, wait_until
+
+from hazardscribe.serving.engine import busy
+from hazardscribe.serving.errors import ApiError
 
 Visit = Callable[..., Any]
 Album = Callable[..., None]
@@ -131,6 +134,32 @@ def test_a_busy_server_is_asked_again_when_it_said(
 
 
 @pytest.mark.extended
+def test_a_server_that_turns_out_busy_within_a_stream_is_asked_again_when_it_said(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    fake.failures = [busy(5)]
+    page = visit()
+    album(page, photo)
+    in_state(page, "waiting")
+    page.get_by_text("服务器繁忙").wait_for()
+    page.wait_for_timeout(3500)  # longer than the page would wait of its own accord
+    assert len(fake.described) == 1
+    in_state(page, "ready")
+    assert len(fake.described) == 2
+
+
+@pytest.mark.extended
+def test_a_server_started_without_tokens_is_waited_for(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    fake.failures = [ApiError(403, "no_tokens", "服务器未设置访问口令", "no tokens")]
+    page = visit()
+    album(page, photo)
+    in_state(page, "ready")
+    assert len(fake.described) == 2
+
+
+@pytest.mark.extended
 def test_a_refused_photo_is_not_sent_again_and_again(
     visit: Visit, fake: Fake, photo: Path, album: Album
 ) -> None:
@@ -238,6 +267,41 @@ def test_the_tab_opened_last_works_on_the_queue(
 
 
 @pytest.mark.extended
+def test_a_tab_that_takes_the_queue_back_shows_what_the_other_wrote(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    page = visit("desk")
+    album(page, photo)
+    in_state(page, "ready")
+    second = page.context.new_page()
+    second.goto(fake.url)
+    in_state(second, "ready")
+    second.get_by_role("combobox", name="地点").fill("5号楼")
+    second.close(run_before_unload=True)
+    page.locator(".cards:not([inert])").wait_for()
+    place = page.get_by_role("combobox", name="地点")
+    wait_until(lambda: place.input_value() == "5号楼", page)
+
+
+@pytest.mark.extended
+def test_what_another_tab_threw_away_is_gone_here_too(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    page = visit("desk")
+    album(page, photo)
+    in_state(page, "ready")
+    second = page.context.new_page()
+    second.goto(fake.url)
+    in_state(second, "ready")
+    second.get_by_role("button", name="丢弃").click()
+    second.get_by_role("dialog").get_by_role("button", name="丢弃").click()
+    second.get_by_text("还没有照片").wait_for()
+    second.close(run_before_unload=True)
+    wait_until(lambda: page.locator(".card").count() == 0, page)
+    wait_until(lambda: set(fake.rejected) == {"d1"}, page)  # by one of the two, or by both
+
+
+@pytest.mark.extended
 @pytest.mark.parametrize("claimed", ["still", "anew"])
 def test_a_finding_on_its_way_is_sent_once_though_the_queue_is_claimed_again(
     visit: Visit, fake: Fake, photo: Path, album: Album, claimed: str
@@ -280,6 +344,80 @@ def test_without_storage_the_page_says_so_and_works(
     in_state(page, "ready")
     page.get_by_role("button", name="确认入账").tap()
     page.locator(".done li").wait_for()
+
+
+def drop_database(page: Any) -> None:
+    """As the browser does under pressure, or while the phone sleeps."""
+    page.evaluate(
+        """async () => {
+            const begin = IDBDatabase.prototype.transaction;
+            const used = new Promise((resolve) => {
+                IDBDatabase.prototype.transaction = function (...given) {
+                    resolve(this);
+                    return begin.apply(this, given);
+                };
+            });
+            localStorage.removeItem("hazardscribe.worker"); // so that the queue is read
+            window.dispatchEvent(new StorageEvent("storage", { key: "hazardscribe.worker" }));
+            const database = await used;
+            IDBDatabase.prototype.transaction = begin;
+            database.close();
+        }"""
+    )
+
+
+@pytest.mark.extended
+def test_a_dropped_database_is_opened_again(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    page = visit()
+    album(page, photo)
+    in_state(page, "ready")
+    drop_database(page)
+    page.get_by_role("combobox", name="地点").fill("3号楼")
+    page.get_by_role("button", name="确认入账").tap()
+    page.locator(".done li").wait_for()
+    drop_database(page)
+    album(page, photo)
+    in_state(page, "ready")
+    page.reload()
+    in_state(page, "ready")
+    page.locator(".done li").wait_for()
+    [(finding, photos, _)] = fake.confirmed
+    assert (finding["place"], photos) == ("3号楼", [photo.read_bytes()])
+
+
+@pytest.mark.extended
+def test_where_no_database_can_be_had_any_more_nothing_is_sent_without_its_photo(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    page = visit()
+    album(page, photo)
+    in_state(page, "ready")
+    page.evaluate(
+        """() => {
+            IDBFactory.prototype.open = () => { throw new DOMException("", "UnknownError"); };
+        }"""
+    )
+    drop_database(page)
+    page.get_by_role("button", name="确认入账").tap()
+    assert "读不到存在本机的照片" in in_state(page, "failed").inner_text()
+    album(page, photo)  # goes on from memory
+    in_state(page, "ready").get_by_role("button", name="确认入账").tap()
+    page.locator(".done li").wait_for()
+    assert [photos for _, photos, _ in fake.confirmed] == [[photo.read_bytes()]]
+
+
+@pytest.mark.extended
+def test_a_photo_that_the_browser_cannot_draw_holds_up_no_other(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    page = visit()
+    page.get_by_text("还没有照片").wait_for()
+    page.evaluate("() => { HTMLCanvasElement.prototype.toBlob = (done) => done(null); }")
+    album(page, photo, photo)
+    wait_until(lambda: page.locator(".card[data-state=ready]").count() == 2, page)
+    assert fake.described == [[photo.read_bytes()]] * 2
 
 
 @pytest.mark.extended

@@ -13,6 +13,7 @@ import hazardscribe as hs
 from hazardscribe.pairs.ledger.importing import import_ledger
 from hazardscribe.pairs.read import read_pairs
 from hazardscribe.serving.schemas import NewFinding
+from hazardscribe.serving.store import export
 from hazardscribe.serving.store.errors import NothingToExportError
 from hazardscribe.serving.store.export import write_pairs_zip, write_workbook
 from hazardscribe.serving.store.store import Store
@@ -127,17 +128,29 @@ def test_an_imported_workbook_holds_the_same_records(language, ledger, tmp_path)
     }
 
 
+def test_a_workbook_with_the_former_header_is_imported_as_well(ledger, tmp_path, monkeypatch):
+    frames = []
+    for name in ("采用情况", "采纳情况"):
+        monkeypatch.setitem(export._OWN, "outcome", name)
+        book = write_workbook(
+            ledger.each(), ledger.folder, tmp_path / f"{name}.xlsx", language="zh"
+        )
+        import_ledger(book, out=tmp_path / name)
+        frames.append(read_pairs(tmp_path / name).frame.drop(columns=["row_file", "photo"]))
+    assert frames[0].equals(frames[1].rename(columns={"采纳情况": "采用情况"}))
+
+
 def test_a_workbook_for_people(ledger, tmp_path):
     book = write_workbook(ledger.each(), ledger.folder, tmp_path / "l.xlsx", language="zh")
     sheet = openpyxl.load_workbook(book).active
     header = [cell.value for cell in sheet[1]]
     assert header[:3] == ["编号", "隐患照片", "隐患描述"]
-    assert {"AI描述", "采纳情况", "AI模型", "整改期限", "检查人"} <= set(header)
+    assert {"AI描述", "采用情况", "AI模型", "整改期限", "检查人"} <= set(header)
     rows = [dict(zip(header, row, strict=True)) for row in sheet.iter_rows(2, values_only=True)]
     assert len(rows) == 3 + 7 + 4  # a row for each photo, one for a record without
     by_text = {row["隐患描述"]: row for row in rows}
-    assert by_text["未戴安全帽"]["采纳情况"] == "原样采用"
-    assert by_text["没有照片的记录"]["采纳情况"] == "人工填写"
+    assert by_text["未戴安全帽"]["采用情况"] == "原样采用"
+    assert by_text["没有照片的记录"]["采用情况"] == "人工填写"
     assert by_text["未戴安全帽"]["整改情况"] == "待整改"
     assert len(sheet._images) == 13
 

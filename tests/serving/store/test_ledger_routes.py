@@ -18,7 +18,10 @@ from PIL import Image
 
 from hazardscribe.serving.auth import Caller, Gate, Tokens
 from hazardscribe.serving.errors import install_handlers
-from hazardscribe.serving.routes import ledger
+from hazardscribe.serving.guards import Guards
+from hazardscribe.serving.memory import Memory
+from hazardscribe.serving.metrics import Metrics
+from hazardscribe.serving.routes import export, ledger
 from hazardscribe.serving.schemas import Findings
 from hazardscribe.serving.settings import ServeSettings
 from hazardscribe.serving.store.errors import StoreUnavailableError
@@ -34,6 +37,7 @@ def token(name: str) -> str:
 @pytest.fixture
 def app(store, tmp_path: Path) -> FastAPI:
     app = FastAPI()
+    app.include_router(export.router)
     app.include_router(ledger.router)
     install_handlers(app)
     entries = [
@@ -45,6 +49,9 @@ def app(store, tmp_path: Path) -> FastAPI:
     app.state.settings = ServeSettings(
         model=tmp_path, max_photos=3, max_photo_bytes=1_000_000, queue_size=3
     )
+    state = app.state
+    parts = {"settings": state.settings, "gate": state.gate, "metrics": Metrics()}
+    app.add_middleware(Guards, memory=Memory(state.settings.max_held_bytes), **parts)
     return app
 
 

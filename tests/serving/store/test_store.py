@@ -307,6 +307,14 @@ def test_search(q, found, confirm, store):
     assert store.find(Filters(q=q)).total == found
 
 
+@pytest.mark.parametrize("q", ["12", "№12", "No.12", "no 12", "No. 12", "NO12", "#12", "编号12"])
+def test_a_record_is_found_by_its_number_as_people_write_it(q, confirm, store):
+    for _ in range(12):
+        confirm("通道堵塞")
+    assert [one.number for one in store.find(Filters(q=q)).items] == [12]
+    assert store.find(Filters(q=f"通道 {q}")).total == 1
+
+
 @settings(
     deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30
 )
@@ -443,7 +451,7 @@ def test_an_older_store_is_brought_forward_whole_or_not_at_all(place, monkeypatc
 def test_a_backup_taken_while_people_work_is_whole(tmp_path, picture):
     store = Store.open(f"sqlite:///{tmp_path / 'l.sqlite'}", tmp_path / "photos")
     records = [store.confirm(NewFinding(text=f"{i}"), [picture(i)], "a")[0] for i in range(3)]
-    # As docs/serving.md says: the database first, then the photos.
+    # As docs/operations.md says: the database first, then the photos.
     with sqlite3.connect(tmp_path / "l.sqlite") as source:
         target = sqlite3.connect(tmp_path / "backup.sqlite")
         source.backup(target)

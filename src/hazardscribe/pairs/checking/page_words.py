@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from hazardscribe.pairs.checking.findings import Example, Finding
+from hazardscribe.pairs.sentences import in_language
 
 
 class Words(NamedTuple):
@@ -526,9 +527,4 @@ def _shown(name: str, value: Any, language: str) -> Any:
         return ("、" if language == "zh" else ", ").join(PERSONAL[language][kind] for kind in value)
     if isinstance(value, list | tuple):
         return ("、" if language == "zh" else ", ").join(map(str, value))
-    return value
-
-
-def all_codes() -> frozenset[str]:
-    """Codes that have words, in both languages."""
-    return frozenset(_EN) & frozenset(_ZH)
+    return in_language(value, language) if isinstance(value, str) else value

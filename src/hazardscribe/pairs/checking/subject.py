@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from hazardscribe.pairs.checking.findings import Place
 from hazardscribe.pairs.checking.measure import Measure
 from hazardscribe.pairs.columns import normal_name
 from hazardscribe.pairs.records import FIRST_COLUMNS, SPLITS, Pairs, Rejected, short_name
+from hazardscribe.pairs.yes_no import read_yes_no
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,8 +22,6 @@ _CATEGORY_NAMES = (
     *("category", "hazard_category", "hazard_type", "class", "隐患类别", "隐患类型", "隐患分类"),
     *("问题类别", "问题类型", "类别", "类型", "分类"),
 )
-_YES = frozenset(("1", "yes", "true", "y", "是", "有", "有隐患"))
-_NO = frozenset(("0", "no", "false", "n", "否", "无", "无隐患"))
 _MOST_CATEGORIES = 60
 
 
@@ -139,11 +137,10 @@ def _named(others: Sequence[str], names: Sequence[str]) -> list[str]:
 def _hazards(frame: pd.DataFrame, others: Sequence[str]) -> list[bool | None]:
     """What a column of yes and no says of each pair; all None where there is no such column."""
     for name in _named(others, _HAZARD_NAMES):
-        cells = [
-            unicodedata.normalize("NFKC", str(cell)).strip().casefold() for cell in frame[name]
-        ]
-        if all(cell in _YES or cell in _NO or not cell for cell in cells):
-            return [True if cell in _YES else False if cell in _NO else None for cell in cells]
+        said = [read_yes_no(cell) for cell in frame[name]]
+        cells = zip(said, frame[name], strict=True)
+        if all(one is not None or not str(cell).strip() for one, cell in cells):
+            return said
     return [None] * len(frame)
 
 

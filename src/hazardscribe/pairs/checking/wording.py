@@ -9,6 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from hazardscribe import pattern_file
 from hazardscribe.errors import InputError
 
 _LISTS = ("typos", "placeholders", "no_hazard")
@@ -47,62 +48,47 @@ def load_wording(language: str, path: Path | None = None) -> Wording:
         text = (resources.files(__package__) / source).read_text(encoding="utf-8")
     else:
         source = str(path)
-        try:
-            text = path.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(
-                f"{source}: cannot be read ({error}); give a YAML file in UTF-8"
-            ) from error
+        text = pattern_file.read_text(path, f"wording {source}")
     document = _parse(text, source)
     lists = document.get(language) or {}
+    where = f"{source}: {language}"
     return Wording(
         source=source,
         typos=[
-            Typo(_compile(one["find"], source), one["write"], one["why"])
-            for one in lists.get("typos") or []
+            Typo(
+                pattern_file.compiled(one["find"], f"{where}: typos, entry {number}"),
+                one["write"],
+                one["why"],
+            )
+            for number, one in enumerate(lists.get("typos") or [], start=1)
         ],
-        placeholders=[_compile(one, source) for one in lists.get("placeholders") or []],
-        no_hazard=[_compile(one, source) for one in lists.get("no_hazard") or []],
+        placeholders=pattern_file.patterns(lists.get("placeholders"), f"{where}: placeholders"),
+        no_hazard=pattern_file.patterns(lists.get("no_hazard"), f"{where}: no_hazard"),
     )
 
 
 def _parse(text: str, source: str) -> dict[str, Any]:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    try:
-        document: Any = YAML(typ="safe", pure=True).load(text)
-    except YAMLError as error:
-        raise InputError(f"{source} is not valid YAML: {error}") from error
+    document: Any = pattern_file.parse(text, source)
     if not isinstance(document, dict) or not set(document) <= {"zh", "en"}:
         raise InputError(f"{source}: must hold the keys zh and en; see the packaged wording.yaml")
     for language, lists in document.items():
         where = f"{source}: {language}"
         if not isinstance(lists, dict) or not set(lists) <= set(_LISTS):
             raise InputError(f"{where} must hold lists called {', '.join(_LISTS)}")
-        for name, entries in lists.items():
-            form = _is_typo if name == "typos" else _is_text
-            for number, entry in enumerate(entries or [], start=1):
-                if not form(entry):
-                    needed = "find, write and why" if name == "typos" else "one pattern"
-                    raise InputError(f"{where}: {name}, entry {number} must be {needed}: {entry!r}")
+        typos = lists.get("typos") or []
+        if not isinstance(typos, list):
+            raise InputError(f"{where}: typos must be a list of entries with {', '.join(_TYPO)}")
+        for number, entry in enumerate(typos, start=1):
+            if not _is_typo(entry):
+                raise InputError(
+                    f"{where}: typos, entry {number} must be find, write and why: {entry!r}"
+                )
     return document
 
 
 def _is_typo(entry: Any) -> bool:
     return (
-        isinstance(entry, dict) and set(entry) == set(_TYPO) and all(map(_is_text, entry.values()))
+        isinstance(entry, dict)
+        and set(entry) == set(_TYPO)
+        and all(isinstance(text, str) for text in entry.values())
     )
-
-
-def _is_text(entry: Any) -> bool:
-    return isinstance(entry, str)
-
-
-def _compile(pattern: str, source: str) -> re.Pattern[str]:
-    try:
-        return re.compile(pattern, re.IGNORECASE)
-    except re.error as error:
-        raise InputError(
-            f"{source}: {pattern!r} is not a regular expression ({error}); mend or remove it"
-        ) from error

@@ -33,6 +33,7 @@ from hazardscribe.pairs.exporting.pictures import upright_copy
 from hazardscribe.pairs.records import FIRST_COLUMNS, Pairs
 from hazardscribe.pairs.tables import cell_text
 from hazardscribe.pairs.write import copy_photo, photo_name
+from hazardscribe.pairs.yes_no import read_yes_no
 
 LOCAL_FILES = "/data/local-files/?d="
 """Address of Label Studio's local file serving; a path below its document root follows."""
@@ -44,8 +45,6 @@ TEXT, HAZARD, PHOTO = "description", "hazard", "photo"
 """Names of the controls and of the picture in the labelling interface."""
 
 YES, NO = "yes", "no"
-_YES = frozenset(("1", "true", "yes", "y", "是", "有"))
-_NO = frozenset(("0", "false", "no", "n", "否", "无"))
 
 _WORDS = {
     "zh": ("请改正隐患描述；看不清或不是现场照片时请跳过", "照片中有隐患吗？", "有隐患", "无隐患"),
@@ -279,8 +278,8 @@ def _result(key: str, control: str, kind: str, value: dict[str, Any]) -> dict[st
 
 
 def _choice(hazard: str) -> str | None:
-    said = hazard.strip().casefold()
-    return YES if said in _YES else NO if said in _NO else None
+    said = read_yes_no(hazard)
+    return None if said is None else YES if said else NO
 
 
 def view_name(name: str) -> str:

@@ -17,37 +17,21 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from hazardscribe.errors import InputError
 from hazardscribe.pairs.columns import usual_columns
-from hazardscribe.pairs.exporting.label_studio import BEFORE, HAZARD, NO, TEXT, YES
-from hazardscribe.pairs.read import read_pairs
-from hazardscribe.pairs.records import FIRST_COLUMNS, Pairs
+from hazardscribe.pairs.exporting.label_studio import BEFORE, HAZARD, TEXT
+from hazardscribe.pairs.records import FIRST_COLUMNS
 from hazardscribe.pairs.tables import Table, cell_text, decode_text
+from hazardscribe.pairs.yes_no import read_yes_no
 
 _OWN = ("image", "photo", "split", "row", BEFORE)
-_YES = frozenset((YES, "hazard", "有隐患", "是", "有", "1", "true"))
-_NO = frozenset((NO, "no hazard", "无隐患", "没有隐患", "否", "无", "0", "false"))
 _UPLOADED = re.compile(r"^/data/upload/(?:.*/)?(?:[0-9a-f]{8}-)?([^/]+)$")
-
-
-def read_label_studio(path: str | Path, photos: str | Path | None = None, **options: Any) -> Pairs:
-    """Pairs from the corrected annotations of a Label Studio export.
-
-    Of several annotations of a task the newest counts that was not skipped. Tasks without one
-    are rejected as `not_annotated` or `skipped`. A choice named `hazard` becomes the column
-    `hazard` (1 or 0), the text that was corrected the column `description_before`.
-
-    Args:
-        path: the .json file.
-        photos: folder of the photos: the exported one, where the file lies elsewhere.
-        options: further arguments of `read_pairs`.
-
-    Raises:
-        InputError: the file is no such export, or no pair is left.
-    """
-    return read_pairs(path, photos=photos, **options)
 
 
 def read_results(path: Path, label: str) -> Table:
     """The tasks of an export as a table, one row each.
+
+    Of several annotations of a task the newest counts that was not skipped. Tasks without one
+    are rejected as `not_annotated` or `skipped`. A choice named `hazard` becomes the column
+    `hazard` (1 or 0), the text that was corrected the column `description_before`.
 
     Raises:
         InputError: the file is no Label Studio export.
@@ -160,9 +144,8 @@ def _hazard(result: list[dict[str, Any]]) -> str | None:
         if one.get("type") == "choices" and one.get("from_name") == HAZARD:
             choices = value.get("choices") if isinstance(value, dict) else None
             for choice in choices if isinstance(choices, list) else []:
-                said = str(choice).strip().casefold()
-                if said in _YES or said in _NO:
-                    return "1" if said in _YES else "0"
+                if (said := read_yes_no(choice)) is not None:
+                    return "1" if said else "0"
     return None
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-from hazardscribe.errors import InputError
+from hazardscribe.errors import InputError, missing_package
 from hazardscribe.files import draft_of, publish
 from hazardscribe.pairs.exporting.layout import LINE_HEIGHT, line_count, row_height
 from hazardscribe.pairs.exporting.pictures import Picture, fit, picture_of
@@ -325,8 +325,5 @@ def _xlsxwriter() -> Any:
     try:
         import xlsxwriter  # type: ignore[import-untyped]
     except ImportError as error:
-        raise InputError(
-            "writing Excel files needs xlsxwriter, which is not installed: "
-            'pip install "hazardscribe[excel]"'
-        ) from error
+        raise InputError(f"an Excel file: {missing_package('xlsxwriter', 'excel')}") from error
     return xlsxwriter

@@ -187,17 +187,17 @@ def _fit(name: Name) -> dict[str, float]:
         before, after = "前" in name.child, "后" in name.child
         if before == after or not names_both(plain_name(name.parent)):
             return {}  # one picture of both is neither
-        return {"photo" if before else "after_photo": 1000.0}
+        return {"photo" if before else "after_photo": _GUESSED}
     if names_other(plain) and names_pictures(plain):
         return {role: rank for role, rank in fit.items() if role not in SEVERAL}
     if names_after(plain):
-        return {"after_photo": fit.get("after_photo", 1000.0)}
+        return {"after_photo": fit.get("after_photo", _GUESSED)}
     view = _VIEW.fullmatch(normal_name(name.child)) and _ENDS.search(normal_name(name.parent))
     before_repair = names_before(plain)
     if before_repair:
         fit.pop("after_photo", None)
     if not fit and (view or _ENDS.search(bare) or (before_repair and names_pictures(plain))):
-        fit["photo"] = 1000.0
+        fit["photo"] = _GUESSED
     if not fit and _TEXT.search(bare) and not _NOT_TEXT.search(bare):
         fit["description"] = _GUESSED
     return fit

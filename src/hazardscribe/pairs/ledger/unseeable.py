@@ -9,6 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from hazardscribe import pattern_file
 from hazardscribe.errors import InputError
 from hazardscribe.pairs.read import is_empty
 
@@ -37,7 +38,7 @@ class Unseeable:
 
     def find(self, text: str) -> str | None:
         """The words for which a description is left out, None where it is kept."""
-        plain = unicodedata.normalize("NFKC", text).casefold()
+        plain = _plain(text).casefold()
         found: str | None = None
         for clause in map(str.strip, _CLAUSE_END.split(plain)):
             match = next((hit for one in self.unseeable if (hit := one.search(clause))), None)
@@ -61,39 +62,28 @@ def load_unseeable(path: Path | None = None) -> Unseeable:
     Raises:
         InputError: the file cannot be read or is not of that form.
     """
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    where = str(path or "unseeable.yaml")
-    try:
-        if path is None:
-            source = resources.files(__package__) / "unseeable.yaml"
-            text = source.read_text(encoding="utf-8")
-        else:
-            text = Path(path).read_text(encoding="utf-8-sig")
-        data: Any = YAML(typ="safe", pure=True).load(text)
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"unseeable {where}: cannot be read ({error}); check the file") from error
-    except YAMLError as error:
-        cause = " ".join(str(error).split())[:200]
-        raise InputError(f"unseeable {where}: is not YAML ({cause}); correct it") from error
+    where = f"unseeable {path or 'unseeable.yaml'}"
+    if path is None:
+        text = (resources.files(__package__) / "unseeable.yaml").read_text(encoding="utf-8")
+    else:
+        text = pattern_file.read_text(Path(path), where)
+    data: Any = pattern_file.parse(text, where)
     if not isinstance(data, dict) or not all(isinstance(one, dict) for one in data.values()):
-        raise InputError(f"unseeable {where}: must hold {_form()}")
+        raise InputError(f"{where}: must hold {_form()}")
     lists: dict[str, list[re.Pattern[str]]] = {name: [] for name in _LISTS}
     for language, parts in data.items():
-        for name, patterns in parts.items():
+        for name, entries in parts.items():
             if name not in lists:
-                raise InputError(f"unseeable {where}: {language}: unknown {name!r}; {_form()}")
-            for pattern in patterns or []:
-                try:
-                    lists[name].append(re.compile(str(pattern), re.IGNORECASE))
-                except re.error as error:
-                    raise InputError(
-                        f"unseeable {where}: {pattern!r} is not a regular expression ({error})"
-                    ) from error
+                raise InputError(f"{where}: {language}: unknown {name!r}; {_form()}")
+            place = f"{where}: {language}: {name}"
+            lists[name] += pattern_file.patterns(entries, place, _plain)
     if path is not None and not lists["passing"]:
         lists["passing"] = list(load_unseeable().passing)
     return Unseeable(*(tuple(lists[name]) for name in _LISTS))
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).strip()
 
 
 def _form() -> str:

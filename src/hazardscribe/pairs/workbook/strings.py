@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from xml.etree.ElementTree import Element
 
 from hazardscribe.pairs.workbook.package import Package
-from hazardscribe.pairs.workbook.safe_xml import MAX_DEPTH, BadXmlError, Parser, local
+from hazardscribe.pairs.workbook.safe_xml import MAX_DEPTH, BadXmlError, Parser
 
 _ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -22,18 +21,6 @@ def unescape(text: str) -> str:
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     return text
-
-
-def rich_text(element: Element) -> str:
-    """Text of an element with runs; phonetic guides are left out."""
-    pieces: list[str] = []
-    for below in element:
-        name = local(below.tag)
-        if name == "t":
-            pieces.append(below.text or "")
-        elif name == "r":
-            pieces += (run.text or "" for run in below if local(run.tag) == "t")
-    return unescape("".join(pieces))
 
 
 def shared_strings(package: Package, part: str) -> list[str]:

@@ -29,6 +29,24 @@ export class Unreachable extends Error {
   }
 }
 
+/**
+ * The token that this page asks with. It is this page's own: another tab may sign somebody else in,
+ * and what one person confirmed is not sent with the token of the next.
+ */
+let mine = memory.get("token");
+
+/** Whether this page asks with a token. */
+export const hasToken = () => Boolean(mine);
+
+/** Whether another tab has signed out, or somebody else in, since this page was opened. */
+export const changedHands = () => memory.get("token") !== mine;
+
+/** From now on this page, and those opened later, ask with the token. */
+export function keepToken(token) {
+  mine = token;
+  memory.set("token", token);
+}
+
 const PATIENCE = 120_000; // milliseconds without a byte: longer than the server itself gives a request
 const EXPORT_PATIENCE = 900_000; // a file is written whole before its first byte comes
 const SLOWEST = 5; // bytes per millisecond that an upload is given time for
@@ -78,10 +96,9 @@ async function refusal(response) {
 async function request(
   path,
   read,
-  { method = "GET", body, headers = {}, signal, cache = "no-store", first = PATIENCE } = {},
+  { method = "GET", body, headers = {}, signal, cache = "no-store", first = PATIENCE, token = mine } = {},
 ) {
   const wait = patience(signal, bodySize(body), first);
-  const token = memory.get("token");
   try {
     const response = await fetch(path, {
       method,
@@ -121,7 +138,8 @@ function query(filters) {
 
 const at = (id) => encodeURIComponent(id);
 
-export const session = () => request("/v1/session", json);
+/** Who asks; with another token than this page's, whose it is. */
+export const session = (token = mine) => request("/v1/session", json, { token });
 
 /**
  * Descriptions of photos (blobs). `onText(photo, text)` gets each photo's draft so far,
@@ -139,7 +157,10 @@ export function describe(photos, { together, onText, onWaiting, signal }) {
       if (event.event === "waiting") onWaiting?.(event.position);
       else if (event.event === "text") onText?.(event.photo, event.text);
       else if (event.event === "result") return event;
-      else if (event.event === "error") throw new ApiError(event.status ?? 503, event.error);
+      else if (event.event === "error") {
+        const retryAfter = event.retry_after ?? null;
+        throw new ApiError(event.status ?? 503, event.error, { retryAfter });
+      }
     }
     throw new Unreachable(); // the stream broke off before its result
   };

@@ -181,6 +181,7 @@ export function showCapture(root, { queue }) {
   const actionsOf = (card) => ({
     edit: (fields) => queue.edit(card.id, fields),
     confirm: (text) => {
+      if (!queue.isOpen(card.id)) return; // another tab was quicker
       queue.edit(card.id, text === queue.card(card.id).text ? {} : { text });
       focusAfter(views.get(card.id).element); // its controls are locked from now on
       chosen.delete(card.id);
@@ -280,7 +281,9 @@ export function showCapture(root, { queue }) {
     },
     paste: (event) => {
       const files = [...(event.clipboardData?.files ?? [])];
-      if (!files.length) return; // text goes where the cursor is
+      // Office programs put a picture of the copied cells beside their text.
+      const writing = event.target.closest?.("textarea, input[type=text]");
+      if (!files.length || (writing && event.clipboardData.getData("text/plain"))) return;
       event.preventDefault();
       add(files);
     },

@@ -155,6 +155,7 @@ export class CardView {
     if (text.value !== card.text && (!card.touched || document.activeElement !== text)) {
       text.value = card.text;
     }
+    fields.show(card); // cards are joined, and change in other tabs
     text.placeholder = t(card.task === "describe" ? "text_wait" : "text_hint");
     grow(text);
     if (this.#saidShown !== card.said || this.#touchedShown !== card.touched) {
@@ -222,7 +223,7 @@ export class CardView {
     this.#photosShown = signature;
     const large = new Map(); // object URLs while the photos are seen large
     const urlOf = async (id) => {
-      const blob = await this.#queue.photo(id);
+      const blob = await this.#queue.photo(id).catch(() => null);
       if (blob && !large.has(id)) large.set(id, URL.createObjectURL(blob));
       return large.get(id) ?? this.#queue.thumbUrl(id);
     };

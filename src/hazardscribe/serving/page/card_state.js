@@ -39,6 +39,9 @@ export function newCard(number, photos, place) {
   };
 }
 
+/** Texts of one finding as one, as the server joins them: by the language that the model writes. */
+export const joinTexts = (texts, language) => texts.join(language === "en" ? "; " : "；");
+
 /** What people see of it: waiting, describing, ready, failed, offline, sending or confirmed. */
 export function stateOf(card) {
   if (card.finding) return "confirmed";
@@ -63,9 +66,10 @@ export const usablePhotos = (card) =>
 /**
  * Take in the server's answer. A text in doubt is not filled in: an inspector would file
  * "cannot judge" as a finding. Where the answer differs from the streamed draft, `replaced` keeps
- * the draft for the person to see. `sent` are the ids of the photos that were described, in order.
+ * the draft for the person to see. `sent` are the ids of the photos that were described, in order;
+ * `language` is the model's.
  */
-export function takeIn(card, answer, sent) {
+export function takeIn(card, answer, sent, language) {
   const sayings = answer.descriptions;
   const good = sayings.filter((saying) => saying.id && !saying.problem);
   const problems = sayings
@@ -90,7 +94,7 @@ export function takeIn(card, answer, sent) {
   card.said = {
     ids: good.map((saying) => saying.id),
     text,
-    draft: joined ? card.streamed || drafts.join("；") : drafts[0],
+    draft: joined ? card.streamed || joinTexts(drafts, language) : drafts[0],
     replaced: card.streamed && card.streamed !== text && !joined ? card.streamed : null,
     alternatives: [...new Set(joined ? [...drafts, ...others] : others)].filter(
       (one) => one !== text,

@@ -58,7 +58,7 @@ function marked(parts, kind) {
       .map((part) =>
         part.kind === "same"
           ? part.text
-          : h(tag, {}, h("span", { class: "unseen" }, `（${t(words)}）`), part.text),
+          : h(tag, {}, h("span", { class: "unseen" }, t("aside", { words: t(words) })), part.text),
       ),
   );
 }

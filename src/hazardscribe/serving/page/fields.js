@@ -62,12 +62,13 @@ function levelField(values, changed) {
       h("span", {}, named("level", level)),
     ),
   );
-  return h(
+  const box = h(
     "fieldset",
     { class: "field level" },
     h("legend", {}, t("level")),
     h("div", { class: "choices" }, ...choices),
   );
+  return { box, show: (level) => (radios.get(level || "一般").checked = true) };
 }
 
 function dueField(values, changed) {
@@ -86,12 +87,12 @@ function dueField(values, changed) {
   );
   const box = labelled(t("due"), input);
   box.append(h("div", { class: "chips" }, ...chips));
-  return box;
+  return { box, input };
 }
 
 /**
  * The fields of a finding. `changed` gets {name: value}. Returns `main` (place, category), `more`
- * (the rest) and setters.
+ * (the rest), setters, and `show(values)` for values that did not come from these fields.
  */
 export function makeFields(values, changed) {
   const place = line(t("place"), "place", values, changed, {
@@ -103,6 +104,8 @@ export function makeFields(values, changed) {
     placeholder: t("category_hint"),
   });
   const responsible = line(t("responsible"), "responsible", values, changed, { list: "people" });
+  const level = levelField(values, changed);
+  const due = dueField(values, changed);
   const suggested = h("div", { class: "chips" });
   category.box.append(suggested);
   const measure = h("textarea", {
@@ -112,24 +115,31 @@ export function makeFields(values, changed) {
     on: { input: () => changed({ measure: measure.value }) },
   });
   measure.value = values.measure ?? "";
-  const setCategory = (value) => {
-    category.input.value = value;
-    changed({ category: value });
-    for (const chip of suggested.children)
-      chip.setAttribute("aria-pressed", String(chip.dataset.value === value));
-  };
-  category.input.addEventListener("input", () => {
+  const press = () => {
     for (const chip of suggested.children) {
       chip.setAttribute("aria-pressed", String(chip.dataset.value === category.input.value));
     }
-  });
+  };
+  const setCategory = (value) => {
+    category.input.value = value;
+    changed({ category: value });
+    press();
+  };
+  category.input.addEventListener("input", press);
+  const inputs = {
+    place: place.input,
+    category: category.input,
+    measure,
+    responsible: responsible.input,
+    due: due.input,
+  };
   return {
     main: [place.box, category.box],
     more: [
-      levelField(values, changed),
+      level.box,
       labelled(t("measure"), measure),
       responsible.box,
-      dueField(values, changed),
+      due.box,
     ],
     /** Categories of the nearest past cases, as chips. */
     suggest(suggestions) {
@@ -142,6 +152,14 @@ export function makeFields(values, changed) {
           }),
         ),
       );
+    },
+    show(values) {
+      for (const [name, input] of Object.entries(inputs)) {
+        // Where they are equal the cursor stays: a person may be typing there.
+        if (input.value !== (values[name] ?? "")) input.value = values[name] ?? "";
+      }
+      level.show(values.level);
+      press();
     },
     setMeasure(value) {
       measure.value = value;

@@ -250,7 +250,12 @@ export function showFinding(root, shared, id) {
           h(
             "p",
             { class: "grow" },
-            `${t("status")}：${named("status", finding.status)}${finding.due ? ` · ${t("due_on", { date: day(finding.due) })}` : ""}`,
+            [
+              t("fact", { name: t("status"), value: named("status", finding.status) }),
+              finding.due && t("due_on", { date: day(finding.due) }),
+            ]
+              .filter(Boolean)
+              .join(" · "),
           ),
           toggle,
         ),

@@ -20,6 +20,9 @@ function opened() {
   });
 }
 
+/** What fails where the browser has dropped the connection: under pressure, or in a phone asleep. */
+const DROPPED = ["InvalidStateError", "UnknownError", "AbortError"];
+
 class InMemory {
   durable = false;
   #stores = new Map(STORES.map((name) => [name, new Map()]));
@@ -42,39 +45,52 @@ class InMemory {
   }
 }
 
+/** Reading throws where the database cannot be reached: what is there is not taken for absent. */
 class InDatabase {
   durable = true;
   #database;
+  #opening = null;
   #spill = new InMemory(); // what the full disk refused
 
   constructor(database) {
     this.#database = database;
   }
 
-  #objects(store, mode) {
-    return this.#database.transaction(store, mode).objectStore(store);
+  /** `act` on a store; once more on a new connection where the browser has dropped this one. */
+  async #on(store, mode, act) {
+    const objects = () => this.#database.transaction(store, mode).objectStore(store);
+    try {
+      return await act(objects());
+    } catch (error) {
+      if (!DROPPED.includes(error?.name)) throw error;
+      this.#opening ??= opened().finally(() => (this.#opening = null));
+      this.#database = await this.#opening;
+      return await act(objects());
+    }
   }
   async all(store) {
-    const kept = await settled(this.#objects(store, "readonly").getAll());
+    const kept = await this.#on(store, "readonly", (objects) => settled(objects.getAll()));
     const newer = await this.#spill.all(store);
     return [...new Map([...kept, ...newer].map((value) => [value.id, value])).values()];
   }
   async ids(store) {
-    const kept = await settled(this.#objects(store, "readonly").getAllKeys());
+    const kept = await this.#on(store, "readonly", (objects) => settled(objects.getAllKeys()));
     return [...new Set([...kept, ...(await this.#spill.ids(store))])];
   }
   async get(store, id) {
-    return (await this.#spill.get(store, id)) ?? settled(this.#objects(store, "readonly").get(id));
+    const newer = await this.#spill.get(store, id);
+    return newer ?? this.#on(store, "readonly", (objects) => settled(objects.get(id)));
   }
-  /** Whether it is on the disk; where that is full it is kept in memory. */
+  /** Whether it is on the disk; where that is full, or not to be reached, it is kept in memory. */
   async put(store, value) {
     try {
-      const objects = this.#objects(store, "readwrite");
-      await new Promise((resolve, refuse) => {
-        objects.transaction.oncomplete = resolve;
-        objects.transaction.onabort = () => refuse(objects.transaction.error);
-        objects.put(value);
-      });
+      const write = (objects) =>
+        new Promise((resolve, refuse) => {
+          objects.transaction.oncomplete = resolve;
+          objects.transaction.onabort = () => refuse(objects.transaction.error);
+          objects.put(value);
+        });
+      await this.#on(store, "readwrite", write);
       await this.#spill.remove(store, value.id);
       return true;
     } catch {
@@ -84,7 +100,11 @@ class InDatabase {
   }
   async remove(store, id) {
     await this.#spill.remove(store, id);
-    await settled(this.#objects(store, "readwrite").delete(id));
+    try {
+      await this.#on(store, "readwrite", (objects) => settled(objects.delete(id)));
+    } catch {
+      // it comes back with the next visit, and can be thrown away then
+    }
   }
 }
 

@@ -56,7 +56,7 @@ function accountMenu() {
       h("p", { class: "strong" }, session.name),
       h("p", { class: "soft" }, named("role", session.role)),
       h("dl", {}, ...facts.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
-      memory.get("token") && button("plain", t("sign_out"), signOut),
+      api.hasToken() && button("plain", t("sign_out"), signOut),
     ),
   );
 }
@@ -151,7 +151,16 @@ function took(session) {
   memory.set("session", JSON.stringify(session));
   shared.queue.limits = session.limits;
   shared.queue.who = session.name;
+  shared.queue.language = session.language;
   offer("categories", session.categories);
+}
+
+/** Somebody else is at this device now: this page does not go on under the name of before. */
+function changedHands() {
+  if (!api.changedHands()) return false;
+  shared.queue.stop();
+  location.reload();
+  return true;
 }
 
 function signedIn(session) {
@@ -193,6 +202,8 @@ async function start() {
     show();
   });
   window.addEventListener("online", () => queue.hurry());
+  window.addEventListener("storage", changedHands);
+  window.addEventListener("pageshow", changedHands);
   window.addEventListener("pagehide", () => queue.flush());
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "hidden") queue.flush();
@@ -224,7 +235,9 @@ async function start() {
   }
   try {
     const known = shared.session;
-    took(await api.session());
+    const session = await api.session();
+    if (changedHands()) return;
+    took(session);
     if (!known) {
       show(false);
       work();
@@ -246,6 +259,7 @@ function work() {
   const { queue } = shared;
   claim = lease({
     won: () => {
+      if (changedHands()) return;
       ours = true;
       queue.start().then(showNotice);
     },

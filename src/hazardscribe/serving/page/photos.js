@@ -28,8 +28,8 @@ async function drawn(picture, longest) {
 }
 
 /**
- * What is sent of a file, and a small picture of it. A file that this browser cannot decode is
- * sent as it is: the server has the last word on formats.
+ * What is sent of a file, and a small picture of it. A file that this browser cannot decode or draw
+ * is sent as it is: the server has the last word on formats.
  */
 export async function prepare(file, maxBytes = Infinity) {
   let picture;
@@ -43,6 +43,8 @@ export async function prepare(file, maxBytes = Infinity) {
     const large = Math.max(picture.width, picture.height) > LONGEST || file.size > maxBytes;
     const blob = large ? await drawn(picture, LONGEST) : file;
     return { blob, thumb: await drawn(picture, THUMBNAIL) };
+  } catch {
+    return { blob: file, thumb: null }; // no memory for a canvas, say
   } finally {
     picture.close();
   }

@@ -11,6 +11,7 @@ import {
   findingOf,
   FIELDS,
   isUnusable,
+  joinTexts,
   newCard,
   stateOf,
   takeIn,
@@ -41,6 +42,7 @@ export class Queue extends EventTarget {
     reject: (card) => this.#reject(card),
   };
   who = null; // the name of the person at this device
+  language = "zh"; // that the model writes
   limits = { max_photos: 20, max_photo_bytes: Infinity };
 
   constructor(shelf) {
@@ -85,17 +87,17 @@ export class Queue extends EventTarget {
   /** Read what this device keeps, and work on it. */
   async start() {
     // A finding on its way keeps its card, which learns that it arrived and is not sent again.
-    for (const id of this.#cards.keys()) if (!this.#running.has(id)) this.#cards.delete(id);
+    const before = new Map(this.#cards);
+    for (const id of before.keys()) if (!this.#running.has(id)) this.#cards.delete(id);
     this.#active = true;
     this.dispatchEvent(new Event("turn"));
-    for (const card of await this.#shelf.cards()) {
+    for (const card of await this.#read([...before.values()])) {
       // A photo may have been quicker than the database.
       if (!this.#cards.has(card.id)) this.#cards.set(card.id, card);
     }
-    for (const id of await this.#shelf.strays([...this.#cards.values()])) {
-      if (await this.#shelf.photo(id)) await this.#insert([id]);
-      else await this.#shelf.forget(id);
-    }
+    // What another tab has thrown away meanwhile.
+    for (const id of before.keys()) if (!this.#cards.has(id)) this.#gone(id);
+    await this.#takeStrays();
     for (const card of this.#cards.values()) this.#tell(card);
     this.#pump();
   }
@@ -144,7 +146,7 @@ export class Queue extends EventTarget {
     const texts = cards
       .filter((card) => card.touched && card.text.trim())
       .map((card) => card.text.trim());
-    if (texts.length) Object.assign(first, { text: texts.join("；"), touched: true });
+    if (texts.length) Object.assign(first, { text: joinTexts(texts, this.language), touched: true });
     for (const other of others) {
       for (const field of FIELDS) if (!first[field]) first[field] = other[field];
       if (other.level === "重大") first.level = "重大";
@@ -203,6 +205,7 @@ export class Queue extends EventTarget {
   /** Thrown away: gone from this device, and the model's saying counts as rejected. */
   async discard(id) {
     const card = this.#cards.get(id);
+    if (!card) return; // another tab was quicker
     this.#leave(id);
     // Who agrees that there is nothing to see has not rejected what the model said.
     if (card.said?.ids.length && card.said.doubt !== "likely_safe") {
@@ -219,6 +222,7 @@ export class Queue extends EventTarget {
 
   retry(id) {
     const card = this.#cards.get(id);
+    if (!card) return;
     if (card.task) {
       card.retryAt = 0;
     } else if (card.key) {
@@ -245,6 +249,27 @@ export class Queue extends EventTarget {
   }
 
   // ---- within ----
+
+  /** What this device keeps; where it cannot be read, what was known of it. */
+  async #read(known) {
+    try {
+      return await this.#shelf.cards();
+    } catch {
+      return known;
+    }
+  }
+
+  /** Photos that no card holds get one. */
+  async #takeStrays() {
+    try {
+      for (const id of await this.#shelf.strays([...this.#cards.values()])) {
+        if (await this.#shelf.photo(id)) await this.#insert([id]);
+        else await this.#shelf.forget(id);
+      }
+    } catch {
+      // they cannot be read now, and are found at the next visit
+    }
+  }
 
   async #insert(photos, place = memory.get("place") ?? "") {
     const number = 1 + Math.max(0, Number(memory.get("last")) || 0);
@@ -356,7 +381,10 @@ export class Queue extends EventTarget {
     };
     if (card.task === "describe" && !card.touched) card.text = ""; // half a draft is no text
     // Where only time, a network or a token is missing, there is no end to trying.
-    const lasting = error instanceof api.Unreachable || [401, 429].includes(error.status);
+    const lasting =
+      error instanceof api.Unreachable ||
+      [401, 429].includes(error.status) ||
+      error.code === "no_tokens"; // its administrator has started the server without any
     const again = lasting || (error.passing && (card.task !== "describe" || card.attempts < TRIES));
     if (!again) {
       // Refused for good: the person decides. A rejection that the server does not know is done.
@@ -404,7 +432,7 @@ export class Queue extends EventTarget {
       onText: (photo, text) => {
         came();
         drafts[photo] = text;
-        card.streamed = drafts.filter(Boolean).join("；");
+        card.streamed = joinTexts(drafts.filter(Boolean), this.language);
         if (!card.touched) card.text = card.streamed;
         this.#tell(card);
       },
@@ -413,12 +441,14 @@ export class Queue extends EventTarget {
       card,
       answer,
       sent.map(([id]) => id),
+      this.language,
     );
   }
 
   async #send(card) {
     const sent = await this.#blobs(usablePhotos(card));
     const blobs = sent.map(([, blob]) => blob);
+    if (card.by && card.by !== this.who) throw new Left(); // signed in while the photos were read
     const finding = await api.confirm(findingOf(card), blobs, card.key);
     Object.assign(card, {
       task: null,

@@ -38,7 +38,7 @@ function pastCases(similar, useMeasure) {
           .filter(Boolean)
           .join(" · "),
       ),
-      past.measure && h("p", {}, `${t("measure")}：${past.measure}`),
+      past.measure && h("p", {}, t("fact", { name: t("measure"), value: past.measure })),
       past.measure && button("chip", t("use_measure"), () => useMeasure(past.measure)),
     );
   return h(

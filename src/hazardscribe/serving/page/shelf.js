@@ -6,8 +6,17 @@
 import { FIELDS } from "./card_state.js";
 import { memory, randomKey } from "./memory.js";
 import { prepare } from "./photos.js";
+import { t } from "./words.js";
 
 const JOTTED = "jotted";
+
+/** The device has the photo, but the browser does not give it just now. */
+class Withheld extends Error {
+  constructor() {
+    super(t("withheld"));
+    this.code = "withheld";
+  }
+}
 
 export class Shelf {
   #keep;
@@ -40,10 +49,19 @@ export class Shelf {
   async save(card) {
     const { running, ...lasting } = card;
     // What is in the ledger stays so, whatever an older tab believes.
-    if (!card.finding && (await this.#keep.get("cards", card.id))?.finding) return true;
+    if (!card.finding && (await this.#kept(card.id))?.finding) return true;
     const done = await this.#keep.put("cards", lasting);
     if (done) this.#unjot(card.id);
     return done;
+  }
+
+  /** The card as it was kept last, if it can be read: what is to be saved is saved all the same. */
+  async #kept(id) {
+    try {
+      return await this.#keep.get("cards", id);
+    } catch {
+      return null;
+    }
   }
 
   async drop(id) {
@@ -81,24 +99,41 @@ export class Shelf {
     return { id, kept: await this.#keep.put("photos", { id, name: file.name, blob, thumb }) };
   }
 
-  /** The photo as it is sent; null once it is in the ledger. */
+  /** The photo as it is sent; null once it is in the ledger. Throws where it cannot be read. */
   async photo(id) {
-    return (await this.#keep.get("photos", id))?.blob ?? null;
+    return (await this.#record(id))?.blob ?? null;
+  }
+
+  /** Not taken for absent: a finding would be sent without its photo. */
+  async #record(id) {
+    try {
+      return await this.#keep.get("photos", id);
+    } catch {
+      throw new Withheld();
+    }
   }
 
   /** URL of the photo's small picture; null where the browser cannot show it. */
   async thumbUrl(id) {
     if (!this.#urls.has(id)) {
-      const picture = (await this.#keep.get("photos", id))?.thumb ?? null;
-      this.#urls.set(id, picture && URL.createObjectURL(picture));
+      try {
+        const picture = (await this.#record(id))?.thumb ?? null;
+        this.#urls.set(id, picture && URL.createObjectURL(picture));
+      } catch {
+        return null; // perhaps the next time
+      }
     }
     return this.#urls.get(id);
   }
 
   /** The ledger has the photo: its small picture is enough here. */
   async lighten(id) {
-    const photo = await this.#keep.get("photos", id);
-    if (photo) await this.#keep.put("photos", { ...photo, blob: null });
+    try {
+      const photo = await this.#record(id);
+      if (photo) await this.#keep.put("photos", { ...photo, blob: null });
+    } catch {
+      // then it stays whole, which only takes space
+    }
   }
 
   async forget(id) {

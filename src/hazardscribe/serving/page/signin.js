@@ -2,7 +2,6 @@
 
 import * as api from "./api.js";
 import { button, h, labelled } from "./dom.js";
-import { memory } from "./memory.js";
 import { t } from "./words.js";
 
 export function showSignIn(root, { signedIn }) {
@@ -30,14 +29,12 @@ export function showSignIn(root, { signedIn }) {
     const token = input.value.trim();
     if (!token) return complain(t("token_empty"));
     if (!/^[\x21-\x7e]+$/.test(token)) return complain(t("token_wrong")); // no header could carry it
-    const before = memory.get("token");
-    memory.set("token", token);
     go.disabled = true;
     try {
-      signedIn(await api.session());
+      const session = await api.session(token);
+      api.keepToken(token); // and the name with it, before anything else is sent
+      signedIn(session);
     } catch (error) {
-      if (before) memory.set("token", before);
-      else memory.remove("token");
       complain(error.status === 401 ? t("token_wrong") : error.message);
     } finally {
       go.disabled = false;

@@ -24,7 +24,7 @@ from hazardscribe.serving.errors import (
     INTERNAL,
     ApiError,
     Language,
-    error_body,
+    failure_body,
     invalid_request,
     language_of,
     photo_error,
@@ -106,7 +106,8 @@ _BODY = {
     responses={
         200: {
             "description": "what the model says of each photo; with `Accept: text/event-stream` "
-            "as events: `waiting`, `text` (the greedy draft so far), then `result` or `error`",
+            "as events: `waiting`, `text` (the greedy draft so far), then `result`, or `error` "
+            "with the `status` and `retry_after` (seconds) that an answer would have had",
             "content": {"text/event-stream": {"schema": EVENT_SCHEMA}},
         },
     },
@@ -152,7 +153,8 @@ async def _read(request: Request) -> tuple[DescribeForm, list[bytes]]:
                 "字段 photos 必须是文件。",
                 "The field photos must be a file.",
             )
-        photos = await read_photos(files, request.app.state.settings, check=False)
+        settings, memory = request.app.state.settings, request.state.memory
+        photos = await read_photos(files, settings, memory, check=False)
         rest = {name: value for name, value in parts.multi_items() if name != "photos"}
         try:
             return DescribeForm.model_validate(rest), photos
@@ -170,10 +172,10 @@ async def _events(
         try:
             result = running.result()
         except ApiError as error:
-            yield sse({"event": "error", **error_body(error, request.scope)})
+            yield sse({"event": "error", **failure_body(error, request.scope)})
         except Exception:
             logger.exception("request %s failed", request_id_of(request.scope))
-            yield sse({"event": "error", **error_body(INTERNAL, request.scope)})
+            yield sse({"event": "error", **failure_body(INTERNAL, request.scope)})
         else:
             yield sse({"event": "result", **result.model_dump(mode="json")})
     finally:
@@ -194,13 +196,14 @@ class _Task:
         """Describe, remember what was said, and put the answer together."""
         state, language = self.request.app.state, language_of(self.request.headers)
         ask = Ask(alternatives=self.form.alternatives)
-        made: list[Described] = await state.engine.describe(self.photos, ask, channel)
-        for one in made:
-            state.metrics.photo(one.problem.reason if one.problem else one.doubt or "answered")
+        made: list[Described]
+        with state.metrics.counting_failures(len(self.photos)):
+            made = await state.engine.describe(self.photos, ask, channel)
+            ids = await self._remember(made)
+        state.metrics.described(made)
         problems = [one.problem for one in made if one.problem is not None]
         if len(problems) == len(made):
             raise photo_error(problems[0], 0 if len(made) > 1 else None)
-        ids = await self._remember(made)
         described = [_photo(place, one, ids.get(place), language) for place, one in enumerate(made)]
         now = time.monotonic()
         taken = min(one.taken for one in made if one.problem is None)
@@ -221,7 +224,7 @@ class _Task:
         """Ids of what was said, by photo; the store knows the texts by them."""
         state = self.request.app.state
         good = [place for place, one in enumerate(made) if one.problem is None]
-        if state.store is None:
+        if state.store is None or not good:
             return {place: uuid.uuid4().hex for place in good}
         said = [
             Said(

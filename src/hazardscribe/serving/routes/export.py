@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Iterable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 from hazardscribe.errors import InputError
 from hazardscribe.serving.errors import ApiError, language_of
 from hazardscribe.serving.routes.ledger_parts import FromFilters, Inspector, answers, ask, store_of
-from hazardscribe.serving.schemas import ErrorAnswer
+from hazardscribe.serving.schemas import ErrorAnswer, Finding
 from hazardscribe.serving.store.errors import unavailable
 from hazardscribe.serving.store.export import Language, write_pairs_zip, write_workbook
 from hazardscribe.serving.store.listing import Filters
@@ -23,7 +24,7 @@ from hazardscribe.serving.store.store import Store
 
 log = logging.getLogger(__name__)
 
-router = APIRouter()
+router = APIRouter(prefix="/v1", tags=["ledger"])
 
 _MEDIA = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -51,7 +52,7 @@ async def export(
     filters: FromFilters,
     to: Annotated[
         Literal["xlsx", "pairs"],
-        Query(description="a workbook with pictures, or a zip of pairs for `hazardscribe train`"),
+        Query(description="a workbook with pictures, or zipped pairs (unzip them to train)"),
     ],
 ) -> FileResponse:
     """The ledger as a file, as far as the filters reach."""
@@ -73,11 +74,15 @@ def _write_export(store: Store, filters: Filters, to: str, language: Language) -
     try:
         work = store.folder.work_folder()
         try:
-            records = store.each(filters)
+            records = _going_on(store, store.each(filters))
             if to == "xlsx":
                 out = work / "ledger.xlsx"
-                return write_workbook(records, store.folder, out, language=language)
-            return write_pairs_zip(records, store.folder, work / "pairs.zip")
+                write_workbook(records, store.folder, out, language=language)
+            else:
+                out = work / "pairs.zip"
+                write_pairs_zip(records, store.folder, out, between=store.check_going_on)
+            store.check_going_on()  # whoever waited for the file may have been sent away
+            return out
         except BaseException as error:
             shutil.rmtree(work, ignore_errors=True)
             if isinstance(error, InputError):  # its text is for whoever sits at the server
@@ -85,6 +90,13 @@ def _write_export(store: Store, filters: Filters, to: str, language: Language) -
             raise
     finally:
         store.exporting.release()
+
+
+def _going_on(store: Store, records: Iterable[Finding]) -> Iterator[Finding]:
+    """Records until the store is closed."""
+    for record in records:
+        store.check_going_on()
+        yield record
 
 
 def _not_written(error: InputError) -> Exception:

@@ -15,7 +15,6 @@ from fastapi.responses import FileResponse
 from pydantic import Json
 
 from hazardscribe.serving.errors import ApiError
-from hazardscribe.serving.routes import export
 from hazardscribe.serving.routes.ledger_parts import (
     WHY,
     Admin,
@@ -44,7 +43,6 @@ CONFIRMING = 2
 _ETAG = {"ETag": {"description": 'the version, as in `"3"`', "schema": {"type": "string"}}}
 
 router = APIRouter(prefix="/v1", tags=["ledger"])
-router.include_router(export.router)
 
 
 @router.post(
@@ -82,7 +80,8 @@ async def confirm(
 ) -> Finding:
     """Take what a person confirms into the ledger."""
     async with _confirming(request):
-        pictures = await read_photos(photos, request.app.state.settings, least=0)
+        settings, memory = request.app.state.settings, request.state.memory
+        pictures = await read_photos(photos, settings, memory, least=0)
         record, created = await ask(
             store_of(request).confirm, finding, pictures, caller.name, idempotency_key
         )

@@ -130,6 +130,7 @@ _SAID: dict[str, tuple[int, str, str]] = {
         "所选记录中没有带照片的描述可供导出。",
         "None of these records has a photo and a text to learn from.",
     ),
+    "draining": (503, "服务器正在停止，请稍后重试。", "The server is stopping; try again later."),
     "store_unavailable": (
         503,
         "台账暂时无法读写，请稍后重试。",

@@ -22,7 +22,7 @@ from hazardscribe.serving.engine import Ask, Described
 from hazardscribe.serving.errors import (
     INTERNAL,
     ApiError,
-    error_body,
+    failure_body,
     photo_error,
     request_id_of,
 )
@@ -57,7 +57,7 @@ async def models(request: Request, _: Annotated[Caller, Depends(inspector)]) -> 
     return Models(data=[_model(request)])
 
 
-@router.get("/models/{model}", responses={404: _WRONG[404]})
+@router.get("/models/{model:path}", responses={404: _WRONG[404]})
 async def model(request: Request, model: str, _: Annotated[Caller, Depends(inspector)]) -> Model:
     """One model, by its id or its name."""
     _check_model(request, model)
@@ -109,8 +109,9 @@ async def chat_completions(
 
 async def _describe(request: Request, photo: bytes, ask: Ask, channel: Channel | None) -> Described:
     state = request.app.state
-    [one] = await state.engine.describe([photo], ask, channel)
-    state.metrics.photo(one.problem.reason if one.problem else one.doubt or "answered")
+    with state.metrics.counting_failures(1):
+        [one] = await state.engine.describe([photo], ask, channel)
+    state.metrics.described([one])
     if one.problem is not None:
         refused = photo_error(one.problem)
         status = 413 if refused.status == 413 else 400
@@ -145,12 +146,14 @@ async def _chunks(
         try:
             one = running.result()
         except ApiError as error:
-            yield sse(error_body(error, request.scope))
+            yield sse(failure_body(error, request.scope))
             return
         except Exception:
             logger.exception("request %s failed", request_id_of(request.scope))
-            yield sse(error_body(INTERNAL, request.scope))
+            yield sse(failure_body(INTERNAL, request.scope))
             return
+        if one.draft.startswith(sent) and one.draft != sent:  # an engine may tell little on its way
+            yield chunk({"content": one.draft[len(sent) :]})
         yield chunk({}, _finish(one), hazardscribe=own_fields(one).model_dump())
         if with_usage:
             counted = usage(one).model_dump()
@@ -171,7 +174,8 @@ def _model(request: Request) -> Model:
 
 def _check_model(request: Request, name: str) -> None:
     own: str = request.app.state.engine.model
-    if name not in (own, own.rpartition("@")[0]):
+    short = own.rpartition("@")[0] or own  # an engine elsewhere may name no fingerprint
+    if name not in (own, short):
         raise ApiError(
             404,
             "model_not_found",

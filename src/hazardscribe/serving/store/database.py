@@ -27,7 +27,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from hazardscribe.errors import InputError
+from hazardscribe.errors import InputError, missing_package
 from hazardscribe.files import locked
 from hazardscribe.serving.store.errors import StoreUnavailableError, unavailable
 from hazardscribe.serving.store.tables import prepare
@@ -82,8 +82,7 @@ class Database:
             engine = create_engine(address, **options)
         except ImportError as error:
             raise InputError(
-                f"--store {name}: the driver for PostgreSQL is not installed: "
-                'pip install "hazardscribe[postgresql]"'
+                f"--store {name}: {missing_package('psycopg', 'postgresql')}"
             ) from error
         if address.get_backend_name() == "sqlite":
             event.listen(engine, "connect", _sqlite_ready)

@@ -20,6 +20,12 @@ class StoreError(Exception):
     code = "store"
 
 
+class StoppingError(StoreError):
+    """The server stops, and does not wait for an export."""
+
+    code = "draining"
+
+
 class NotFoundError(StoreError):
     """There is no such record, photo or saying, or it was deleted."""
 

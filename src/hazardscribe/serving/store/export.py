@@ -11,7 +11,7 @@ import json
 import logging
 import tempfile
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -50,7 +50,7 @@ _WIDTHS = {
 }
 """Column of the workbook, in order -> its width in characters."""
 
-_OWN = {"number": "编号", AI_KEY: AI_COLUMNS["zh"], "outcome": "采纳情况", "model": "AI模型"}
+_OWN = {"number": "编号", AI_KEY: AI_COLUMNS["zh"], "outcome": "采用情况", "model": "AI模型"}
 _FIRST = {"photo": EXPORTED["photo"], "description": EXPORTED["description"]}
 _SHEET = {"zh": "隐患台账", "en": "Hazards"}
 _VALUES = {
@@ -111,8 +111,14 @@ def _header(name: str, language: Language) -> str:
     return {**CHINESE_HEADERS, **_OWN}[name] if language == "zh" else name
 
 
-def write_pairs_zip(records: Iterable[Finding], folder: PhotoFolder, out: Path) -> Path:
-    """Write records as a zip of a folder of pairs, as `hazardscribe train --data` takes it.
+def write_pairs_zip(
+    records: Iterable[Finding],
+    folder: PhotoFolder,
+    out: Path,
+    *,
+    between: Callable[[], None] = lambda: None,
+) -> Path:
+    """Write records as a zip of a folder of pairs; unzipped, `train --data` takes it.
 
     The description is what a person confirmed. All photos of a record, and photos that show nearly
     the same, are in one split.
@@ -121,6 +127,8 @@ def write_pairs_zip(records: Iterable[Finding], folder: PhotoFolder, out: Path) 
         records: which; those without photos are listed in `rejected.csv`.
         folder: where their photos lie.
         out: the .zip file.
+        between: called between photos and files, also from other threads; what it raises ends the
+            work.
 
     Returns:
         The file.
@@ -129,6 +137,11 @@ def write_pairs_zip(records: Iterable[Finding], folder: PhotoFolder, out: Path) 
         NothingToExportError: no record has a photo and a text to learn from.
         InputError: it cannot be written.
     """
+
+    def look(photo: str) -> Look | str:
+        between()
+        return _look(photo)
+
     with tempfile.TemporaryDirectory(dir=out.parent) as work:
         table = Path(work, "ledger.jsonl")
         usable = 0
@@ -140,10 +153,11 @@ def write_pairs_zip(records: Iterable[Finding], folder: PhotoFolder, out: Path) 
             if not usable:
                 raise NothingToExportError
             # It finds the near-duplicates; the miniatures are enough for that.
-            pairs = read_pairs(table, examine=_look)
+            pairs = read_pairs(table, examine=look)
             whole = write_pairs(pairs, Path(work, "pairs"))
             with zipfile.ZipFile(out, "w") as archive:
                 for path in sorted(whole.rglob("*")):
+                    between()
                     if path.is_file():
                         archive.write(path, path.relative_to(whole))
         except OSError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -14,13 +15,17 @@ from hazardscribe.serving.store.errors import BadCursorError
 from hazardscribe.serving.store.records import clean, searched
 from hazardscribe.serving.store.tables import findings
 
+# A word, or a running number as people write it; `searched` has made "no" of "№".
+_SOUGHT = re.compile(r"(?:(?:no\.?|#|编号) ?)?(?P<number>[0-9]{1,9})(?!\S)|\S+")
+
 
 @dataclass(frozen=True, slots=True)
 class Filters:
     """Which records; empty fields do not restrict.
 
     Attributes:
-        q: words that all occur in the record's texts, or its running number.
+        q: words that all occur in the record's texts, or its running number (`12`, `№12`,
+            `No. 12`).
         category, level, status, outcome: equal.
         place, responsible: contained, without regard to case.
         since, until: first and last day on which it was found.
@@ -41,10 +46,11 @@ def conditions(filters: Filters) -> ColumnElement[bool]:
     """The filters in SQL, the same on every database; what is typed is never a pattern."""
     column = findings.c
     wanted: list[Any] = []
-    for word in searched(filters.q).split():
-        found: ColumnElement[bool] = column.searched.contains(word, autoescape=True)
-        if word.isascii() and word.isdigit() and len(word) <= 9:
-            found = found | (column.number == int(word))
+    for match in _SOUGHT.finditer(searched(filters.q)):
+        words = match[0].split()
+        found = and_(*(column.searched.contains(word, autoescape=True) for word in words))
+        if match["number"]:
+            found = found | (column.number == int(match["number"]))
         wanted.append(found)
     for name in ("category", "level", "status", "outcome"):
         if value := clean(getattr(filters, name)):

@@ -46,6 +46,7 @@ from hazardscribe.serving.store.errors import (
     KeyReusedError,
     NotFoundError,
     PhotoRefusedError,
+    StoppingError,
     StoreUnavailableError,
 )
 from hazardscribe.serving.store.listing import Filters, conditions, page, write_cursor
@@ -94,6 +95,7 @@ class Store:
         """Take over a database and a folder that go together; most callers want `open`."""
         self.database, self.folder, self._limits = database, folder, limits
         self.exporting = threading.Lock()  # one export at a time: it is disk and memory
+        self._stopping = threading.Event()
 
     @classmethod
     def open(cls, url: str, photos: Path, limits: PhotoLimits = DEFAULT_LIMITS) -> Store:
@@ -120,8 +122,19 @@ class Store:
         return store
 
     def close(self) -> None:
-        """Close the database."""
-        self.database.close()
+        """End an export that is under way, and close the database."""
+        self._stopping.set()
+        with self.exporting:
+            self.database.close()
+
+    def check_going_on(self) -> None:
+        """Return unless the store is about to be closed; an export asks now and then.
+
+        Raises:
+            StoppingError: it is.
+        """
+        if self._stopping.is_set():
+            raise StoppingError
 
     def check(self) -> None:
         """Return if the store answers.
