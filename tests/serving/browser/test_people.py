@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -73,3 +74,40 @@ def test_while_the_next_person_signs_in_nothing_is_sent_with_their_token(
     held[0].continue_()
     page.locator(".done li").wait_for()
     assert len(fake.confirmed) == 1
+
+
+def confirm_one(page: Any, album: Album, photo: Path) -> None:
+    album(page, photo)
+    in_state(page, "ready")
+    page.get_by_role("button", name="确认入账").click()
+    page.locator(".done li").wait_for()
+
+
+def test_who_signs_out_leaves_no_confirmed_finding_behind(
+    visit: Visit, photo: Path, album: Album
+) -> None:
+    page = visit("desk", token=None)
+    sign_in(page, TOKEN)
+    confirm_one(page, album, photo)
+    album(page, photo)  # not confirmed: it stays, for the one who took it
+    in_state(page, "ready")
+    sign_out(page)
+    sign_in(page, ADMIN)
+    in_state(page, "ready")
+    assert page.locator(".done li").count() == 0
+
+
+def test_confirmed_findings_leave_the_device_after_a_week(
+    visit: Visit, photo: Path, album: Album
+) -> None:
+    page = visit("desk", token=None)
+    sign_in(page, TOKEN)
+    confirm_one(page, album, photo)
+    album(page, photo)
+    in_state(page, "ready")
+    page.reload()
+    page.locator(".done li").wait_for()
+    page.clock.set_system_time(time.time() + 8 * 24 * 3600)
+    page.reload()
+    in_state(page, "ready")
+    assert page.locator(".done li").count() == 0

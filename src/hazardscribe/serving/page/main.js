@@ -178,6 +178,7 @@ async function signOut() {
     yes: t("sign_out"),
   });
   if (!sure) return;
+  if (ours) await shared.queue.clearDone(); // whoever comes next does not read them
   shared.queue.stop();
   memory.remove("token");
   memory.remove("session");

@@ -24,6 +24,8 @@ import { t } from "./words.js";
 const AT_ONCE = { describe: 2, confirm: 1, reject: 1 };
 const FIRST_WAIT = 2; // seconds
 const LONGEST_WAIT = 60;
+const DONE_KEPT = 50; // confirmed cards, and for how long in milliseconds
+const DONE_FOR = 7 * 24 * 3600 * 1000;
 const TRIES = 6; // of a description that the server refuses; a confirmed finding is never given up
 const SAVE_AFTER = 300; // milliseconds of quiet while a person types
 
@@ -98,6 +100,7 @@ export class Queue extends EventTarget {
     // What another tab has thrown away meanwhile.
     for (const id of before.keys()) if (!this.#cards.has(id)) this.#gone(id);
     await this.#takeStrays();
+    await this.#clearOld();
     for (const card of this.#cards.values()) this.#tell(card);
     this.#pump();
   }
@@ -236,6 +239,15 @@ export class Queue extends EventTarget {
 
   async clearDone() {
     for (const card of this.cards) if (card.finding) await this.#drop(card);
+  }
+
+  /** What is in the ledger need not stay here for ever; the newest tell what was done today. */
+  async #clearOld() {
+    const done = this.cards.filter((card) => card.finding);
+    for (const [place, card] of done.entries()) {
+      const age = Date.now() - (card.finding.at ?? Date.now());
+      if (place >= DONE_KEPT || age > DONE_FOR) await this.#drop(card);
+    }
   }
 
   /** URL of a photo's small picture; null where the browser cannot show it. */
@@ -453,7 +465,7 @@ export class Queue extends EventTarget {
     Object.assign(card, {
       task: null,
       why: null,
-      finding: { id: finding.id, number: finding.number },
+      finding: { id: finding.id, number: finding.number, at: Date.now() },
     });
     card.text = finding.text;
     // First that it is in the ledger, then that its photos need not be kept: never the other way.
