@@ -114,14 +114,11 @@ def work(args: argparse.Namespace) -> dict[str, Any]:
     whole = time.perf_counter() - begin
     profile.stop()
     steps = args.steps - args.warm
-    operators = [
-        (row.key, row.self_cpu_time_total / 1e6, row.count) for row in profile.key_averages()
-    ]
-    kinds = by_kind(((name, seconds) for name, seconds, _ in operators), steps)
+    operators = [(row.key, row.self_cpu_time_total / 1e6) for row in profile.key_averages()]
+    kinds = by_kind(operators, steps)
     return {
         "seconds_a_step": round(whole / steps, 3),
         "milliseconds": kinds,
-        "operators_a_step": sum(count for name, _, count in operators if "::" in name) // steps,
         "teraflop": round(sum(counted) / 1e12, 4),
         "products_gflop_a_second": round(sum(counted) / 1e6 / kinds["products"]),
     }

@@ -325,8 +325,9 @@ CASES: dict[str, Case] = {
     "a foreign host": (
         _ask("GET", "/v1/session", headers={"Host": "evil.example"}),
         (
-            "401 unauthorized: Without access tokens the server serves its own machine "
-            "alone; start it with --tokens."
+            "403 no_tokens: Without access tokens the server serves its own machine alone, under "
+            "127.0.0.1 or localhost. For other names and machines its administrator starts it "
+            "with --tokens.",
         ),
     ),
     "a foreign origin": (
