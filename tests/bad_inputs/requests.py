@@ -327,7 +327,7 @@ CASES: dict[str, Case] = {
         (
             "403 no_tokens: Without access tokens the server serves its own machine alone, under "
             "127.0.0.1 or localhost. For other names and machines its administrator starts it "
-            "with --tokens.",
+            "with --tokens."
         ),
     ),
     "a foreign origin": (
