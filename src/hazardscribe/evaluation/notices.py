@@ -172,13 +172,13 @@ def _seen_notices(seen: Seen, zh: bool) -> list[str]:
         return [
             f"全部 {n} 张照片都参与过权重选择（dev）：得分偏高，应以未见过的照片为准。"
             if zh
-            else f"All {n} photos chose the model's weights (dev): the scores flatter it. Those "
-            "that count are on photos that it has not seen."
+            else f"All {n} photos were used to choose the model's weights (dev): the scores "
+            "flatter it. What counts are scores on photos that it has not seen."
         ]
     counts = [
         (seen.in_train, "{} 张参加过训练", "{} were trained on"),
         (seen.near, "{} 张与训练照片几乎相同", "{} show nearly the same as a training photo"),
-        (seen.in_dev, "{} 张参与过权重选择", "{} chose the weights"),
+        (seen.in_dev, "{} 张参与过权重选择", "{} were used to choose the weights"),
     ]
     known = [(words[0] if zh else words[1]).format(count) for count, *words in counts if count]
     if not known:
