@@ -93,7 +93,8 @@ def test_scores_on_known_photos_are_told_as_such(run, pairs, photos, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("split", "said"), [("train", "trained on all 8"), ("dev", "used to choose"), ("validation", "")]
+    ("split", "said"),
+    [("train", "trained on all 8"), ("dev", "used to choose"), ("validation", "")],
 )
 def test_the_models_own_splits_get_one_sentence_and_new_photos_none(split, said, run, pairs):
     describer = Describer(run.model, max_new_tokens=4)

@@ -219,3 +219,57 @@ def test_english_is_punctuated_in_english(visit: Visit, fake: Fake) -> None:
     page.get_by_role("button", name="Switch to English").click()
     page.get_by_text("Status: Open · due").wait_for()
     assert page.locator(".texts del").first.inner_text().startswith("(removed)")
+
+
+def test_what_was_typed_outlives_another_language_and_a_step_back(visit: Visit, fake: Fake) -> None:
+    fake.add(text="甲", place="东区")
+    page = visit("desk", "#/ledger/f1")
+    page.get_by_role("textbox", name="确认文本").fill("我的描述")
+    page.get_by_role("button", name="Switch to English").click()
+    text = page.get_by_role("textbox", name="Confirmed text")
+    text.wait_for()
+    assert text.input_value() == "我的描述"
+    page.get_by_role("link", name="Back to the ledger").click()
+    page.go_back()
+    text.wait_for()
+    assert text.input_value() == "我的描述"
+    page.get_by_role("button", name="Save changes").click()
+    page.get_by_text("Saved").wait_for()
+    assert fake.findings["f1"].text == "我的描述"
+    page.reload()
+    text.wait_for()
+    assert page.get_by_role("button", name="Save changes").is_disabled()  # nothing is left over
+
+
+def test_what_was_typed_before_somebody_else_s_change_is_settled(visit: Visit, fake: Fake) -> None:
+    fake.add(text="甲")
+    page = visit("desk", "#/ledger/f1")
+    page.get_by_role("textbox", name="确认文本").fill("我的描述")
+    page.get_by_role("link", name="返回台账").click()
+    fake.change("f1", text="别人的描述")
+    page.go_back()
+    conflict = page.get_by_role("region", name="这条记录已被别人修改")
+    conflict.get_by_role("radio", name="你的").check()
+    conflict.get_by_role("button", name="保存所选").click()
+    page.get_by_text("已保存").wait_for()
+    assert fake.findings["f1"].text == "我的描述"
+
+
+def test_a_second_tap_is_no_conflict_with_oneself(visit: Visit, fake: Fake) -> None:
+    fake.add(text="甲")
+    page = visit("desk", "#/ledger/f1")
+    held: list[Any] = []
+    page.route(
+        "**/v1/findings/f1",
+        lambda route: held.append(route) if route.request.method == "PATCH" else route.continue_(),
+    )
+    page.get_by_role("textbox", name="确认文本").fill("乙")
+    twice = "b => { b.click(); b.click(); }"
+    page.get_by_role("button", name="保存修改").evaluate(twice)
+    wait_until(lambda: held, page)
+    page.keyboard.type("丙")  # goes nowhere: the answer would have wiped it
+    for route in held:
+        route.continue_()
+    page.get_by_text("已保存").wait_for()
+    assert len(held) == 1
+    assert fake.findings["f1"].text == "乙"

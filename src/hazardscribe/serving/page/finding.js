@@ -111,14 +111,21 @@ function pastOf(changes) {
   return h("ol", { class: "past" }, ...changes.map(one).reverse());
 }
 
-/** Text, fields and date as a form; `save(changed fields)`. `pending` gives those not yet saved. */
-function editForm(finding, save) {
-  const changes = {};
+/**
+ * Text, fields and date as a form; `save(changed fields)`. `typed` are changes to begin with,
+ * `pending` gives those not yet saved.
+ */
+function editForm(finding, save, typed) {
+  const changes = { ...typed };
+  const shown = { ...finding, ...typed };
   const note = (fields) => {
     for (const [name, value] of Object.entries(fields)) {
       if ((finding[name] ?? "") === value) delete changes[name];
       else changes[name] = DATES.includes(name) ? value || null : value;
     }
+    offer();
+  };
+  const offer = () => {
     saveButton.disabled = Object.keys(changes).length === 0 || changes.text?.trim() === "";
   };
   const text = h("textarea", {
@@ -127,19 +134,19 @@ function editForm(finding, save) {
     maxlength: "2000",
     on: { input: () => note({ text: text.value }) },
   });
-  text.value = finding.text;
+  text.value = shown.text;
   const found = h("input", {
     type: "date",
     name: "found_on",
-    value: finding.found_on,
+    value: shown.found_on,
     on: { input: () => found.value && note({ found_on: found.value }) },
   });
-  const fields = makeFields(finding, note);
+  const fields = makeFields(shown, note);
   const saveButton = button("primary", t("save"), () => {}, {
     type: "submit",
     symbol: "check",
-    disabled: true,
   });
+  offer();
   const submit = (event) => {
     event.preventDefault();
     if (Object.keys(changes).length) save({ ...changes });
@@ -159,6 +166,7 @@ export function showFinding(root, shared, id) {
   const { session } = shared;
   let gone = false;
   let finding = null;
+  let unsaved = () => ({}); // what the form holds that the record does not
   const heading = h("h1", { tabindex: "-1" }, t("loading"));
   const pill = h("span", { class: "pill" });
   const body = h("div", { class: "record" });
@@ -168,15 +176,21 @@ export function showFinding(root, shared, id) {
   const failed = (error) => toast(error.message, "bad");
 
   const save = async (fields, version = finding.version) => {
+    if (body.inert) return; // a second tap
+    const held = document.activeElement;
+    body.inert = true; // nothing typed meanwhile would be shown afterwards
     try {
       finding = await api.change(id, fields, version);
+      body.inert = false;
       toast(t("saved"));
       notice.replaceChildren();
       show();
       heading.focus({ preventScroll: true });
     } catch (error) {
-      if (error.status === 412 && error.answer?.current) settle(fields, error.answer.current);
-      else failed(error); // what was typed stays in the form
+      body.inert = false;
+      if (error.status === 412 && error.answer?.current) return settle(fields, error.answer.current);
+      failed(error); // what was typed stays in the form
+      held?.focus({ preventScroll: true });
     }
   };
 
@@ -227,13 +241,14 @@ export function showFinding(root, shared, id) {
     }
   };
 
-  const show = () => {
+  const show = (typed = {}) => {
     if (gone) return;
     heading.textContent = t("number", { n: finding.number });
     pill.textContent = named("status", finding.status);
     pill.dataset.state = finding.status;
     const done = finding.status === "done";
-    const { form, pending } = editForm(finding, save);
+    const { form, pending } = editForm(finding, save, typed);
+    unsaved = pending;
     // With what was typed, which the form that is shown afterwards would not know.
     const toggle = button(done ? "plain" : "primary", t(done ? "mark_open" : "mark_done"), () =>
       save({ ...pending(), status: done ? "open" : "done" }),
@@ -276,13 +291,21 @@ export function showFinding(root, shared, id) {
   );
   api.finding(id).then(
     (loaded) => {
-      finding = loaded;
-      show();
+      // Typed before the language was changed, or the way back was taken too soon.
+      const left = shared.unsaved?.finding.id === loaded.id ? shared.unsaved : null;
+      shared.unsaved = null;
+      finding = left?.finding ?? loaded;
+      show(left?.fields);
+      if (finding.version !== loaded.version) settle(left.fields, loaded);
     },
     (error) => {
       heading.textContent = t("record");
       notice.replaceChildren(h("p", { class: "note doubt" }, error.message));
     },
   );
-  return () => (gone = true);
+  return () => {
+    gone = true;
+    const fields = unsaved();
+    if (Object.keys(fields).length) shared.unsaved = { finding, fields };
+  };
 }
