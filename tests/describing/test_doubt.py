@@ -138,3 +138,9 @@ def test_novelty_is_the_distance_of_the_tenth_neighbour_in_float64():
     np.testing.assert_allclose(
         Novelty(train[:3]).distances(asked), 1 - cosine[:, :3].min(1), atol=1e-6
     )
+
+
+def test_an_answer_that_judges_nothing_is_no_description_to_learn():
+    for answers in ANSWERS.values():
+        assert is_empty(answers["cannot_judge"])
+        assert not is_empty(answers["no_hazard"])  # of a photo that shows none, it is the truth

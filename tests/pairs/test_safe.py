@@ -10,8 +10,9 @@ from hazardscribe.errors import InputError
 from hazardscribe.evaluation.rows import hazard_of
 from hazardscribe.evaluation.rules import Rules
 from hazardscribe.pairs.ledger.importing import import_ledger
+from hazardscribe.pairs.own_words import NO_HAZARD
 from hazardscribe.pairs.read import Pairs, read_pairs
-from hazardscribe.pairs.safe import SAFE_TEXT, with_safe
+from hazardscribe.pairs.safe import with_safe
 
 ROWS = 20
 
@@ -69,7 +70,7 @@ def test_a_target_of_another_column_gets_the_text_there(imported):
 
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_the_rules_read_the_text_as_no_hazard(language):
-    assert not Rules.load(language).hazard(SAFE_TEXT[language])
+    assert not Rules.load(language).hazard(NO_HAZARD[language])
 
 
 def test_what_cannot_be_had_is_said(imported, pairs):

@@ -24,6 +24,8 @@ from typing import Literal
 
 import numpy as np
 
+from hazardscribe.pairs.own_words import CANNOT_JUDGE, NO_HAZARD
+
 Reason = Literal["unfamiliar", "unsure", "likely_safe"]
 RISK = 0.1
 FAMILIAR = 0.98
@@ -31,11 +33,8 @@ FAMILIAR = 0.98
 _FEWEST = 15  # answered photos on dev, below which a risk means nothing
 
 ANSWERS = {
-    "zh": {"no_hazard": "未发现明显隐患", "cannot_judge": "无法判断，请人工核实"},
-    "en": {
-        "no_hazard": "No obvious hazard found.",
-        "cannot_judge": "Cannot judge, please check by hand.",
-    },
+    "zh": {"no_hazard": NO_HAZARD["zh"], "cannot_judge": CANNOT_JUDGE["zh"]},
+    "en": {"no_hazard": f"{NO_HAZARD['en']}.", "cannot_judge": CANNOT_JUDGE["en"]},
 }
 
 

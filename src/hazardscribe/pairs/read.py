@@ -27,6 +27,7 @@ from hazardscribe.names import is_text, readable
 from hazardscribe.pairs.columns import check_roles, unique_names
 from hazardscribe.pairs.finder import PhotoFinder
 from hazardscribe.pairs.left_out import counts_by_reason, in_words
+from hazardscribe.pairs.own_words import CANNOT_JUDGE
 from hazardscribe.pairs.records import FIRST_COLUMNS, Pairs, Rejected, short_name
 from hazardscribe.pairs.sentences import say
 from hazardscribe.pairs.shards import find_shards, read_shards
@@ -55,7 +56,7 @@ _PLACEHOLDERS = frozenset(
 )
 _PLACEHOLDERS |= {"n/a", "na", "nan", "none", "null", "#n/a", "#value!", "#ref!", "#name?"}
 # What the program itself says in place of a description that it doubts.
-_PLACEHOLDERS |= {"无法判断,请人工核实", "cannot judge, please check by hand."}
+_PLACEHOLDERS |= {unicodedata.normalize("NFKC", text).casefold() for text in CANNOT_JUDGE.values()}
 
 
 def read_pairs(

@@ -20,8 +20,6 @@ from hazardscribe.pairs.records import Pairs
 if TYPE_CHECKING:
     import pandas as pd
 
-SAFE_TEXT = {"zh": "未发现明显隐患", "en": "No obvious hazard found"}
-
 
 def with_safe(pairs: Pairs, share: float, text: str, *, target: str = "{description}") -> Pairs:
     """The pairs with a share of the safe photos of each split they have.

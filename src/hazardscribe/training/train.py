@@ -11,7 +11,8 @@ import torch
 from transformers import set_seed
 
 from hazardscribe.errors import InputError, TrainingDivergedError
-from hazardscribe.pairs.safe import SAFE_TEXT, with_safe
+from hazardscribe.pairs.own_words import NO_HAZARD
+from hazardscribe.pairs.safe import with_safe
 from hazardscribe.pairs.write import write_rejected
 from hazardscribe.processes import is_first, processes
 from hazardscribe.training import together
@@ -83,7 +84,7 @@ def _train(pairs: Pairs, recipe: Recipe, out: Path, resume: bool, progress: bool
             raise InputError(f"the pairs hold no {split} rows; training needs train and dev")
     recipe = with_words_of_start(recipe) if recipe.stage == "reward" else with_first_share(recipe)
     if recipe.safe_share > 0:
-        text = recipe.safe_text or SAFE_TEXT[language_of(recipe, pairs)]
+        text = recipe.safe_text or NO_HAZARD[language_of(recipe, pairs)]
         pairs = with_safe(pairs, recipe.safe_share, text, target=recipe.target)
     digest = pairs.digest()
     checkpoint = prepare_folder(out, recipe, digest, resume)

@@ -201,8 +201,9 @@ def evaluate_model(
     from hazardscribe.model.folders import refuse_unusable
     from hazardscribe.model.memory import keep_freed_memory
     from hazardscribe.pairs.left_out import photos_left_out, tell_left_out
+    from hazardscribe.pairs.own_words import NO_HAZARD
     from hazardscribe.pairs.read import read_pairs
-    from hazardscribe.pairs.safe import SAFE_TEXT, with_safe
+    from hazardscribe.pairs.safe import with_safe
     from hazardscribe.training.run import run_of, safe_of
 
     out = Path(out)
@@ -223,7 +224,7 @@ def evaluate_model(
     left_out = photos_left_out(pairs)
     language = describer.card.language
     target = describer.card.target
-    text = safe_of(Path(model), describer.card)[1] or SAFE_TEXT[language]
+    text = safe_of(Path(model), describer.card)[1] or NO_HAZARD[language]
     pairs = with_safe(pairs, safe_share, text, target=target)
     evaluation = evaluate_rows(
         describer,
@@ -300,8 +301,9 @@ def calibrate(
     from hazardscribe.model.checkpoint import load_card
     from hazardscribe.model.folders import refuse_unusable
     from hazardscribe.pairs.left_out import tell_left_out
+    from hazardscribe.pairs.own_words import NO_HAZARD
     from hazardscribe.pairs.read import Pairs, read_pairs
-    from hazardscribe.pairs.safe import SAFE_TEXT, has_safe, with_safe
+    from hazardscribe.pairs.safe import has_safe, with_safe
     from hazardscribe.training.bank import restore_bank
     from hazardscribe.training.run import safe_of
 
@@ -319,7 +321,7 @@ def calibrate(
     share, text = safe_of(Path(model), card)
     if safe_share is None:  # pairs of hazards alone are told of where something is lost by them
         safe_share = share if has_safe(data) else 0.0
-    data = with_safe(data, safe_share, text or SAFE_TEXT[card.language], target=card.target)
+    data = with_safe(data, safe_share, text or NO_HAZARD[card.language], target=card.target)
     restore_bank(Path(model), data["train"])
     return run_calibrate(
         Path(model),
