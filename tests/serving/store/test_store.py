@@ -20,6 +20,7 @@ from sqlalchemy.exc import IntegrityError
 from hazardscribe.errors import InputError
 from hazardscribe.serving.schemas import FindingChange, NewFinding
 from hazardscribe.serving.store import rows, tables
+from hazardscribe.serving.store.database import Database
 from hazardscribe.serving.store.errors import (
     AlreadyConfirmedError,
     BadCursorError,
@@ -639,3 +640,12 @@ def test_said_moments_are_utc(say, store):
     with store.database.read() as connection:
         at = connection.execute(select(sayings.c.at).where(sayings.c.id == saying)).scalar_one()
     assert before <= at <= datetime.now(UTC)
+
+
+def test_a_missing_driver_is_told_with_what_to_install(monkeypatch):
+    def missing(*_, **__):
+        raise ImportError("no module named psycopg")
+
+    monkeypatch.setattr("hazardscribe.serving.store.database.create_engine", missing)
+    with pytest.raises(InputError, match=r'or pip install "psycopg\[binary\]"$'):
+        Database.open("postgresql://ledger@elsewhere/ledger")

@@ -81,9 +81,9 @@ class Database:
         try:
             engine = create_engine(address, **options)
         except ImportError as error:
-            raise InputError(
-                f"--store {name}: {missing_package('psycopg', 'postgresql')}"
-            ) from error
+            # Without its binary part the driver asks for a compiler; quoted, as a shell wants it.
+            remedy = missing_package('"psycopg[binary]"', "postgresql")
+            raise InputError(f"--store {name}: {remedy}") from error
         if address.get_backend_name() == "sqlite":
             event.listen(engine, "connect", _sqlite_ready)
             event.listen(engine, "begin", _sqlite_begin)
