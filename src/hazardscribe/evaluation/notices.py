@@ -173,7 +173,7 @@ def _seen_notices(seen: Seen, zh: bool) -> list[str]:
             f"全部 {n} 张照片都参与过权重选择（dev）：得分偏高，应以未见过的照片为准。"
             if zh
             else f"All {n} photos were used to choose the model's weights (dev): the scores "
-            "flatter it. What counts are scores on photos that it has not seen."
+            "flatter it. The ones that count are on photos that it has not seen."
         ]
     counts = [
         (seen.in_train, "{} 张参加过训练", "{} were trained on"),

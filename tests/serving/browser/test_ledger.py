@@ -273,3 +273,27 @@ def test_a_second_tap_is_no_conflict_with_oneself(visit: Visit, fake: Fake) -> N
     page.get_by_text("已保存").wait_for()
     assert len(held) == 1
     assert fake.findings["f1"].text == "乙"
+
+
+def test_what_was_saved_while_the_person_left_is_not_typed_any_more(
+    visit: Visit, fake: Fake
+) -> None:
+    fake.add(text="甲")
+    page = visit("desk", "#/ledger/f1")
+    held: list[Any] = []
+    page.route(
+        "**/v1/findings/f1",
+        lambda route: held.append(route) if route.request.method == "PATCH" else route.continue_(),
+    )
+    page.get_by_role("textbox", name="确认文本").fill("乙")
+    page.get_by_role("button", name="保存修改").click()
+    wait_until(lambda: held, page)
+    page.get_by_role("link", name="返回台账").click()
+    held[0].continue_()
+    page.get_by_text("已保存").wait_for()
+    page.go_back()
+    text = page.get_by_role("textbox", name="确认文本")
+    text.wait_for()
+    assert text.input_value() == "乙"
+    assert page.get_by_role("button", name="保存修改").is_disabled()
+    assert page.get_by_role("region", name="这条记录已被别人修改").count() == 0

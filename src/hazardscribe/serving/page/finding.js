@@ -182,6 +182,7 @@ export function showFinding(root, shared, id) {
     try {
       finding = await api.change(id, fields, version);
       body.inert = false;
+      if (gone && shared.unsaved?.finding.id === id) shared.unsaved = null; // saved after all
       toast(t("saved"));
       notice.replaceChildren();
       show();
@@ -293,7 +294,7 @@ export function showFinding(root, shared, id) {
     (loaded) => {
       // Typed before the language was changed, or the way back was taken too soon.
       const left = shared.unsaved?.finding.id === loaded.id ? shared.unsaved : null;
-      shared.unsaved = null;
+      if (left) shared.unsaved = null;
       finding = left?.finding ?? loaded;
       show(left?.fields);
       if (finding.version !== loaded.version) settle(left.fields, loaded);
