@@ -197,8 +197,21 @@ def test_exit_codes(clean, fail_on, code, lines, write, tmp_path, capsys):
     assert cli.main(["check", str(write(lines)), *options]) == code
     shown = capsys.readouterr().out
     assert ("text_placeholder" if clean else "leak_same_photo") in shown
-    assert "row" in shown
-    assert "errors: 0" in shown if clean else "errors: 1" in shown
+    assert "首处：pairs.csv 表头下第" in shown
+    assert "共 0 类错误" in shown if clean else "共 1 类错误" in shown
+    assert ("可以训练" in shown) is clean
+
+
+def test_the_terminal_speaks_the_language_of_the_descriptions(lines, write, capsys):
+    for number, line in enumerate(lines):
+        line["description"] = f"worker {number} without a hard hat near the open edge"
+    lines[3]["description"] = "see photo"
+    cli.main(["check", str(write(lines))])
+    shown = capsys.readouterr().out
+    assert "12 rows gave 12 pairs" in shown
+    assert "Splits: train 8, dev 2, validation 2" in shown
+    assert "row 4 below the header" in shown
+    assert not re.search("[\u4e00-\u9fff]", shown)
 
 
 def test_the_command_writes_the_report(lines, write, tmp_path, capsys):

@@ -10,7 +10,6 @@ import json
 import os
 import random
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -19,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 from hazardscribe.errors import InputError
 from hazardscribe.pages import data_url, render_page, thumbnail
-from hazardscribe.pairs.checking.findings import SEVERITIES, Finding, Place
+from hazardscribe.pairs.checking.findings import Finding
 from hazardscribe.pairs.checking.page_plots import plots
 from hazardscribe.pairs.checking.page_words import LABELS, UNITS, note_for, words_for
 from hazardscribe.pairs.checking.personal import mask_personal
 from hazardscribe.pairs.checking.subject import Row, Subject
+from hazardscribe.pairs.checking.summary import in_short, rows_of
 
 if TYPE_CHECKING:
     from hazardscribe.pairs.checking.check import CheckReport
@@ -86,7 +86,7 @@ def render(report: CheckReport, *, sample: int = 24, seed: int = 0) -> str:
         "title": labels["title"].format(source=report.source),
         "words": labels,
         "version": __version__,
-        "summary": _summary(report),
+        "summary": in_short(report),
         "levels": Counter(finding.severity for finding in report.findings),
         "findings": [
             _section(number, f, subject, small) for number, f in enumerate(report.findings)
@@ -112,37 +112,6 @@ def render(report: CheckReport, *, sample: int = 24, seed: int = 0) -> str:
     return render_page(template, values)
 
 
-def _summary(report: CheckReport) -> list[str]:
-    """What was checked and what came of it, in sentences."""
-    counts, zh = report.counts(), report.subject.language == "zh"
-    level = Counter(finding.severity for finding in report.findings)
-    errors, warnings, hints = (level[severity] for severity in SEVERITIES)
-    first = (
-        f"读取 {counts['rows_read']} 行，得到 {counts['pairs']} 条样本、{counts['photos']} 张照片、"
-        f"{counts['distinct_texts']} 种描述；{counts['rows_rejected']} 行未形成样本。"
-        if zh
-        else f"{counts['rows_read']} rows gave {counts['pairs']} pairs: {counts['photos']} photos "
-        f"and {counts['distinct_texts']} different descriptions; {counts['rows_rejected']} rows "
-        "gave none."
-    )
-    second = (
-        f"共 {errors} 类错误、{warnings} 类警告、{hints} 类提示。"
-        if zh
-        else f"Kinds of findings: {errors} errors, {warnings} warnings, {hints} hints."
-    )
-    if errors:
-        third = "训练前请先处理错误。" if zh else "Mend the errors before training."
-    elif warnings:
-        third = (
-            "可以训练；警告处值得先看一看。"
-            if zh
-            else "Fit for training; look at the warnings first."
-        )
-    else:
-        third = "可以训练。" if zh else "Fit for training."
-    return [first, f"{second}{'' if zh else ' '}{third}"]
-
-
 def _section(number: int, finding: Finding, subject: Subject, small: Any) -> dict[str, Any]:
     language = subject.language
     words = words_for(finding, language)
@@ -151,7 +120,7 @@ def _section(number: int, finding: Finding, subject: Subject, small: Any) -> dic
             [small(photo) for photo in example.photos],
             [_cut(mask_personal(text)) for text in example.texts],
             _local(mask_personal(note_for(words, example, language)), subject.folder),
-            _places(example.places, language),
+            rows_of(example.places, language),
         )
         for example in finding.examples
     ]
@@ -162,7 +131,7 @@ def _section(number: int, finding: Finding, subject: Subject, small: Any) -> dic
         "advice": words.advice,
         "count": f"{finding.count} {UNITS[language][finding.unit]}",
         "cards": cards,
-        "rows": _places(finding.places[:_ROWS], language),
+        "rows": rows_of(finding.places[:_ROWS], language),
         "more": max(0, len(finding.places) - _ROWS),
     }
 
@@ -172,34 +141,10 @@ def _local(note: str, folder: Path) -> str:
     return note.replace(f"{folder}{os.sep}", "").replace(str(folder), ".")
 
 
-def _places(places: Sequence[Place], language: str) -> str:
-    """Rows by table: `pairs.csv: 3, 7, 12`."""
-    tables: dict[tuple[str, str], list[str]] = {}
-    for place in places:
-        rows = tables.setdefault((place.file, place.sheet), [])
-        if place.row is not None:
-            rows.append(str(place.row))
-    parts = []
-    for (file, sheet), rows in tables.items():
-        name = f"{file} [{sheet}]" if sheet else file
-        listed = (
-            # Not the number that a spreadsheet shows beside the row: say so.
-            (
-                f" 表头下第 {'、'.join(rows)} 行"
-                if language == "zh"
-                else f" row {', '.join(rows)} below the header"
-            )
-            if rows
-            else ""
-        )
-        parts.append(name + listed)
-    return ("；" if language == "zh" else "; ").join(parts)
-
-
 def _card_of(row: Row, language: str, small: Any) -> _Card:
     text = _cut(mask_personal(row.text))
     return _Card(
-        [small(row.photo)], [text], LABELS[language][row.split], _places([row.place], language)
+        [small(row.photo)], [text], LABELS[language][row.split], rows_of([row.place], language)
     )
 
 
