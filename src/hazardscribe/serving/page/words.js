@@ -86,7 +86,7 @@ const WORDS = {
   text_hint: ["例：配电箱门未关闭，线路裸露", "e.g. Distribution box left open, wires exposed"],
   text_needed: ["请先写上隐患描述。", "Write a description first."],
   ai_drafted: ["模型起草，请核对", "Drafted by the model, please check"],
-    confidence_high: ["较有把握", "fairly sure"],
+  confidence_high: ["较有把握", "fairly sure"],
   confidence_middle: ["把握一般", "moderately sure"],
   confidence_low: ["把握不大", "not very sure"],
   replaced: ["模型复核后换了说法，起初写的是：", "On review the model changed its wording. At first it wrote:"],
