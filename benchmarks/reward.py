@@ -79,6 +79,8 @@ def main() -> None:
             name: {of: asdict(found[name]) for of, found in scores.items() if name in found}
             for name in SHOWN
         },
+        # By seed, in the photos' order: other intervals can be had without another training.
+        "texts": {"start": before, "reward": after},
     }
     out = ROOT / "benchmarks" / "results" / f"reward-{args.name}.json"
     out.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

@@ -10,7 +10,7 @@ from evaluation_texts import groups, sentences
 
 from hazardscribe.errors import InputError
 from hazardscribe.evaluation import Case, Rules, evaluate_texts
-from hazardscribe.evaluation.paired import mean_scores, paired_differences
+from hazardscribe.evaluation.paired import _draws, _means, mean_scores, paired_differences
 from hazardscribe.evaluation.photo_scores import Truth
 
 PHOTOS = 60
@@ -81,6 +81,15 @@ def test_seeds_that_disagree_widen_the_interval(truth, guessing, perfect):
     assert lucky.value == pytest.approx(alike.value / 3)
     assert alike.low > 0
     assert lucky.low == pytest.approx(0)  # another three runs may all be such as did not help
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+def test_seeds_spread_the_mean_as_much_as_new_runs_would(seeds):
+    """The variance of a mean of S runs, estimated without bias from those S: s^2 / S."""
+    runs = np.random.default_rng(seeds).normal(size=seeds)
+    alike_on_all_photos = np.repeat(runs[:, None], 20_000, axis=1)
+    means = _means(alike_on_all_photos, _draws([["text"]] * seeds, 20_000, 0))
+    assert means.var() == pytest.approx(runs.var(ddof=1) / seeds, rel=0.03)
 
 
 def test_the_difference_is_antisymmetric(truth, guessing, perfect):

@@ -5,7 +5,10 @@ for machine translation evaluation", EMNLP 2004): both systems are scored on the
 photos, and the interval is that of the difference, which leaves out what makes photos hard for
 both. Where each system was trained with several seeds, a resample also draws seeds with
 replacement and takes the mean over them: the interval then holds for another training run too, not
-only for other photos. CIDEr-D's document frequencies stay those of all references.
+only for other photos. Of S seeds it draws S - 1: the mean of S drawn with replacement varies less
+than that of S new runs, by the factor (S - 1) / S in variance, which is a third for three; that of
+S - 1 varies as much (Rao and Wu, "Resampling inference with complex survey data", JASA 1988).
+CIDEr-D's document frequencies stay those of all references.
 
     truth = Truth.of(cases, Rules.load("zh"), "zh")
     differences = paired_differences(truth, ours=[texts_a], theirs=[texts_b])
@@ -91,13 +94,14 @@ def _scored(
 
 
 def _means(scores: np.ndarray, draws: np.ndarray) -> np.ndarray:
-    """Scores `(S, R)` and drawn seeds `(R, S)` to the mean of each resample `(R,)`."""
+    """Scores `(S, R)` and drawn seeds `(R, D)` to the mean of each resample `(R,)`."""
     return np.asarray(scores[draws.T, np.arange(scores.shape[1])].mean(axis=0))
 
 
 def _draws(system: Systems, resamples: int, seed: int) -> np.ndarray:
-    """Seeds drawn with replacement, `(R, S)`; systems of the same seeds share them."""
-    return np.random.default_rng(seed).integers(len(system), size=(resamples, len(system)))
+    """Seeds drawn with replacement, `(R, max(1, S - 1))`; systems of as many seeds share them."""
+    drawn = max(1, len(system) - 1)
+    return np.random.default_rng(seed).integers(len(system), size=(resamples, drawn))
 
 
 def _score(value: float, resampled: np.ndarray) -> Score:
