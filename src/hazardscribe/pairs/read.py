@@ -40,7 +40,8 @@ from hazardscribe.pairs.splits import (
     read_split,
     settle_names,
 )
-from hazardscribe.pairs.tables import Table, read_tables
+from hazardscribe.pairs.tables.sources import read_tables
+from hazardscribe.pairs.tables.table import Table
 
 if TYPE_CHECKING:
     import pandas as pd

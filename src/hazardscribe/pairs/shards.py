@@ -30,13 +30,9 @@ from hazardscribe.pairs.columns import find_columns
 from hazardscribe.pairs.finder import PhotoFinder
 from hazardscribe.pairs.records import SPLITS, Pairs, Rejected, add_to_digest
 from hazardscribe.pairs.splits import DEV, TRAIN, read_split, settle_names
-from hazardscribe.pairs.tables import (
-    Table,
-    folder_table,
-    is_dataset_folder,
-    open_parquet,
-    table_rows,
-)
+from hazardscribe.pairs.tables.arrow import is_dataset_folder, open_parquet, table_rows
+from hazardscribe.pairs.tables.sources import folder_table
+from hazardscribe.pairs.tables.table import Table
 
 if TYPE_CHECKING:
     import datasets
