@@ -17,12 +17,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from hazardscribe.errors import InputError
+from hazardscribe.pairs.descriptions import clean_text, is_empty
 from hazardscribe.pairs.exporting.label_studio import (
     label_config,
     write_predictions,
     write_tasks,
 )
-from hazardscribe.pairs.read import Pairs, clean_text, is_empty, read_pairs
+from hazardscribe.pairs.read import Pairs, read_pairs
 from hazardscribe.pairs.tables.label_studio_results import HAZARD, TEXT
 
 MakePairs = Callable[..., Pairs]

@@ -25,9 +25,10 @@ from hazardscribe.pairs.checking.subject import Subject, subject_of
 from hazardscribe.pairs.checking.table_findings import table_findings
 from hazardscribe.pairs.checking.text_findings import text_findings
 from hazardscribe.pairs.checking.wording import load_wording
+from hazardscribe.pairs.left_out import nothing_left
 from hazardscribe.pairs.near_duplicates import Look
-from hazardscribe.pairs.read import Pairs, look_over, nothing_left, read_pairs, why_unreadable
-from hazardscribe.pairs.records import Rejected, short_name
+from hazardscribe.pairs.read import look_over, read_pairs, why_unreadable
+from hazardscribe.pairs.records import Pairs, Rejected, short_name
 from hazardscribe.pairs.shards import ShardedPairs
 from hazardscribe.pairs.targets import detect_language, target_texts
 

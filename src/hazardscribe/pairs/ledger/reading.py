@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from hazardscribe.pairs.descriptions import clean_text, is_empty
 from hazardscribe.pairs.finder import EMBEDDED, has_photo_suffix
 from hazardscribe.pairs.ledger.account import Left
 from hazardscribe.pairs.ledger.carried import Carried
@@ -18,7 +19,7 @@ from hazardscribe.pairs.ledger.numbered import split_numbered
 from hazardscribe.pairs.ledger.placing import Placed
 from hazardscribe.pairs.ledger.rows import LAYOUT, Record
 from hazardscribe.pairs.ledger.sources import LedgerPhotos
-from hazardscribe.pairs.read import clean_text, is_empty
+from hazardscribe.pairs.records import row_number
 from hazardscribe.pairs.sentences import say
 
 if TYPE_CHECKING:
@@ -304,8 +305,8 @@ class SheetReader:
         """Where the row stood first: pairs that were imported before say so themselves."""
         if self.layout.provenance:
             file, sheet, number = (record.cells[at] for at in self.layout.provenance)
-            if number.isascii() and number.isdigit() and len(number) < 16:
-                return file, sheet, int(number)
+            if (first := row_number(number)) is not None:
+                return file, sheet, first
         return self.label, self.sheet, record.number
 
 
