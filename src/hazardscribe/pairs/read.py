@@ -25,7 +25,7 @@ from hazardscribe.pairs.columns import check_roles
 from hazardscribe.pairs.finder import PhotoFinder
 from hazardscribe.pairs.left_out import nothing_left
 from hazardscribe.pairs.near_duplicates import Look, group_looks, look_at
-from hazardscribe.pairs.photo import photo_digest
+from hazardscribe.pairs.photo_file import photo_digest
 from hazardscribe.pairs.records import Pairs, Rejected, short_name
 from hazardscribe.pairs.shards import find_shards, read_shards
 from hazardscribe.pairs.splits import (

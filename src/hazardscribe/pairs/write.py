@@ -16,7 +16,7 @@ from hazardscribe.errors import InputError
 from hazardscribe.files import write_whole
 from hazardscribe.names import readable
 from hazardscribe.pairs.columns import FIRST_COLUMNS
-from hazardscribe.pairs.photo import photo_digest, photo_suffix
+from hazardscribe.pairs.photo_file import photo_digest, photo_suffix
 from hazardscribe.pairs.records import Pairs, Rejected
 from hazardscribe.pairs.tables.arrow import PAIRS_KEY
 

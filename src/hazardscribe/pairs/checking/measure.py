@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hazardscribe.pairs.near_duplicates import Look, look_at
-from hazardscribe.pairs.photo import load_photo, photo_digest, photo_size
+from hazardscribe.pairs.photo import load_photo, photo_size
+from hazardscribe.pairs.photo_file import photo_digest
 
 if TYPE_CHECKING:
     import numpy as np

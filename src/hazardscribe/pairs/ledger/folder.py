@@ -21,7 +21,8 @@ from hazardscribe.files import write_json
 from hazardscribe.pairs.columns import FIRST_COLUMNS, LEDGER_ROLES
 from hazardscribe.pairs.ledger.dividing import split_digest
 from hazardscribe.pairs.ledger.result import Imported
-from hazardscribe.pairs.photo import LOADER_VERSION, photo_digest
+from hazardscribe.pairs.photo import LOADER_VERSION
+from hazardscribe.pairs.photo_file import photo_digest
 from hazardscribe.pairs.sentences import in_language
 from hazardscribe.pairs.splits import DEV, TRAIN, VALIDATION
 from hazardscribe.pairs.write import photo_name, write_columns, write_list

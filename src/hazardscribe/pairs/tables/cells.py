@@ -15,7 +15,7 @@ from typing import Any
 
 from hazardscribe.errors import InputError
 from hazardscribe.files import cache_folder
-from hazardscribe.pairs.photo import photo_digest, photo_suffix
+from hazardscribe.pairs.photo_file import photo_digest, photo_suffix
 
 
 def cell_text(value: Any) -> str:

@@ -30,7 +30,8 @@ from typing import Literal
 
 from hazardscribe.errors import InputError
 from hazardscribe.files import flush, publish, write_whole
-from hazardscribe.pairs.photo import DEFAULT_LIMITS, PhotoLimits, load_photo
+from hazardscribe.pairs.photo import load_photo
+from hazardscribe.pairs.photo_limits import DEFAULT_LIMITS, PhotoLimits
 from hazardscribe.serving.store.errors import unavailable
 
 log = logging.getLogger(__name__)
