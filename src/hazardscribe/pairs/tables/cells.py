@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import tempfile
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -57,13 +56,14 @@ def _keep_photo(content: bytes) -> Path:
         if path.is_file() and path.stat().st_size == len(content):
             return path
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=".photo-")
+        # Several processes may read a table at once, so each has a draft of its own. It is not
+        # flushed to the disk: what is lost there is written again, and there may be a million.
+        draft = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
         try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(content)
-            Path(draft).replace(path)
+            draft.write_bytes(content)
+            draft.replace(path)
         except BaseException:
-            Path(draft).unlink(missing_ok=True)
+            draft.unlink(missing_ok=True)
             raise
     except OSError as error:
         raise InputError(
