@@ -16,6 +16,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hazardscribe import __version__
 from hazardscribe.errors import InputError
 from hazardscribe.files import write_json, write_whole
 from hazardscribe.pages import data_url, render_page, thumbnail
@@ -69,8 +70,6 @@ def write_page(report: CheckReport, path: Path, *, sample: int, seed: int) -> Pa
 
 def render(report: CheckReport, *, sample: int = 24, seed: int = 0) -> str:
     """The page as text."""
-    from hazardscribe import __version__
-
     subject = report.subject
     language = subject.language
     labels = LABELS[language]
