@@ -112,8 +112,8 @@ class Gatherer:
         if self.options.sheets and sheet.name not in self.options.sheets:
             self._leave_sheet(sheet, note, "sheet_not_chosen")
             return
-        merges = sheet.book.merges(sheet.sheet)
-        stream = iter(sheet.book.rows(sheet.sheet))
+        merges = sheet.merges()
+        stream = sheet.rows()
         top = list(islice(stream, HEADER_WITHIN))
         header = None
         if own is not None:
@@ -154,7 +154,7 @@ class Gatherer:
         self, sheet: OpenSheet, note: SheetNote, records: Iterator[Record], reader: SheetReader
     ) -> None:
         """Count the rows and take what they hold, unless the sheet is hidden and was not named."""
-        hidden = sheet.sheet.hidden and sheet.name not in self.options.sheets
+        hidden = sheet.hidden and sheet.name not in self.options.sheets
         for record in records:
             self.account.rows_read += 1
             note.rows += 1

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from hazardscribe.pairs.ledger.grid import Book, Picture, Sheet
+from hazardscribe.pairs.ledger.grid import Book, CellRange, Picture, Row, Sheet
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +39,22 @@ class OpenSheet:
         return self.sheet.name
 
     @property
+    def hidden(self) -> bool:
+        """Whether a person who opens the ledger does not see the sheet."""
+        return self.sheet.hidden
+
+    @property
     def where(self) -> str:
         """Ledger and sheet, for messages."""
         return f"{self.label}, sheet {self.name}" if self.name else self.label
+
+    def rows(self) -> Iterator[Row]:
+        """The rows from top to bottom, as a stream."""
+        return iter(self.book.rows(self.sheet))
+
+    def merges(self) -> Sequence[CellRange]:
+        """The merged cells."""
+        return self.book.merges(self.sheet)
 
 
 def picture_name(picture: Picture) -> str:
