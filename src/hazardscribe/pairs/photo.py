@@ -3,9 +3,9 @@
 A photo enters the program as bytes that nobody has checked. This module turns them into an
 upright RGB image or refuses them with a reason (`photo_file`, `photo_limits`), and it looks at the
 header before it unpacks a single pixel (`photo_pixels`): a PNG of ten kilobytes can hold half a
-gigabyte. Because all parts of the program
-load photos through `load_photo`, the model meets the same pixels in training and in use; a test
-pins them by hash, and `LOADER_VERSION` names that contract for caches.
+gigabyte. Because all parts of the program load photos through `load_photo`, the model meets the
+same pixels in training and in use; a test pins them by hash, and `LOADER_VERSION` names that
+contract for caches.
 
 Colour profiles are not applied: training pipelines do not apply them either.
 """
