@@ -29,9 +29,9 @@ def main() -> int:
     )
     args = parser.parse_args()
     sys.path.insert(0, str(ROOT / "tests"))  # the tests' own writers of ledgers
+    from hazardscribe.pairs.descriptions import clean_text
     from hazardscribe.pairs.ledger.importing import import_ledger
-    from hazardscribe.pairs.photo import photo_digest
-    from hazardscribe.pairs.read import clean_text
+    from hazardscribe.pairs.photo_file import photo_digest
     from pairs.ledger.four_ways import floating, in_cell, in_wps, text_and_zip
 
     with (args.data / "pairs.csv").open(encoding="utf-8-sig", newline="") as stream:

@@ -287,3 +287,15 @@ def test_advice_fits_the_error(tmp_path):
     ):
         pass
     assert "space" not in str(refused.value)
+
+
+def test_rivals_do_not_meet_in_one_draft(tmp_path):
+    path = tmp_path / "mark"
+
+    def write(draft):
+        draft.write_text("slow")
+        write_whole(path, lambda other: other.write_text("quick"), rivals=True)
+
+    write_whole(path, write, rivals=True)
+    assert path.read_text() == "slow"
+    assert [one.name for one in tmp_path.iterdir()] == ["mark"]

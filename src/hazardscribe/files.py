@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import re
+import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -221,9 +222,16 @@ def publish(draft: Path, path: Path) -> None:
     draft.replace(path)
 
 
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Write beside the path, flush to disk, then rename: all of the file or nothing."""
+def write_whole(path: Path, write: Callable[[Path], object], *, rivals: bool = False) -> None:
+    """Write beside the path, flush to disk, then rename: all of the file or nothing.
+
+    Args:
+        rivals: other processes may write the same file now, so the draft has a name of its own;
+            killed, this one leaves it there. The last to finish wins.
+    """
     draft = draft_of(path)
+    if rivals:
+        draft = draft.with_name(f"{draft.name}-{secrets.token_hex(4)}")
     try:
         draft.touch()
         usual = draft.stat().st_mode

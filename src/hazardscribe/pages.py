@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from hazardscribe.errors import InputError
+from hazardscribe.pairs.photo import load_photo
 
 THUMBNAIL = 320  # pixels, longest side
 
@@ -46,8 +47,6 @@ def render_page(template: str, values: Mapping[str, Any]) -> str:
 
 def thumbnail(photo: Path, side: int = THUMBNAIL) -> str | None:
     """The photo as a small JPEG data URL; None when it cannot be read."""
-    from hazardscribe.pairs.photo import load_photo
-
     try:
         image = load_photo(photo, bound=side)
     except (InputError, OSError):

@@ -8,7 +8,7 @@ import pytest
 from hazardscribe.describing.doubt import ANSWERS, Doubt, answer, fit_doubt, least_confidence
 from hazardscribe.describing.novelty import Novelty
 from hazardscribe.evaluation.rules import Rules
-from hazardscribe.pairs.read import is_empty
+from hazardscribe.pairs.descriptions import is_empty
 
 DOUBT = Doubt(least_confidence=0.6, least_safe=0.8, farthest=0.3, risk=0.1, reached=True)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from small_tables import NAMES
 
 MakePhoto = Callable[..., Path]
 
@@ -23,6 +24,14 @@ def make_photo(tmp_path: Path) -> MakePhoto:
         return path
 
     return make
+
+
+@pytest.fixture
+def folder(tmp_path: Path, make_photo: MakePhoto) -> Path:
+    """A folder with the photos that the small tables name."""
+    for name in NAMES:
+        make_photo(name)
+    return tmp_path
 
 
 def hash_of(text: str) -> int:

@@ -28,7 +28,8 @@ from hazardscribe.model.length import LONGEST
 from hazardscribe.model.parts import image_token_id
 from hazardscribe.model.prompting import Prompter, model_side
 from hazardscribe.model.sequences import FirstSequence, first_sequence
-from hazardscribe.pairs.photo import DEFAULT_LIMITS, PhotoLimits, load_photo
+from hazardscribe.pairs.photo import load_photo
+from hazardscribe.pairs.photo_limits import DEFAULT_LIMITS, PhotoLimits
 
 logger = logging.getLogger(__name__)
 

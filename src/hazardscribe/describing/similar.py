@@ -34,7 +34,7 @@ from hazardscribe.objectives.alignment import AlignmentHead
 from hazardscribe.pages import data_url, render_page, thumbnail
 from hazardscribe.pairs.checking.personal import mask_personal
 from hazardscribe.pairs.columns import CHINESE_HEADERS, ledger_columns
-from hazardscribe.pairs.photo import photo_digest
+from hazardscribe.pairs.photo_file import photo_digest
 from hazardscribe.pairs.records import PROVENANCE
 from hazardscribe.pairs.targets import target_texts
 

@@ -26,7 +26,8 @@ from typing import TYPE_CHECKING, Any
 from hazardscribe.errors import PhotoError
 from hazardscribe.files import locked, write_whole
 from hazardscribe.pairs.near_duplicates import difference_hash
-from hazardscribe.pairs.photo import LOADER_VERSION, photo_digest
+from hazardscribe.pairs.photo import LOADER_VERSION
+from hazardscribe.pairs.photo_file import photo_digest
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
+from hazardscribe.errors import InputError
 from hazardscribe.pairs.records import Pairs, Rejected
 
 log = logging.getLogger(__name__)
@@ -66,3 +68,14 @@ def in_words(one: Rejected) -> str:
     row = "" if one.row is None else f" row {one.row}"
     photo = f"{one.photo}: " if one.photo else ""
     return f"{one.file}{row}: {photo}{one.detail}"
+
+
+def nothing_left(source: Path, rows_read: int, rejected: list[Rejected]) -> InputError:
+    """The error of a source none of whose rows gives a pair."""
+    if not rows_read:
+        return InputError(f"{source}: has a header but no rows; nothing to learn from")
+    first = "; ".join(in_words(one) for one in rejected[:3])
+    return InputError(
+        f"{source}: none of {rows_read} rows gives a pair ({counts_by_reason(rejected)}). "
+        f"First: {first}"
+    )

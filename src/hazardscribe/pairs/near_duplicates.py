@@ -27,6 +27,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hazardscribe.pairs.photo import load_photo
+
 if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
@@ -68,8 +70,6 @@ def look_at(photo: str | Path | bytes) -> Look | None:
     Raises:
         PhotoError: it cannot be used.
     """
-    from hazardscribe.pairs.photo import load_photo
-
     # Always at this bound: a photo decoded at another scale has a slightly different look.
     return look_of(load_photo(photo, bound=LOOK_BOUND))
 

@@ -23,13 +23,14 @@ import shutil
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from io import FileIO
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hazardscribe.errors import InputError, PhotoError
-from hazardscribe.files import locked
+from hazardscribe.files import flush, locked, write_whole
 from hazardscribe.pairs.photo import LOADER_VERSION, load_photo
 
 if TYPE_CHECKING:
@@ -279,13 +280,8 @@ class PixelCache:
         # What could not be opened, though it is there, is tried again: the fault may pass.
         kept = {key: one for key, one in entries.items() if one[0] >= 0 and one[2] != "missing"}
         index = {"format": _FORMAT, "bytes": end, "photos": kept}
-        draft = self._index_path.with_suffix(".json.tmp")
-        with draft.open("w", encoding="utf-8") as stream:
-            json.dump(index, stream, ensure_ascii=True, separators=(",", ":"))
-            stream.flush()
-            os.fsync(stream.fileno())
-        draft.replace(self._index_path)
-        _sync_folder(self.folder)
+        write_whole(self._index_path, partial(_write_index, index=index))
+        flush(self.folder)
 
 
 def _key(photo: Path | str) -> str:
@@ -335,18 +331,15 @@ def _write_all(data: FileIO, block: memoryview) -> None:
         block = block[data.write(block) :]
 
 
+def _write_index(path: Path, index: dict[str, Any]) -> None:
+    """Piece by piece: the text of a million photos' entries need not be in memory."""
+    with path.open("w", encoding="utf-8") as stream:
+        json.dump(index, stream, ensure_ascii=True, separators=(",", ":"))
+
+
 def _give_back(data: FileIO, committed: int) -> None:
     """Free the space of pixels that no index names; failing to is harmless."""
     try:
         data.truncate(committed)
     except OSError:
         log.debug("could not shorten the pixel file", exc_info=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

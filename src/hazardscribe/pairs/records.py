@@ -18,13 +18,10 @@ if TYPE_CHECKING:
     import datasets
     import pandas as pd
 
-__all__ = ["FIRST_COLUMNS", "SPLITS", "Pairs", "Rejected", "short_name"]
-
 SPLITS = (TRAIN, DEV, VALIDATION)
 
-
 PROVENANCE = FIRST_COLUMNS[3:]
-"""Of those, where a row came from: written by the program, of no use as text."""
+"""The columns that say where a row came from: written by the program, of no use as text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,3 +163,8 @@ def short_name(photo: str, folder: Path) -> str:
     prefix = os.path.join(folder, "")  # noqa: PTH118
     inside = photo.startswith(prefix)
     return (photo[len(prefix) :] if inside else os.path.basename(photo)).replace("\\", "/")  # noqa: PTH119
+
+
+def row_number(text: str) -> int | None:
+    """The number of a source row, as a table of ours writes it; None where it is no such number."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None

@@ -26,17 +26,15 @@ from typing import TYPE_CHECKING, Any
 
 from hazardscribe.errors import InputError
 from hazardscribe.files import cache_folder, locked, new_folder, write_json
+from hazardscribe.pairs.collecting import collect, frame_of
 from hazardscribe.pairs.columns import find_columns
 from hazardscribe.pairs.finder import PhotoFinder
+from hazardscribe.pairs.left_out import nothing_left
 from hazardscribe.pairs.records import SPLITS, Pairs, Rejected, add_to_digest
 from hazardscribe.pairs.splits import DEV, TRAIN, read_split, settle_names
-from hazardscribe.pairs.tables import (
-    Table,
-    folder_table,
-    is_dataset_folder,
-    open_parquet,
-    table_rows,
-)
+from hazardscribe.pairs.tables.arrow import is_dataset_folder, open_parquet, table_rows
+from hazardscribe.pairs.tables.sources import folder_table
+from hazardscribe.pairs.tables.table import Table
 
 if TYPE_CHECKING:
     import datasets
@@ -219,8 +217,6 @@ class _Reading:
     def write(self, folder: Path, progress: bool) -> None:
         """Write an Arrow file a split and the account."""
         import pyarrow as pa  # type: ignore[import-untyped]
-
-        from hazardscribe.pairs.read import collect, frame_of, nothing_left
 
         writers: dict[str, Any] = {}
         counts: dict[str, int] = {}

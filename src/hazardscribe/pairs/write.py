@@ -15,9 +15,10 @@ from pathlib import Path
 from hazardscribe.errors import InputError
 from hazardscribe.files import write_whole
 from hazardscribe.names import readable
-from hazardscribe.pairs.photo import photo_digest, photo_suffix
-from hazardscribe.pairs.records import FIRST_COLUMNS, Pairs, Rejected
-from hazardscribe.pairs.tables import PAIRS_KEY
+from hazardscribe.pairs.columns import FIRST_COLUMNS
+from hazardscribe.pairs.photo_file import photo_digest, photo_suffix
+from hazardscribe.pairs.records import Pairs, Rejected
+from hazardscribe.pairs.tables.arrow import PAIRS_KEY
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 

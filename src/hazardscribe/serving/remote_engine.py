@@ -21,7 +21,8 @@ import httpx
 from hazardscribe.errors import InputError, PhotoError
 from hazardscribe.model.length import LONGEST
 from hazardscribe.pages import data_url
-from hazardscribe.pairs.photo import PhotoLimits, load_photo
+from hazardscribe.pairs.photo import load_photo
+from hazardscribe.pairs.photo_limits import PhotoLimits
 from hazardscribe.serving.engine import Ask, Described, EngineError, Watch, busy, too_late
 from hazardscribe.serving.errors import Language
 from hazardscribe.serving.settings import ServeSettings

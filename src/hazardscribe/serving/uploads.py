@@ -16,7 +16,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
 from hazardscribe.errors import PhotoError
-from hazardscribe.pairs.photo import PhotoLimits, photo_header
+from hazardscribe.pairs.photo import photo_header
+from hazardscribe.pairs.photo_limits import PhotoLimits
 from hazardscribe.serving.errors import ApiError, photo_error
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from ledger_files import photo_bytes
 from hazardscribe.errors import InputError
 from hazardscribe.pairs.ledger.importing import import_ledger
 from hazardscribe.pairs.ledger.result import Imported
-from hazardscribe.pairs.photo import photo_digest
+from hazardscribe.pairs.photo_file import photo_digest
 from pairs.workbook.build import emf, replace, rewrite
 
 Write = Callable[..., Path]

@@ -17,7 +17,7 @@ from hazardscribe import cli
 from hazardscribe.errors import InputError
 from hazardscribe.pairs.columns import TRANSLATED
 from hazardscribe.pairs.ledger.importing import import_ledger
-from hazardscribe.pairs.photo import photo_digest
+from hazardscribe.pairs.photo_file import photo_digest
 from hazardscribe.pairs.read import read_pairs
 from hazardscribe.pairs.records import Pairs
 from pairs.exporting.export_files import photo, turned

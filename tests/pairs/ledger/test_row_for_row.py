@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ledger_files import photo_bytes
 
+from hazardscribe.pairs.descriptions import clean_text
 from hazardscribe.pairs.ledger.importing import import_ledger
-from hazardscribe.pairs.photo import photo_digest
-from hazardscribe.pairs.read import clean_text
+from hazardscribe.pairs.photo_file import photo_digest
 from pairs.ledger.four_ways import Pair, floating, in_cell, in_wps
 
 DIGESTS = {photo_digest(photo_bytes(seed)): seed for seed in range(6)}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hazardscribe.pairs.ledger.importing import import_ledger
 from hazardscribe.pairs.ledger.result import Imported
-from hazardscribe.pairs.photo import photo_digest
+from hazardscribe.pairs.photo_file import photo_digest
 from pairs.ledger.four_ways import Pair, floating, in_cell, in_wps, text_and_zip
 from pairs.workbook.build import photo
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from hazardscribe.errors import InputError
-from hazardscribe.pairs.photo import PhotoLimits
+from hazardscribe.pairs.photo_limits import PhotoLimits
 from hazardscribe.serving.schemas import NewFinding
 from hazardscribe.serving.store import photos as photos_module
 from hazardscribe.serving.store.errors import PhotoRefusedError, StoreUnavailableError

@@ -16,18 +16,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hazardscribe import __version__
 from hazardscribe.errors import InputError
 from hazardscribe.pairs.checking.duplicate_findings import duplicate_findings
 from hazardscribe.pairs.checking.findings import SEVERITIES, Finding, at_or_above
 from hazardscribe.pairs.checking.measure import Measure, measure_photo
+from hazardscribe.pairs.checking.page import write_page
 from hazardscribe.pairs.checking.photo_findings import photo_findings
 from hazardscribe.pairs.checking.subject import Subject, subject_of
 from hazardscribe.pairs.checking.table_findings import table_findings
 from hazardscribe.pairs.checking.text_findings import text_findings
 from hazardscribe.pairs.checking.wording import load_wording
+from hazardscribe.pairs.left_out import nothing_left
 from hazardscribe.pairs.near_duplicates import Look
-from hazardscribe.pairs.read import Pairs, look_over, nothing_left, read_pairs, why_unreadable
-from hazardscribe.pairs.records import Rejected, short_name
+from hazardscribe.pairs.read import look_over, read_pairs, why_unreadable
+from hazardscribe.pairs.records import Pairs, Rejected, short_name
 from hazardscribe.pairs.shards import ShardedPairs
 from hazardscribe.pairs.targets import detect_language, target_texts
 
@@ -76,8 +79,6 @@ class CheckReport:
 
     def to_json(self) -> dict[str, Any]:
         """The report as plain data, without photos and descriptions."""
-        from hazardscribe import __version__
-
         return {
             "source": self.source,
             "version": __version__,
@@ -99,8 +100,6 @@ class CheckReport:
         Raises:
             InputError: another suffix, or the file cannot be written.
         """
-        from hazardscribe.pairs.checking.page import write_page
-
         return write_page(self, Path(path), sample=sample, seed=seed)
 
 

@@ -20,10 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hazardscribe.pairs.near_duplicates import Look, look_at
+from hazardscribe.pairs.photo import load_photo, photo_size
+from hazardscribe.pairs.photo_file import photo_digest
+
 if TYPE_CHECKING:
     import numpy as np
-
-    from hazardscribe.pairs.near_duplicates import Look
 
 WORKING_SIDE = 256
 
@@ -72,9 +74,6 @@ def measure_photo(photo: str | Path) -> Measure:
         PhotoError: it cannot be used.
     """
     import numpy as np
-
-    from hazardscribe.pairs.near_duplicates import look_at
-    from hazardscribe.pairs.photo import load_photo, photo_digest, photo_size
 
     width, height = photo_size(photo)
     image = load_photo(photo, bound=WORKING_SIDE)

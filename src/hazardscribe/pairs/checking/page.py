@@ -6,17 +6,18 @@ from the folder of the pairs on, and personal data in texts is masked: a report 
 
 from __future__ import annotations
 
-import json
 import os
 import random
 from collections import Counter
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hazardscribe import __version__
 from hazardscribe.errors import InputError
+from hazardscribe.files import write_json, write_whole
 from hazardscribe.pages import data_url, render_page, thumbnail
 from hazardscribe.pairs.checking.findings import Finding
 from hazardscribe.pairs.checking.page_plots import plots
@@ -52,17 +53,14 @@ def write_page(report: CheckReport, path: Path, *, sample: int, seed: int) -> Pa
     """Write the report by its suffix; see `CheckReport.write`."""
     check_target(path)
     if path.suffix.lower() == ".json":
-        text = json.dumps(report.to_json(), ensure_ascii=False, indent=2, default=str) + "\n"
+        write = partial(write_json, data=report.to_json())
     else:
-        text = render(report, sample=sample, seed=seed)
-    partial = path.with_name(f".{path.name}.partial")
+        page = render(report, sample=sample, seed=seed)
+        draw = partial(Path.write_text, data=page, encoding="utf-8", errors="replace")
+        write = partial(write_whole, write=draw)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            partial.write_text(text, encoding="utf-8", errors="replace")
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        write(path)
     except OSError as error:
         raise InputError(
             f"{path}: the report cannot be written ({error.strerror or error}); name another file"
@@ -72,8 +70,6 @@ def write_page(report: CheckReport, path: Path, *, sample: int, seed: int) -> Pa
 
 def render(report: CheckReport, *, sample: int = 24, seed: int = 0) -> str:
     """The page as text."""
-    from hazardscribe import __version__
-
     subject = report.subject
     language = subject.language
     labels = LABELS[language]

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from hazardscribe.pairs.checking.findings import Place
 from hazardscribe.pairs.checking.measure import Measure
-from hazardscribe.pairs.columns import normal_name
-from hazardscribe.pairs.records import FIRST_COLUMNS, SPLITS, Pairs, Rejected, short_name
+from hazardscribe.pairs.columns import FIRST_COLUMNS, normal_name
+from hazardscribe.pairs.records import SPLITS, Pairs, Rejected, short_name
 from hazardscribe.pairs.yes_no import read_yes_no
 
 if TYPE_CHECKING:

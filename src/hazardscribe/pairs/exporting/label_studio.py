@@ -1,7 +1,8 @@
 """Tasks for Label Studio, in which people correct descriptions, and all that goes with them.
 
 The texts travel as predictions, which Label Studio puts into the text field to be corrected; what
-it exports afterwards is read back by `label_studio_results`. Written is a folder, or a zip of it:
+it exports afterwards is read back by `pairs/tables/label_studio_results.py`. Written is a folder,
+or a zip of it:
 
     tasks.json          to be imported into a project
     label_config.xml    the project's labelling interface
@@ -28,21 +29,19 @@ from xml.sax.saxutils import quoteattr
 
 from hazardscribe.errors import InputError
 from hazardscribe.files import write_whole
-from hazardscribe.pairs.columns import AI_KEY
+from hazardscribe.pairs.columns import AI_KEY, FIRST_COLUMNS
 from hazardscribe.pairs.exporting.pictures import upright_copy
-from hazardscribe.pairs.records import FIRST_COLUMNS, Pairs
-from hazardscribe.pairs.tables import cell_text
+from hazardscribe.pairs.records import Pairs
+from hazardscribe.pairs.tables.cells import cell_text
+from hazardscribe.pairs.tables.label_studio_results import BEFORE, HAZARD, TEXT
 from hazardscribe.pairs.write import copy_photo, photo_name
 from hazardscribe.pairs.yes_no import read_yes_no
 
 LOCAL_FILES = "/data/local-files/?d="
 """Address of Label Studio's local file serving; a path below its document root follows."""
 
-BEFORE = "description_before"
-"""The text that was to be corrected: a task's data, and the column that keeps it afterwards."""
-
-TEXT, HAZARD, PHOTO = "description", "hazard", "photo"
-"""Names of the controls and of the picture in the labelling interface."""
+PHOTO = "photo"
+"""Name of the picture in the labelling interface."""
 
 YES, NO = "yes", "no"
 

@@ -24,15 +24,16 @@ from hazardscribe.pairs.columns import (
     AI_KEY,
     CHINESE_HEADERS,
     EXPORTED,
+    FIRST_COLUMNS,
     ORIGINAL_COLUMNS,
     TRANSLATED,
     usual_columns,
 )
 from hazardscribe.pairs.exporting.layout import WIDEST, column_width
 from hazardscribe.pairs.exporting.workbook import PHOTO_WIDTH, Column, LedgerWriter
-from hazardscribe.pairs.records import FIRST_COLUMNS, Pairs
+from hazardscribe.pairs.records import Pairs
 from hazardscribe.pairs.sentences import SENTENCES, in_language, say
-from hazardscribe.pairs.tables import cell_text
+from hazardscribe.pairs.tables.cells import cell_text
 
 
 @dataclass(frozen=True, slots=True)

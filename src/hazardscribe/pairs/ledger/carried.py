@@ -11,6 +11,7 @@ from hazardscribe.pairs.columns import (
 )
 from hazardscribe.pairs.ledger.header import Header
 from hazardscribe.pairs.ledger.own_books import Own
+from hazardscribe.pairs.records import PROVENANCE
 
 KEPT_ROLES = tuple(r for r in LEDGER_ROLES if r not in ("photo", "description", "split"))
 
@@ -42,9 +43,7 @@ class Carried:
         taken = {at for places in header.roles.values() for at in places}
         texts = [meant.get(name.text, name.text) for name in header.names]
         self.provenance = (
-            [texts.index(name) for name in FIRST_COLUMNS[3:]]
-            if set(FIRST_COLUMNS[3:]) <= set(texts)
-            else []
+            [texts.index(name) for name in PROVENANCE] if set(PROVENANCE) <= set(texts) else []
         )
         taken |= set(self.provenance)
         # Only an export of ours has both; elsewhere the name may mean anything.

@@ -16,12 +16,15 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hazardscribe import __version__
 from hazardscribe.errors import InputError
 from hazardscribe.files import write_json
 from hazardscribe.pairs.columns import FIRST_COLUMNS, LEDGER_ROLES
 from hazardscribe.pairs.ledger.dividing import split_digest
+from hazardscribe.pairs.ledger.report import write_report
 from hazardscribe.pairs.ledger.result import Imported
-from hazardscribe.pairs.photo import LOADER_VERSION, photo_digest
+from hazardscribe.pairs.photo import LOADER_VERSION
+from hazardscribe.pairs.photo_file import photo_digest
 from hazardscribe.pairs.sentences import in_language
 from hazardscribe.pairs.splits import DEV, TRAIN, VALIDATION
 from hazardscribe.pairs.write import photo_name, write_columns, write_list
@@ -144,8 +147,6 @@ class Tables:
 
 def write_folder(folder: Path, imported: Imported, tables: Tables) -> None:
     """Write everything but the photos, which lie there already."""
-    from hazardscribe.pairs.ledger.report import write_report
-
     (folder / "photos").mkdir(exist_ok=True)
     used = {*tables.columns[0], *tables.safe[0]}
     for path in (folder / "photos").iterdir():
@@ -175,8 +176,6 @@ def write_folder(folder: Path, imported: Imported, tables: Tables) -> None:
 def record(imported: Imported) -> dict[str, Any]:
     """All counts, the mapping, the versions and the hash, without times and places."""
     from importlib.metadata import version
-
-    from hazardscribe import __version__
 
     account = imported.account
     return {

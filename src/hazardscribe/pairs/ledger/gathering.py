@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain, islice
 
 from hazardscribe.errors import InputError
@@ -10,14 +11,15 @@ from hazardscribe.pairs.columns import not_confirmed
 from hazardscribe.pairs.ledger.account import Account, Left
 from hazardscribe.pairs.ledger.carried import Carried
 from hazardscribe.pairs.ledger.drafts import Draft, Options, SheetNote
-from hazardscribe.pairs.ledger.grid import Book, Row, Sheet
+from hazardscribe.pairs.ledger.grid import Book, CellRange, Row
 from hazardscribe.pairs.ledger.header import HEADER_WITHIN, Header, find_header, seen_names
 from hazardscribe.pairs.ledger.keeping import Kept, Refused
 from hazardscribe.pairs.ledger.mapping import SEVERAL, add_sides, map_columns
+from hazardscribe.pairs.ledger.open_sheet import OpenSheet, picture_name
 from hazardscribe.pairs.ledger.own_books import Own, own_header, own_records
-from hazardscribe.pairs.ledger.placing import place
-from hazardscribe.pairs.ledger.reading import SheetReader, picture_name
-from hazardscribe.pairs.ledger.rows import read_records
+from hazardscribe.pairs.ledger.placing import Placed, place
+from hazardscribe.pairs.ledger.reading import SheetReader
+from hazardscribe.pairs.ledger.rows import Record, read_records
 from hazardscribe.pairs.ledger.sources import LedgerPhotos
 from hazardscribe.pairs.sentences import say
 
@@ -48,7 +50,7 @@ class Gatherer:
         self.settled = False
         self.lost: set[str] = set()
         self._texts: dict[str, str] = {}
-        self._chosen: set[str] = set()
+        self._found: set[str] = set()
 
     def gather(
         self,
@@ -77,20 +79,11 @@ class Gatherer:
         for picture_at, picture in enumerate(book.unplaced):
             key = f"#{label}\0\0{picture_at}"
             self.account.pictures_found += 1
-            self.leave(
-                key,
-                label,
-                "",
-                None,
-                None,
-                picture_name(picture),
-                "unplaced",
-                say("unplaced"),
-            )
-        found_sheets = {sheet.name for sheet in book.sheets}
-        self._chosen |= found_sheets
+            name = picture_name(picture)
+            self.leave(key, label, "", None, None, name, "unplaced", say("unplaced"))
+        self._found |= {sheet.name for sheet in book.sheets}
         for sheet in book.sheets:
-            self._read_sheet(label, book, sheet, finder, wanted, text_file, own)
+            self._read_sheet(OpenSheet.of(label, book, sheet), finder, wanted, text_file, own)
         if self.lost:
             count = len(self.lost)
             said = say("lost_originals", file=label, count=count, name=min(self.lost))
@@ -102,87 +95,66 @@ class Gatherer:
 
     def missing_sheets(self) -> list[str]:
         """Sheets that the user named and no ledger has."""
-        return [name for name in self.options.sheets if name not in self._chosen]
+        return [name for name in self.options.sheets if name not in self._found]
 
     def _read_sheet(
         self,
-        label: str,
-        book: Book,
-        sheet: Sheet,
+        sheet: OpenSheet,
         finder: LedgerPhotos,
         wanted: dict[str, Callable[[], bytes]],
         text_file: bool,
         own: Own | None,
     ) -> None:
-        pictures = list(book.pictures(sheet))
-        self.account.pictures_found += len(pictures)
-        keys = [f"#{label}\0{sheet.position}\0{at}" for at in range(len(pictures))]
-        note = SheetNote(label, sheet.name)
+        """Read one sheet into drafts, or leave it out as a whole."""
+        self.account.pictures_found += len(sheet.pictures)
+        note = SheetNote(sheet.label, sheet.name)
         self.sheets.append(note)
-        chosen = not self.options.sheets or sheet.name in self.options.sheets
-
-        def leave_all(reason: str) -> None:
-            note.left_out = reason
-            detail = say(reason)
-            for key, picture in zip(keys, pictures, strict=True):
-                self.leave(
-                    key, label, sheet.name, None, picture.row, picture_name(picture), reason, detail
-                )
-
-        if not chosen:
-            leave_all("sheet_not_chosen")
+        if self.options.sheets and sheet.name not in self.options.sheets:
+            self._leave_sheet(sheet, note, "sheet_not_chosen")
             return
-        merges = book.merges(sheet)
-        stream = iter(book.rows(sheet))
+        merges = sheet.merges()
+        stream = sheet.rows()
         top = list(islice(stream, HEADER_WITHIN))
-        where = f"{label}, sheet {sheet.name}" if sheet.name else label
-        header = None if own is None else own_header(top, self.options.columns, where=where)
+        header = None
+        if own is not None:
+            header = own_header(top, self.options.columns, where=sheet.where)
         if header is None:
             own = None
-            header = find_header(top, merges, self.options.columns, where=where)
+            header = self._find_header(sheet, top, merges)
         if header is None:
-            # A header that only lacks the column which was named is still the one to show.
-            usual = find_header(top, merges, {}, where=where) if self.options.columns else None
-            leave_all("no_header" if usual is None else "no_such_column")
-            names = seen_names(top) if usual is None else [n.text for n in usual.names if n.text]
-            self.seen = max(self.seen, names, key=len)
+            self._leave_without_header(sheet, note, top, merges)
             return
-        roles = header.roles
-        if own is None:
-            roles = map_columns(header.names, self.options.columns, where=where)
-            pictured = {one.column - 1 for one in pictures if one.row > header.last}
-            roles = add_sides(header.names, roles, self.options.columns, pictured)
-            header = Header(header.names, roles, header.first, header.last)
         layout = Carried(header, self.options.group, own=own)
         self.grouped = self.grouped or layout.group is not None
         note.columns = {
-            role: tuple(header.names[at].text for at in places) for role, places in roles.items()
+            role: tuple(header.names[at].text for at in places)
+            for role, places in header.roles.items()
         }
         note.others = layout.others
-        hidden = sheet.hidden and sheet.name not in self.options.sheets
-        placed = place(pictures, merges, header)
-        reader = SheetReader(
-            self, label, sheet.name, header, layout, finder, wanted, book, pictures, keys, placed
-        )
+        placed = place(sheet.pictures, merges, header)
         for at, reason, detail in placed.left:
-            self.leave(
-                keys[at],
-                label,
-                sheet.name,
-                None,
-                pictures[at].row,
-                picture_name(pictures[at]),
-                reason,
-                detail,
-            )
-        pictured = {at + 1 for role in SEVERAL for at in header.roles.get(role, ())}
-        rows: Iterator[Row] = (row.followed(pictured) for row in chain(top, stream))
-        if own is not None:
-            records = own_records(rows, header, own, pictured=placed.begins)
-        else:
-            records = read_records(
-                rows, merges, header, pictured=placed.begins, surplus_is_bad=text_file
-            )
+            self._leave_picture(sheet, at, reason, detail)
+        records = _records(chain(top, stream), merges, header, placed, text_file, own)
+        reader = SheetReader(self, sheet, header, layout, finder, wanted, placed)
+        self._read_records(sheet, note, records, reader)
+
+    def _find_header(
+        self, sheet: OpenSheet, top: Sequence[Row], merges: Sequence[CellRange]
+    ) -> Header | None:
+        """The header of a sheet as people keep it, its roles settled; None where there is none."""
+        chosen = self.options.columns
+        header = find_header(top, merges, chosen, where=sheet.where)
+        if header is None:
+            return None
+        roles = map_columns(header.names, chosen, where=sheet.where)
+        pictured = {one.column - 1 for one in sheet.pictures if one.row > header.last}
+        return replace(header, roles=add_sides(header.names, roles, chosen, pictured))
+
+    def _read_records(
+        self, sheet: OpenSheet, note: SheetNote, records: Iterator[Record], reader: SheetReader
+    ) -> None:
+        """Count the rows and take what they hold, unless the sheet is hidden and was not named."""
+        hidden = sheet.hidden and sheet.name not in self.options.sheets
         for record in records:
             self.account.rows_read += 1
             note.rows += 1
@@ -193,6 +165,33 @@ class Gatherer:
         reader.end()
         if hidden:
             note.left_out = "hidden_sheet"
+
+    def _leave_without_header(
+        self,
+        sheet: OpenSheet,
+        note: SheetNote,
+        top: Sequence[Row],
+        merges: Sequence[CellRange],
+    ) -> None:
+        """The sheet is not read, and what its columns are called is kept for the message."""
+        # A header that only lacks the column which was named is still the one to show.
+        columns = self.options.columns
+        usual = find_header(top, merges, {}, where=sheet.where) if columns else None
+        self._leave_sheet(sheet, note, "no_header" if usual is None else "no_such_column")
+        names = seen_names(top) if usual is None else [n.text for n in usual.names if n.text]
+        self.seen = max(self.seen, names, key=len)
+
+    def _leave_sheet(self, sheet: OpenSheet, note: SheetNote, reason: str) -> None:
+        """The sheet is not read, and its pictures are of no use."""
+        note.left_out = reason
+        for at in range(len(sheet.pictures)):
+            self._leave_picture(sheet, at, reason, say(reason))
+
+    def _leave_picture(self, sheet: OpenSheet, at: int, reason: str, detail: str) -> None:
+        """A picture that belongs to no row of its sheet."""
+        picture = sheet.pictures[at]
+        place = (sheet.label, sheet.name, None, picture.row)
+        self.leave(sheet.keys[at], *place, picture_name(picture), reason, detail)
 
     def leave(
         self,
@@ -211,6 +210,22 @@ class Gatherer:
     def shared(self, text: str) -> str:
         """One object for equal texts: categories and places recur in every row."""
         return self._texts.setdefault(text, text) if len(text) < 40 else text
+
+
+def _records(
+    rows: Iterator[Row],
+    merges: Sequence[CellRange],
+    header: Header,
+    placed: Placed,
+    text_file: bool,
+    own: Own | None,
+) -> Iterator[Record]:
+    """The rows below the header, read as people's or as our own."""
+    pictured = {at + 1 for role in SEVERAL for at in header.roles.get(role, ())}
+    followed = (row.followed(pictured) for row in rows)
+    if own is not None:
+        return own_records(followed, header, own, pictured=placed.begins)
+    return read_records(followed, merges, header, pictured=placed.begins, surplus_is_bad=text_file)
 
 
 def no_header(source: str, seen: Sequence[str], wanted: str = "") -> InputError:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from hazardscribe.errors import InputError
-from hazardscribe.pairs.tables import decode_text, sniff_separator
+from hazardscribe.pairs.tables.text_files import decode_text, sniff_separator
 from hazardscribe.pairs.workbook.items import CellRange, Picture, Row, Sheet
 
 _END = "\ue000end of the file\ue000"

@@ -28,7 +28,7 @@ from hazardscribe.pairs.ledger.own_books import own_book
 from hazardscribe.pairs.ledger.result import Imported, Row
 from hazardscribe.pairs.ledger.sources import key_name
 from hazardscribe.pairs.ledger.unseeable import load_unseeable
-from hazardscribe.pairs.photo import photo_digest
+from hazardscribe.pairs.photo_file import photo_digest
 from hazardscribe.pairs.sentences import say
 from hazardscribe.pairs.splits import read_split
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from hazardscribe.errors import InputError, PhotoError
 from hazardscribe.pairs.near_duplicates import Look, look_at
-from hazardscribe.pairs.photo import photo_digest
+from hazardscribe.pairs.photo_file import photo_digest
 from hazardscribe.pairs.sentences import say
 from hazardscribe.pairs.write import digest_name
 

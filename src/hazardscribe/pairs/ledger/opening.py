@@ -11,9 +11,11 @@ from pathlib import Path
 from hazardscribe.errors import InputError
 from hazardscribe.names import readable
 from hazardscribe.pairs.ledger.grid import Book, TextBook
+from hazardscribe.pairs.ledger.results_book import ResultsBook
 from hazardscribe.pairs.ledger.sources import LedgerPhotos
 from hazardscribe.pairs.ledger.zipped import Archive
 from hazardscribe.pairs.sentences import say
+from hazardscribe.pairs.workbook import open_workbook
 
 TEXT = (".csv", ".tsv", ".txt")
 WORKBOOKS = (".xlsx", ".xlsm")
@@ -109,12 +111,8 @@ def open_book(path: Path, chosen: Mapping[str, str]) -> Iterator[Book]:
     if suffix in TEXT:
         yield TextBook(path, chosen)
     elif suffix == ".json":
-        from hazardscribe.pairs.ledger.results_book import ResultsBook
-
         yield ResultsBook(path)
     elif suffix in WORKBOOKS or suffix in FOREIGN:
-        from hazardscribe.pairs.workbook import open_workbook
-
         with open_workbook(path) as book:
             yield book
     else:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from hazardscribe.pairs.descriptions import clean_text, is_empty
 from hazardscribe.pairs.finder import EMBEDDED, has_photo_suffix
 from hazardscribe.pairs.ledger.account import Left
 from hazardscribe.pairs.ledger.carried import Carried
 from hazardscribe.pairs.ledger.dates import iso_date
 from hazardscribe.pairs.ledger.drafts import Draft
-from hazardscribe.pairs.ledger.grid import Book, Picture
 from hazardscribe.pairs.ledger.header import Header
 from hazardscribe.pairs.ledger.numbered import split_numbered
-from hazardscribe.pairs.ledger.placing import Placed
+from hazardscribe.pairs.ledger.open_sheet import OpenSheet, picture_name
+from hazardscribe.pairs.ledger.placing import Laid, Placed
 from hazardscribe.pairs.ledger.rows import LAYOUT, Record
 from hazardscribe.pairs.ledger.sources import LedgerPhotos
-from hazardscribe.pairs.read import clean_text, is_empty
+from hazardscribe.pairs.records import row_number
 from hazardscribe.pairs.sentences import say
 
 if TYPE_CHECKING:
@@ -50,95 +52,137 @@ _NOTHING = re.compile(
 _ISO_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
+@dataclass(slots=True)
+class _Shown:
+    """The pictures that a record brings, each as (key, name).
+
+    Attributes:
+        photos: of the hazard.
+        after: of the place after repair.
+        refused: (name, reason, detail) of hazard photos that cannot be used.
+    """
+
+    photos: list[tuple[str, str]] = field(default_factory=list)
+    after: list[tuple[str, str]] = field(default_factory=list)
+    refused: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def add(self, role: str, key: str, name: str) -> None:
+        """A picture of one side or the other."""
+        (self.photos if role == "photo" else self.after).append((key, name))
+
+    def refuse(self, role: str, name: str, reason: str, detail: str) -> None:
+        """A picture that cannot be used."""
+        if role == "photo":
+            self.refused.append((name, reason, detail))
+
+
 class SheetReader:
     """Turns the records of one sheet into drafts."""
 
     def __init__(
         self,
         gatherer: Gatherer,
-        label: str,
-        sheet: str,
+        sheet: OpenSheet,
         header: Header,
         layout: Carried,
         finder: LedgerPhotos,
         wanted: dict[str, Callable[[], bytes]],
-        book: Book,
-        pictures: Sequence[Picture],
-        keys: Sequence[str],
         placed: Placed,
     ) -> None:
-        self.gatherer, self.label, self.sheet = gatherer, label, sheet
+        self.gatherer, self.sheet = gatherer, sheet
         self.header, self.layout, self.finder = header, layout, finder
-        self.wanted, self.book, self.placed = wanted, book, placed
-        self.pictures, self.keys = pictures, keys
-        self.above: dict[int, list[tuple[int, str, int]]] = {}
+        self.wanted, self.placed = wanted, placed
+        self.above: dict[int, list[Laid]] = {}
 
     def take(self, record: Record) -> None:
         """Account for a row, and make it a draft where it can be one."""
-        placed = self.placed.take(record.line)
-        if not record.reason:
-            by_column: dict[int, list[tuple[int, str, int]]] = {}
-            for one in placed:
-                by_column.setdefault(one[2], []).append(one)
-            for at in record.same:
-                if at not in by_column and at in self.above:
-                    by_column[at] = self.above[at]
-                    placed = placed + self.above[at]
-            self.above = by_column
+        placed = self._placed(record)
         # A repeated header names no files, nor does a row whose cells have shifted.
         names = [] if record.reason in (*LAYOUT, "bad_row") else self._named(record, placed)
         texts = self._texts(record)
         if record.reason:
             self._drop(record, placed, names)
             return
-        photos: list[tuple[str, str]] = []
-        after: list[tuple[str, str]] = []
-        refused: list[tuple[str, str, str]] = []
-        original = self._replacing(record, names)
+        shown = _Shown()
+        self._show_placed(record, placed, self._replacing(record, names), shown)
+        self._show_named(record, names, shown)
+        if self._unfinished(record):
+            for key, name in shown.after:
+                self._leave(key, record, name, "not_rectified", say("not_rectified"))
+            shown.after = []
+        if not shown.photos:
+            record.reason, record.detail = self._why_none(record, shown)
+            self._reject(record)
+            if not shown.after:
+                return
+        self.gatherer.drafts.append(self._draft(record, texts, shown))
+
+    def _placed(self, record: Record) -> list[Laid]:
+        """The pictures that lie in the row, and those from above where it says 同上."""
+        placed = self.placed.take(record.line)
+        if record.reason:
+            return placed
+        by_column: dict[int, list[Laid]] = {}
+        for one in placed:
+            by_column.setdefault(one[2], []).append(one)
+        for at in record.same:
+            if at not in by_column and at in self.above:
+                by_column[at] = self.above[at]
+                placed = placed + self.above[at]
+        self.above = by_column
+        return placed
+
+    def _show_placed(
+        self, record: Record, placed: Sequence[Laid], original: str, shown: _Shown
+    ) -> None:
+        """Take the pictures in the row's cells; the first is only a copy of `original`, if any."""
         for index, role, _ in placed:
-            key, picture = self.keys[index], self.pictures[index]
+            key, picture = self.sheet.keys[index], self.sheet.pictures[index]
+            name = picture_name(picture)
             if original and role == "photo":
                 said = say("copy_of_original", name=original)
-                self._leave(key, record, picture_name(picture), "copy_of_original", said)
+                self._leave(key, record, name, "copy_of_original", said)
                 original = ""
-                continue
-            if picture.problem is not None:
-                self._leave(key, record, picture_name(picture), *picture.problem)
-                refused += [(picture_name(picture), *picture.problem)] * (role == "photo")
-                continue
-            (photos if role == "photo" else after).append((key, picture_name(picture)))
-            self.wanted.setdefault(key, partial(self.book.read_picture, picture))
+            elif picture.problem is not None:
+                self._leave(key, record, name, *picture.problem)
+                shown.refuse(role, name, *picture.problem)
+            else:
+                shown.add(role, key, name)
+                self.wanted.setdefault(key, partial(self.sheet.book.read_picture, picture))
+
+    def _show_named(self, record: Record, names: Sequence[Named], shown: _Shown) -> None:
+        """Take the files that the row's cells name."""
         for role, name, found in names:
-            if isinstance(found, tuple):
-                self._found(f"?{self.label}\0{name}")
-                self._leave(f"?{self.label}\0{name}", record, name, *found)
-                refused += [(name, *found)] * (role == "photo")
-                continue
-            key = found
+            key = self._key(name, found)
             self._found(key)
-            (photos if role == "photo" else after).append((key, name))
-            self.wanted.setdefault(key, partial(self.finder.read, found))
-        if after and self._unfinished(record):
-            for key, name in after:
-                self._leave(key, record, name, "not_rectified", say("not_rectified"))
-            after = []
-        if not photos and refused:
-            name, reason, detail = refused[0]
-            record.reason, record.detail = reason, say("because", name=name, detail=detail)
-        elif not photos:
-            record.reason, record.detail = "no_photo_named", self._no_photo(record)
-        if record.reason and not after:
-            self._reject(record)
-            return
+            if isinstance(found, tuple):
+                self._leave(key, record, name, *found)
+                shown.refuse(role, name, *found)
+            else:
+                shown.add(role, key, name)
+                self.wanted.setdefault(key, partial(self.finder.read, found))
+
+    def _key(self, name: str, found: str | tuple[str, str]) -> str:
+        """The key of a named file, also of one that cannot be used."""
+        return f"?{self.sheet.label}\0{name}" if isinstance(found, tuple) else found
+
+    def _why_none(self, record: Record, shown: _Shown) -> tuple[str, str]:
+        """(reason, detail) of a record without a photo of its hazard."""
+        if shown.refused:
+            name, reason, detail = shown.refused[0]
+            return reason, say("because", name=name, detail=detail)
+        return "no_photo_named", self._no_photo(record)
+
+    def _draft(self, record: Record, texts: list[str], shown: _Shown) -> Draft:
         values = []
         for name, at in zip(self.layout.names, self.layout.positions, strict=True):
             text = record.cells[at]
             if name in ("date", "due") and not self.layout.own:
                 text = iso_date(text)
             values.append(self.gatherer.shared(text))
-        draft = Draft(
-            self.label,
-            self.sheet,
+        return Draft(
+            self.sheet.label,
+            self.sheet.name,
             record.number,
             record.line,
             self._source(record),
@@ -146,28 +190,19 @@ class SheetReader:
             self.header.column(record.cells, "split").strip(),
             self.layout.names,
             tuple(values),
-            list(dict.fromkeys(photos)),
-            list(dict.fromkeys(after)),
+            list(dict.fromkeys(shown.photos)),
+            list(dict.fromkeys(shown.after)),
             self._group(record),
         )
-        if record.reason:
-            self._reject(record)
-            draft.photos = []
-        self.gatherer.drafts.append(draft)
 
     def end(self) -> None:
         """Account for the pictures beside which no row was read."""
         for line, placed in self.placed.rest():
             for index, _, _ in placed:
+                name = picture_name(self.sheet.pictures[index])
+                left = (None, line, name, "no_row", say("no_row"))
                 self.gatherer.leave(
-                    self.keys[index],
-                    self.label,
-                    self.sheet,
-                    None,
-                    line,
-                    picture_name(self.pictures[index]),
-                    "no_row",
-                    say("no_row"),
+                    self.sheet.keys[index], self.sheet.label, self.sheet.name, *left
                 )
 
     def _texts(self, record: Record) -> list[str]:
@@ -197,7 +232,7 @@ class SheetReader:
             record.reason, record.detail = unseen[0]
             return []
         for reason, detail in left + unseen:
-            one = ("text", self.label, self.sheet, record.number, record.line, "")
+            one = ("text", self.sheet.label, self.sheet.name, record.number, record.line, "")
             self.gatherer.account.left.append(Left(*one, reason, detail))
         return kept
 
@@ -220,7 +255,7 @@ class SheetReader:
                 left.append(("not_visible", say("not_visible", word=word, text=text)))
         return kept, left
 
-    def _named(self, record: Record, placed: Sequence[tuple[int, str, int]]) -> list[Named]:
+    def _named(self, record: Record, placed: Sequence[Laid]) -> list[Named]:
         """(role, name, key or refusal) of the files that the photo cells name."""
         result: list[Named] = []
         for role in ("photo", "after_photo"):
@@ -253,30 +288,33 @@ class SheetReader:
     def _drop(
         self,
         record: Record,
-        placed: Sequence[tuple[int, str, int]],
+        placed: Sequence[Laid],
         names: Sequence[Named],
     ) -> None:
         """The row is rejected, and its pictures with it."""
         detail = say("rejected_row", reason=record.reason, detail=record.detail)
         for index, _, _ in placed:
-            self._leave(
-                self.keys[index], record, picture_name(self.pictures[index]), "rejected_row", detail
-            )
+            name = picture_name(self.sheet.pictures[index])
+            self._leave(self.sheet.keys[index], record, name, "rejected_row", detail)
         for _, name, found in names:
-            key = f"?{self.label}\0{name}" if isinstance(found, tuple) else found
+            key = self._key(name, found)
             self._found(key)
             self._leave(key, record, name, "rejected_row", detail)
         self._reject(record)
 
     def _reject(self, record: Record) -> None:
         self.gatherer.account.reject(
-            self.label, self.sheet, record.number, record.line, record.reason, record.detail
+            self.sheet.label,
+            self.sheet.name,
+            record.number,
+            record.line,
+            record.reason,
+            record.detail,
         )
 
     def _leave(self, key: str, record: Record, photo: str, reason: str, detail: str) -> None:
-        self.gatherer.leave(
-            key, self.label, self.sheet, record.number, record.line, photo, reason, detail
-        )
+        place = (self.sheet.label, self.sheet.name, record.number, record.line)
+        self.gatherer.leave(key, *place, photo, reason, detail)
 
     def _group(self, record: Record) -> str:
         if self.layout.group is None:
@@ -304,9 +342,9 @@ class SheetReader:
         """Where the row stood first: pairs that were imported before say so themselves."""
         if self.layout.provenance:
             file, sheet, number = (record.cells[at] for at in self.layout.provenance)
-            if number.isascii() and number.isdigit() and len(number) < 16:
-                return file, sheet, int(number)
-        return self.label, self.sheet, record.number
+            if (first := row_number(number)) is not None:
+                return file, sheet, first
+        return self.sheet.label, self.sheet.name, record.number
 
 
 def _says_something(text: str) -> bool:
@@ -318,18 +356,3 @@ def _empty(text: str) -> str:
     """Why a text that says nothing is left out."""
     said = clean_text(text)
     return say("empty_description", text=text) if said else say("no_description")
-
-
-def picture_name(picture: Picture) -> str:
-    """A picture's place, as a person finds it in the sheet, and its file inside the workbook."""
-    if not picture.row:
-        return picture.member
-    letters, column = "", picture.column
-    while column:
-        column, rest = divmod(column - 1, 26)
-        letters = chr(65 + rest) + letters
-    return (
-        f"{letters}{picture.row} ({picture.member})"
-        if picture.member
-        else f"{letters}{picture.row}"
-    )

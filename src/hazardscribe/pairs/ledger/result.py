@@ -9,6 +9,7 @@ from pathlib import Path
 from hazardscribe.pairs.ledger.account import Account
 from hazardscribe.pairs.ledger.drafts import Draft, SheetNote
 from hazardscribe.pairs.ledger.keeping import Kept
+from hazardscribe.pairs.ledger.summary import summarise
 from hazardscribe.pairs.targets import detect_language
 
 
@@ -68,6 +69,4 @@ class Imported:
 
     def summary(self) -> str:
         """Mapping, sums, reasons, splits and warnings, in the ledger's language."""
-        from hazardscribe.pairs.ledger.summary import summarise
-
         return summarise(self)

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hazardscribe.errors import InputError
-from hazardscribe.pairs.exporting.label_studio_results import read_results
 from hazardscribe.pairs.ledger.grid import CellRange, Picture, Row, Sheet
+from hazardscribe.pairs.tables.label_studio_results import read_results
 
 
 class ResultsBook:

@@ -9,7 +9,7 @@ from hazardscribe.errors import PhotoError
 from hazardscribe.names import readable
 from hazardscribe.pairs.finder import PhotoFinder, has_photo_suffix, only
 from hazardscribe.pairs.ledger.zipped import Archive
-from hazardscribe.pairs.photo import DEFAULT_LIMITS
+from hazardscribe.pairs.photo_limits import DEFAULT_LIMITS
 from hazardscribe.pairs.sentences import say
 
 _IN_ARCHIVE = "\0"  # never part of a path

@@ -6,12 +6,14 @@ It speaks the ledger's language, with the codes beside it: they are what `--colu
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hazardscribe.pairs.ledger.drafts import SheetNote
 from hazardscribe.pairs.ledger.report_words import WORDS
-from hazardscribe.pairs.ledger.result import Imported
 from hazardscribe.pairs.sentences import in_language
+
+if TYPE_CHECKING:
+    from hazardscribe.pairs.ledger.result import Imported
 
 
 def summarise(imported: Imported) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from hazardscribe import pattern_file
 from hazardscribe.errors import InputError
-from hazardscribe.pairs.read import is_empty
+from hazardscribe.pairs.descriptions import is_empty
 
 _CLAUSE_END = re.compile(
     r"[,;!?。\n]|\.(?=\s|$)|\(?\d{1,2}[、)]|但是?|且|并且|同时|\b(?:but|and also)\b"

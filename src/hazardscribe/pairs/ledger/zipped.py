@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from hazardscribe.errors import InputError, PhotoError
 from hazardscribe.pairs.finder import by_stem, has_photo_suffix, name_key
-from hazardscribe.pairs.photo import DEFAULT_LIMITS
+from hazardscribe.pairs.photo_limits import DEFAULT_LIMITS
 
 MAX_MEMBERS = 1_000_000
 MAX_LEDGER_BYTES = 4 * 2**30

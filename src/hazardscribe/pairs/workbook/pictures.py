@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from xml.etree.ElementTree import Element
 
 from hazardscribe.errors import InputError
-from hazardscribe.pairs.photo import DEFAULT_LIMITS, SUPPORTED, photo_suffix
+from hazardscribe.pairs.photo_file import SUPPORTED, photo_suffix
+from hazardscribe.pairs.photo_limits import DEFAULT_LIMITS
 from hazardscribe.pairs.sentences import say
 from hazardscribe.pairs.workbook.geometry import Box
 from hazardscribe.pairs.workbook.package import Package, Relation

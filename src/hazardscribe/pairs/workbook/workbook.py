@@ -10,7 +10,7 @@ from types import TracebackType
 from xml.etree.ElementTree import Element
 
 from hazardscribe.errors import InputError
-from hazardscribe.pairs.photo import DEFAULT_LIMITS
+from hazardscribe.pairs.photo_limits import DEFAULT_LIMITS
 from hazardscribe.pairs.sentences import say
 from hazardscribe.pairs.workbook import refusals
 from hazardscribe.pairs.workbook.items import CellRange, Form, Picture, Row, Sheet

@@ -17,11 +17,12 @@ from typing import Literal
 
 from hazardscribe.errors import InputError, PhotoError
 from hazardscribe.pairs.columns import AI_COLUMNS, AI_KEY, CHINESE_HEADERS, EXPORTED, TRANSLATED
+from hazardscribe.pairs.descriptions import is_empty
 from hazardscribe.pairs.exporting.layout import WIDEST
 from hazardscribe.pairs.exporting.workbook import PHOTO_WIDTH, Cell, Column, LedgerWriter
 from hazardscribe.pairs.near_duplicates import Look, look_at
-from hazardscribe.pairs.photo import photo_digest
-from hazardscribe.pairs.read import is_empty, read_pairs
+from hazardscribe.pairs.photo_file import photo_digest
+from hazardscribe.pairs.read import read_pairs
 from hazardscribe.pairs.write import write_pairs
 from hazardscribe.serving.schemas import Finding
 from hazardscribe.serving.store.errors import NothingToExportError

@@ -29,8 +29,9 @@ from pathlib import Path
 from typing import Literal
 
 from hazardscribe.errors import InputError
-from hazardscribe.files import flush, publish, write_whole
-from hazardscribe.pairs.photo import DEFAULT_LIMITS, PhotoLimits, load_photo
+from hazardscribe.files import flush, write_whole
+from hazardscribe.pairs.photo import load_photo
+from hazardscribe.pairs.photo_limits import DEFAULT_LIMITS, PhotoLimits
 from hazardscribe.serving.store.errors import unavailable
 
 log = logging.getLogger(__name__)
@@ -108,10 +109,8 @@ class PhotoFolder:
         mark = self.folder / MARK
         try:
             if not mark.exists():
-                # Two servers may start at once, so each has a draft of its own.
-                draft = mark.with_name(f".{MARK}-{secrets.token_hex(4)}")
-                draft.write_text(f"{store}\n", encoding="ascii")
-                publish(draft, mark)
+                text = partial(Path.write_text, data=f"{store}\n", encoding="ascii")
+                write_whole(mark, text, rivals=True)  # two servers may start at once
                 flush(self.folder)
             found = mark.read_text(encoding="ascii", errors="replace").strip()
         except OSError as error:

@@ -26,7 +26,7 @@ from sqlalchemy import exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from hazardscribe.errors import PhotoError
-from hazardscribe.pairs.photo import DEFAULT_LIMITS, PhotoLimits
+from hazardscribe.pairs.photo_limits import DEFAULT_LIMITS, PhotoLimits
 from hazardscribe.serving.schemas import (
     Change,
     Dashboard,

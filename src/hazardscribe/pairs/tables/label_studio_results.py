@@ -1,8 +1,8 @@
 """What people said in Label Studio, as a table of pairs.
 
 Reads Label Studio's export in the form "JSON" of a project that has a text field for each photo;
-`label_studio` writes such projects. Only annotations count. A prediction that nobody submitted is
-the model's word, or the old ledger's, and never becomes truth here.
+`pairs/exporting/label_studio.py` writes such projects. Only annotations count. A prediction that
+nobody submitted is the model's word, or the old ledger's, and never becomes truth here.
 """
 
 from __future__ import annotations
@@ -17,10 +17,17 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from hazardscribe.errors import InputError
 from hazardscribe.pairs.columns import usual_columns
-from hazardscribe.pairs.exporting.label_studio import BEFORE, HAZARD, TEXT
-from hazardscribe.pairs.records import FIRST_COLUMNS
-from hazardscribe.pairs.tables import Table, cell_text, decode_text
+from hazardscribe.pairs.records import PROVENANCE
+from hazardscribe.pairs.tables.cells import cell_text
+from hazardscribe.pairs.tables.table import Table
+from hazardscribe.pairs.tables.text_files import decode_text
 from hazardscribe.pairs.yes_no import read_yes_no
+
+BEFORE = "description_before"
+"""The text that was to be corrected: a task's data, and the column that keeps it afterwards."""
+
+TEXT, HAZARD = "description", "hazard"
+"""Names of the controls in the labelling interface of our own projects."""
 
 _OWN = ("image", "photo", "split", "row", BEFORE)
 _UPLOADED = re.compile(r"^/data/upload/(?:.*/)?(?:[0-9a-f]{8}-)?([^/]+)$")
@@ -54,7 +61,7 @@ def read_results(path: Path, label: str) -> Table:
     for number in bad:
         table.rows[number - 1] = [""] * len(table.names)
     # Splits of our own pairs were settled before the review.
-    table.settled = "split" in first and set(FIRST_COLUMNS[3:]) <= set(table.names)
+    table.settled = "split" in first and set(PROVENANCE) <= set(table.names)
     return table
 
 

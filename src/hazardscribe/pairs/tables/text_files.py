@@ -1,0 +1,145 @@
+"""Tables in text files: CSV, TSV and the like in any usual encoding, and JSON lines."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from hazardscribe.errors import InputError
+from hazardscribe.pairs.columns import count_roles, find_columns
+from hazardscribe.pairs.sentences import say
+from hazardscribe.pairs.tables.cells import cell_text
+from hazardscribe.pairs.tables.table import Table
+
+_HEADER_WITHIN = 10  # records: a title and a date may stand above the header
+
+
+def decode_text(raw: bytes, where: Path) -> str:
+    """Text of a file: by its byte-order mark, else UTF-8, else GB18030 (Chinese Excel)."""
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        encodings = ["utf-16"]
+    else:
+        encodings = ["utf-8-sig", "gb18030"]
+    for encoding in encodings:
+        try:
+            text = raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:
+            return text
+    raise InputError(
+        f"{where}: is not text in UTF-8, UTF-16 with a byte-order mark, or GB18030 (GBK); "
+        'save it as "CSV UTF-8"'
+    )
+
+
+def read_csv(path: Path, label: str, chosen: Mapping[str, str]) -> Table:
+    """A table whose separator is found from its header; `chosen` is role -> column.
+
+    Raises:
+        InputError: it is no table of text, or columns are not found.
+        OSError: the file cannot be read.
+    """
+    text = decode_text(path.read_bytes(), path)
+    separator, top = sniff_separator(text, path, chosen)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    records: Iterator[list[str]] = (record for record in reader if record)
+    try:
+        for _ in range(top):
+            next(records)
+        names = [name.strip() for name in next(records)]
+        while names and not names[-1]:
+            names.pop()
+        table = Table(label, path.parent, names, find_columns(names, chosen, where=str(path)))
+        for number, record in enumerate(records, start=1):
+            cells = record[: len(names)]
+            cells += [""] * (len(names) - len(cells))
+            if any(cell.strip() for cell in record[len(names) :]):
+                table.bad[number] = (
+                    "bad_row",
+                    say("bad_row", cells=len(record), columns=len(names)),
+                )
+                cells = [""] * len(names)
+            table.rows.append(cells)
+    except csv.Error as error:
+        raise InputError(
+            f"{path}: line {reader.line_num}: {error}; a quotation mark that is never closed is "
+            "the usual cause"
+        ) from error
+    return table
+
+
+def sniff_separator(text: str, path: Path, chosen: Mapping[str, str]) -> tuple[str, int]:
+    """The separator whose header names most roles, then most columns; and the header's record.
+
+    Args:
+        text: the whole table.
+        path: of the table; its suffix decides between equals.
+        chosen: role -> column, as named by the user.
+
+    Raises:
+        InputError: the text is empty, or no table.
+    """
+    best: tuple[int, int, int, str, int] | None = None
+    for separator in "\t,;|" if path.suffix.lower() == ".tsv" else ",;\t|":
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+        top = []
+        try:
+            for record in reader:
+                if record:
+                    top.append(record)
+                if len(top) == _HEADER_WITHIN:
+                    break
+        except csv.Error:
+            continue
+        if not top:
+            raise InputError(f"{path}: is empty; a header and rows are needed")
+        roles = [count_roles(record, chosen) for record in top]
+        header = roles.index(max(roles)) if max(roles) == 2 else 0
+        score = (roles[header], len(top[header]), max(map(len, top)))
+        if best is None or score > best[:3]:
+            best = (*score, separator, header)
+    if best is None:
+        raise InputError(
+            f"{path}: is not a table of text; a quotation mark that is never closed is the usual "
+            "cause"
+        )
+    return best[3], best[4]
+
+
+def read_jsonl(path: Path, label: str, chosen: Mapping[str, str]) -> Table:
+    """A table of one JSON object a line; `chosen` is role -> column.
+
+    Raises:
+        InputError: no line is an object, or columns are not found.
+        OSError: the file cannot be read.
+    """
+    records: list[dict[str, Any] | str] = []
+    for line in decode_text(path.read_bytes(), path).split("\n"):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            records.append(f"not JSON: {error}")
+            continue
+        records.append(record if isinstance(record, dict) else "not a JSON object")
+    if not records:
+        raise InputError(f"{path}: is empty; one JSON object a line is needed")
+    if all(isinstance(record, str) for record in records):
+        raise InputError(
+            f"{path}: no line of it is a JSON object (first: {records[0]}); one a line is needed"
+        )
+    names = list(dict.fromkeys(key for r in records if isinstance(r, dict) for key in r))
+    table = Table(label, path.parent, names, find_columns(names, chosen, where=str(path)))
+    for number, record in enumerate(records, start=1):
+        if isinstance(record, str):
+            table.bad[number] = ("bad_row", record)
+            table.rows.append([""] * len(names))
+        else:
+            table.rows.append([cell_text(record.get(name)) for name in names])
+    return table
