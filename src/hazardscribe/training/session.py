@@ -22,10 +22,10 @@ from hazardscribe.describing.generate import Decoding, generate
 from hazardscribe.errors import InputError
 from hazardscribe.evaluation import evaluate_texts
 from hazardscribe.evaluation.cases import check_cases
-from hazardscribe.evaluation.evaluate import defined_formulas
 from hazardscribe.evaluation.photo_scores import Truth, photo_columns
 from hazardscribe.evaluation.rows import cases_from_rows
 from hazardscribe.evaluation.rules import RULES_FILE, Rules, own_rules
+from hazardscribe.evaluation.scores import defined_formulas
 from hazardscribe.files import cache_folder
 from hazardscribe.model.attention import use_short_attention
 from hazardscribe.model.checkpoint import (
