@@ -139,7 +139,7 @@ def test_a_language_model_that_would_not_say_the_same_is_refused(tmp_path):
 def test_every_token_of_the_tower_has_its_placeholder(tower, tmp_path):
     vlm, processor = composed(tmp_path, tower)
     inputs = Prompter(processor, vlm, "描述").inputs(_photos((48, 64), (64, 40)))
-    sequence = first_sequence(vlm, inputs, vlm.config.image_token_id)
+    sequence = first_sequence(vlm, inputs)
     patches = 4 if tower == "timm" else 16
     assert sequence.values.shape[:2] == (2, patches)
     assert sequence.mask.all()
@@ -152,10 +152,7 @@ def test_siglip_keeps_its_first_patch(tmp_path):
     marked = grey.copy()
     marked[:8, :8] = 255
     with torch.no_grad():
-        a, b = (
-            first_sequence(vlm, prompter.inputs([photo]), vlm.config.image_token_id).values[0]
-            for photo in (grey, marked)
-        )
+        a, b = (first_sequence(vlm, prompter.inputs([photo])).values[0] for photo in (grey, marked))
     changed = (a - b).abs().sum(-1)
     assert changed.argmax() == 0
 
@@ -235,7 +232,7 @@ def test_the_first_sequence_starts_at_the_scale_of_the_word_embeddings(llm, tmp_
     vlm, processor = composed(tmp_path, llm=llm)
     inputs = Prompter(processor, vlm, "描述").inputs(_photos((48, 64), (64, 48)))
     with torch.no_grad():
-        values = first_sequence(vlm, inputs, vlm.config.image_token_id).values
+        values = first_sequence(vlm, inputs).values
         words = vlm.get_input_embeddings()(torch.arange(256))
     ratio = values.pow(2).mean().sqrt() / words.pow(2).mean().sqrt()
     assert 0.3 < ratio < 3
@@ -370,7 +367,7 @@ def test_the_input_size_of_a_flexible_tower_can_be_changed(tmp_path):
     loaded = load_checkpoint(folder)
     inputs = Prompter(loaded.processor, loaded.vlm, "描述").inputs(_photos((48, 64)))
     assert inputs["pixel_values"].shape[-2:] == (128, 128)
-    sequence = first_sequence(loaded.vlm, inputs, loaded.vlm.config.image_token_id)
+    sequence = first_sequence(loaded.vlm, inputs)
     assert sequence.values.shape[1] == 16
     with pytest.raises(InputError, match="take 96 or 128"):
         set_image_size(vlm, processor, 100)

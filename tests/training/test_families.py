@@ -58,7 +58,7 @@ def test_our_single_pass_gives_the_ordinary_logits(family, family_folder):
     supervised = labels != IGNORED
     with torch.no_grad():
         ordinary = vlm(**batch).logits[supervised]
-        sequence = first_sequence(vlm, batch, image_token_id(vlm.config))
+        sequence = first_sequence(vlm, batch)
         text = {name: value for name, value in batch.items() if not name.startswith("pixel_")}
         ours = vlm(
             **text,
@@ -103,7 +103,7 @@ def test_a_photo_of_another_model_is_noticed(family_folder):
     image = image_token_id(loaded.vlm.config)
     batch["input_ids"][0, batch["input_ids"][0].tolist().index(image)] = 0
     with pytest.raises(ValueError, match="do not belong together"):
-        first_sequence(loaded.vlm, batch, image)
+        first_sequence(loaded.vlm, batch)
 
 
 def test_a_checkpoint_without_end_token_in_its_generation_config_still_ends(

@@ -25,7 +25,6 @@ from hazardscribe.errors import InputError, PhotoError
 from hazardscribe.evaluation.rules import rules_of
 from hazardscribe.model.checkpoint import Card, load_checkpoint
 from hazardscribe.model.length import LONGEST
-from hazardscribe.model.parts import image_token_id
 from hazardscribe.model.prompting import Prompter, model_side
 from hazardscribe.model.sequences import FirstSequence, first_sequence
 from hazardscribe.pairs.photo import DEFAULT_LIMITS, PhotoLimits, load_photo
@@ -245,15 +244,17 @@ class Describer:
 
     def read(self, photos: Sequence[np.ndarray], aligner: Aligner | None) -> list[Reading]:
         """What the encoder makes of decoded photos, `(H, W, 3)` uint8 each."""
-        return read_photos(self._sequence(self.prompter.inputs(photos)), aligner)
+        return read_photos(self._sequence(self._inputs(photos)), aligner)
+
+    def _inputs(self, photos: Sequence[np.ndarray]) -> dict[str, torch.Tensor]:
+        return self.prompter.inputs(photos, self.vlm.device)
 
     @torch.inference_mode()
     def _sequence(self, inputs: dict[str, torch.Tensor]) -> FirstSequence:
-        inputs = {name: value.to(self.vlm.device) for name, value in inputs.items()}
         kind = torch.device(self.device).type
         reduced = self.compute == torch.bfloat16 and not packed.is_packed(self.vlm)
         with torch.autocast(kind, torch.bfloat16, enabled=reduced):
-            return first_sequence(self.vlm, inputs, image_token_id(self.vlm.config))
+            return first_sequence(self.vlm, inputs)
 
     def _describe(self, decoded: list[np.ndarray | PhotoError]) -> list[Description]:
         good = [photo for photo in decoded if isinstance(photo, np.ndarray)]
@@ -286,7 +287,7 @@ class Describer:
         search, wider = self._searches(asked, max_new_tokens or self.max_new_tokens)
         greedy = Decoding(1, search.max_new_tokens)
         draft_first = listener is not None and search != greedy
-        inputs = self.prompter.inputs(photos)
+        inputs = self._inputs(photos)
         # Whoever reads the first sequence, draft, searches or judge, reads the same: the encoder
         # runs once.
         read_again = self._judge is not None or draft_first or wider is not None

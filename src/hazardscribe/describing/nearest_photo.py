@@ -16,7 +16,6 @@ from hazardscribe.describing.describer import Describer
 from hazardscribe.errors import PhotoError
 from hazardscribe.evaluation import nearest_texts
 from hazardscribe.model.checkpoint import load_card, load_checkpoint
-from hazardscribe.model.parts import image_token_id
 from hazardscribe.model.sequences import first_sequence
 from hazardscribe.pairs.left_out import tell_unreadable
 from hazardscribe.pairs.photo import load_photo
@@ -88,9 +87,9 @@ class TowerFeatures:
         readable = _readable(photos, self._describer.pixels)
         while batch := list(islice(readable, _BATCH)):
             numbers += [number for number, _ in batch]
-            inputs = self._describer.prompter.inputs([pixels for _, pixels in batch])
-            inputs = {name: value.to(self._vlm.device) for name, value in inputs.items()}
-            sequence = first_sequence(self._vlm, inputs, image_token_id(self._vlm.config))
+            pixels = [one for _, one in batch]
+            inputs = self._describer.prompter.inputs(pixels, self._vlm.device)
+            sequence = first_sequence(self._vlm, inputs)
             parts.append(sequence.tower_vectors().float().cpu().numpy())
         return numbers, np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
 

@@ -26,7 +26,6 @@ from hazardscribe.errors import InputError, PhotoError
 from hazardscribe.files import cache_folder, check_writable, write_whole
 from hazardscribe.model.checkpoint import HEAD_FILE
 from hazardscribe.model.folders import fingerprint
-from hazardscribe.model.parts import image_token_id
 from hazardscribe.model.sequences import first_sequence
 from hazardscribe.model.vector_cache import VectorCache
 from hazardscribe.names import readable
@@ -198,9 +197,7 @@ class _Encoder:
     @torch.inference_mode()
     def _encode(self, pixels: Sequence[np.ndarray]) -> np.ndarray:
         vlm = self._describer.vlm
-        inputs = self._describer.prompter.inputs(pixels)
-        inputs = {name: value.to(vlm.device) for name, value in inputs.items()}
-        sequence = first_sequence(vlm, inputs, image_token_id(vlm.config))
+        sequence = first_sequence(vlm, self._describer.prompter.inputs(pixels, vlm.device))
         vectors: np.ndarray = self._head(sequence.values, sequence.mask).float().cpu().numpy()
         return vectors
 

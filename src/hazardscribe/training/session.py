@@ -293,11 +293,10 @@ class Session(ABC):
         reduced = recipe.tower.compute == "bfloat16"
         for i in range(0, len(rows), recipe.batch_size):
             photos = [self.cache.pixels(row["photo"]) for row in rows[i : i + recipe.batch_size]]
-            inputs = self.prompter.inputs(photos)
-            inputs = {name: value.to(device) for name, value in inputs.items()}
+            inputs = self.prompter.inputs(photos, device)
             with uncompiled():
                 with torch.autocast(device.type, torch.bfloat16, enabled=reduced):
-                    sequence = first_sequence(self.vlm, inputs, self.prompter.image_token_id)
+                    sequence = first_sequence(self.vlm, inputs)
                 made = generate(
                     self.vlm,
                     self.prompter,
