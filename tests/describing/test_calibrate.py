@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 from dataclasses import replace
 
@@ -74,6 +75,29 @@ def test_photos_that_cannot_be_read_are_left_out(folder, pairs, tmp_path, caplog
     assert calibration.summary() == expected.summary()
     with pytest.raises(InputError, match="none of the dev photos can be read"):
         calibrate_rows(folder, pairs["train"], [pairs["dev"][0] | {"photo": str(bad)}])
+
+
+def test_every_photo_is_decoded_once(folder, pairs):
+    decode, asked = Describer(folder).pixels, []
+
+    def pixels(photo):
+        asked.append(photo)
+        return decode(photo)
+
+    calibrate_rows(folder, pairs["train"], pairs["dev"], pixels=pixels)
+    assert sorted(asked) == sorted({*pairs["train"]["photo"], *pairs["dev"]["photo"]})
+
+
+def test_photos_may_be_named_from_the_working_folder(folder, pairs, monkeypatch):
+    expected = calibrate_rows(folder, pairs["train"], pairs["dev"]).summary()
+    rows = {
+        split: [
+            row | {"photo": os.path.relpath(row["photo"], pairs.folder)} for row in pairs[split]
+        ]
+        for split in TRAIN_DEV
+    }
+    monkeypatch.chdir(pairs.folder)
+    assert calibrate_rows(folder, rows["train"], rows["dev"]).summary() == expected
 
 
 def test_the_aligner_gives_the_likelihood_of_the_objective_in_float64(run, photos):

@@ -16,9 +16,10 @@ from transformers import ProgressCallback
 from transformers.trainer_callback import PrinterCallback
 
 from hazardscribe import __version__
-from hazardscribe.describing.calibrate import NoUnseenPhotoError, calibrate
+from hazardscribe.describing.calibrate import calibrate
 from hazardscribe.describing.describer import image_bound
 from hazardscribe.describing.generate import Decoding, generate
+from hazardscribe.describing.look import NoUnseenPhotoError
 from hazardscribe.errors import InputError
 from hazardscribe.evaluation import evaluate_texts
 from hazardscribe.evaluation.cases import check_cases
