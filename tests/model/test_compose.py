@@ -17,10 +17,12 @@ import tiny
 from hazardscribe.checksums import CHECKSUMS
 from hazardscribe.errors import InputError
 from hazardscribe.model.checkpoint import Card, load_checkpoint, save_checkpoint
-from hazardscribe.model.compose import compose, load_language_model, load_tower
+from hazardscribe.model.compose import compose
+from hazardscribe.model.language_model import load_language_model
 from hazardscribe.model.prompting import Prompter, crops
 from hazardscribe.model.resize import set_image_size
 from hazardscribe.model.sequences import first_sequence
+from hazardscribe.model.tower import load_tower
 
 CLASS_TOKEN = {"clip", "clip_dual", "dinov2", "vit"}
 LLMS = ("llama", "qwen2", "gemma3")
@@ -292,26 +294,6 @@ def test_plain_transformers_says_the_same_without_this_package(tower, llm, tmp_p
     assert plain["text"] == describer(photos[0]).text
 
 
-def test_a_size_that_the_tower_cannot_take_is_refused(tmp_path):
-    folder = str(tiny.save_tower("siglip", tmp_path / "siglip"))
-    with pytest.raises(InputError, match="works at 32 pixels only"):
-        load_tower(folder, 64)
-    timm = str(tiny.save_tower("timm", tmp_path / "timm"))
-    with pytest.raises(InputError, match="no multiple of the backbone's stride 32"):
-        load_tower(timm, 80)
-
-
-def test_a_tower_that_cannot_be_composed_is_named(tmp_path):
-    from transformers import BertConfig, BertModel
-
-    config = BertConfig(
-        hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8
-    )
-    BertModel(config).save_pretrained(tmp_path / "bert")
-    with pytest.raises(InputError, match="'bert' cannot be composed"):
-        load_tower(str(tmp_path / "bert"))
-
-
 @pytest.mark.parametrize("load", [load_tower, load_language_model, load_checkpoint])
 def test_pickled_weights_and_foreign_code_are_never_loaded(load, tmp_path):
     folder = tmp_path / "model"
@@ -378,72 +360,3 @@ def test_the_input_size_of_a_flexible_tower_can_be_changed(tmp_path):
 def _photos(*shapes: tuple[int, int]) -> list[np.ndarray]:
     rng = np.random.default_rng(0)
     return [rng.integers(0, 256, (*shape, 3), dtype=np.uint8) for shape in shapes]
-
-
-def test_a_text_encoder_is_no_language_model(tmp_path):
-    import transformers
-
-    tokenizer = tiny.make_tokenizer("<|im_start|>")
-    small = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
-    config = transformers.BertConfig(**small, intermediate_size=16, vocab_size=len(tokenizer))
-    transformers.BertModel(config).save_pretrained(tmp_path / "bert")
-    tokenizer.save_pretrained(tmp_path / "bert")
-    with pytest.raises(InputError, match="type 'bert' is not a causal language model"):
-        load_language_model(str(tmp_path / "bert"))
-    tower = tiny.save_tower("siglip", tmp_path / "tower")
-    with pytest.raises(InputError, match="not a causal language model") as refused:
-        load_language_model(str(tower))
-    assert len(str(refused.value)) < 400
-
-
-def test_a_vision_language_model_is_not_composed_again(tmp_path):
-    family = tiny.save_family("gemma3", tmp_path / "vlm")
-    with pytest.raises(InputError, match="'gemma3' is a vision-language model already"):
-        load_language_model(str(family))
-
-
-def test_a_language_model_of_another_layout_is_refused(tmp_path):
-    import transformers
-
-    tokenizer = tiny.make_tokenizer("<|im_start|>")
-    config = transformers.GPT2Config(
-        vocab_size=len(tokenizer), n_embd=16, n_layer=1, n_head=2, eos_token_id=0
-    )
-    transformers.GPT2LMHeadModel(config).save_pretrained(tmp_path / "gpt2")
-    tokenizer.save_pretrained(tmp_path / "gpt2")
-    with pytest.raises(InputError, match="type 'gpt2' cannot be composed"):
-        load_language_model(str(tmp_path / "gpt2"))
-
-
-def test_a_missing_package_is_named_with_its_remedy(monkeypatch, tmp_path):
-    import transformers
-
-    def fail(*args, **kwargs):
-        raise ImportError("TimmWrapperModel requires the timm library but it was not found")
-
-    tower = tiny.save_tower("siglip", tmp_path / "tower")
-    monkeypatch.setattr(transformers.AutoModel, "from_pretrained", fail)
-    with pytest.raises(InputError, match=r'timm, which is not installed: pip install "\.\[timm\]"'):
-        load_tower(str(tower))
-
-
-def test_a_folder_in_timms_own_format(tmp_path, caplog):
-    folder = tiny.save_tower("timm", tmp_path / "timm")
-    own = {
-        "mean": [0.1, 0.2, 0.3],
-        "std": [0.4, 0.5, 0.6],
-        "input_size": [3, 64, 64],
-        "num_classes": 0,
-    }
-    path = folder / "config.json"
-    config = json.loads(path.read_text(encoding="utf-8"))
-    name = config.get("architecture", config.get("model_type"))
-    timms = {"architecture": name, "num_classes": 0, "pretrained_cfg": own}
-    path.write_text(json.dumps(timms), encoding="utf-8")
-    (folder / "preprocessor_config.json").unlink(missing_ok=True)
-    tower = load_tower(str(folder))
-    assert (tower.mean, tower.std, tower.image_size) == (own["mean"], own["std"], 64)
-    assert not caplog.records
-    path.write_text(json.dumps(timms | {"model_args": {"num_classes": 3}}), encoding="utf-8")
-    with pytest.raises(InputError, match=r"could not be loaded: .*num_classes"):
-        load_tower(str(folder))

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 import torch
 
-from hazardscribe.model.compose import LanguageModel, Tower
+from hazardscribe.model.language_model import LanguageModel
+from hazardscribe.model.tower import Tower
 
 IMAGE_SIZE = 128
 _WIDTHS = [32, 64, 128, 256]  # channels of the tower's stages
