@@ -12,7 +12,8 @@ import transformers
 
 from hazardscribe import Recipe, describe, import_ledger, read_pairs, train
 from hazardscribe.describing.describer import Describer, Description, image_bound
-from hazardscribe.describing.sources import find_photos, record, write_records
+from hazardscribe.describing.records import record, write_records
+from hazardscribe.describing.sources import find_photos
 from hazardscribe.errors import InputError, PhotoError
 from hazardscribe.model.checkpoint import Card, load_checkpoint, save_checkpoint
 from hazardscribe.pairs.columns import AI_COLUMNS, AI_KEY

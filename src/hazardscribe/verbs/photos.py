@@ -61,7 +61,8 @@ def describe(
             Single photos that cannot be read carry their error in their record.
     """
     from hazardscribe.describing.journal import Journal
-    from hazardscribe.describing.sources import check_out, find_photos, record, write_records
+    from hazardscribe.describing.records import check_out, record, write_records
+    from hazardscribe.describing.sources import find_photos
     from hazardscribe.processes import processes
 
     rank, world = processes()
@@ -117,7 +118,7 @@ def _by_engines(
     engines: Sequence[Any], photos: Sequence[str], batch_size: int
 ) -> tuple[Iterator[dict[str, Any]], str]:
     """Records of what endpoints say of photos, and their language."""
-    from hazardscribe.describing.sources import record
+    from hazardscribe.describing.records import record
     from hazardscribe.serving.bulk import Endpoints, plain
 
     endpoints = Endpoints(engines, batch_size)
@@ -213,7 +214,8 @@ def similar(
         PhotoError: the photo cannot be used.
     """
     from hazardscribe.describing.describer import Describer
-    from hazardscribe.describing.similar import check_page, find_similar, write_page
+    from hazardscribe.describing.similar import find_similar
+    from hazardscribe.describing.similar_page import check_page, write_page
     from hazardscribe.pairs.left_out import tell_left_out
     from hazardscribe.pairs.read import Pairs, read_pairs
 
