@@ -1,14 +1,19 @@
-"""Loading never runs code: what the source may not do, read from its syntax tree."""
+"""What the source may not do, read from its syntax tree: run what it loads, import unasked."""
 
 from __future__ import annotations
 
 import ast
 import json
+import re
 import shutil
+import sys
+import tomllib
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 import hazardscribe
 from hazardscribe.model.checkpoint import load_checkpoint
@@ -127,3 +132,31 @@ def test_code_that_lies_beside_a_model_is_not_run(start: Path, tmp_path: Path) -
         (folder / name).write_text(json.dumps(settings))
     load_checkpoint(folder)  # transformers has classes of its own for all of them
     assert not marker.exists()
+
+
+def imported(source: str) -> Iterator[str]:
+    """The packages that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (one.name.partition(".")[0] for one in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]
+
+
+def test_every_package_that_is_imported_is_asked_for():
+    """What comes along with another package may stay away with its next version."""
+    text = (SOURCE.parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+    project = tomllib.loads(text)["project"]
+    extras = project["optional-dependencies"]
+    groups = [project["dependencies"], *(extras[name] for name in extras if name != "dev")]
+    asked = {_plain(Requirement(one).name) for group in groups for one in group}
+    homes = packages_distributions()
+    for path in SOURCE.rglob("*.py"):
+        theirs = set(imported(path.read_text(encoding="utf-8"))) - set(sys.stdlib_module_names)
+        for package in theirs - {"hazardscribe"}:
+            home = {_plain(one) for one in homes.get(package, [package])}
+            assert home & asked, f"{path}: imports {package}, which pyproject.toml does not name"
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
