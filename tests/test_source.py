@@ -160,3 +160,37 @@ def test_every_package_that_is_imported_is_asked_for():
 
 def _plain(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+# From the top down; what lies beside these (errors, files, pages ...) belongs to none.
+LAYERS = (
+    {"cli", "demo", "verbs"},
+    {"serving", "training"},
+    {"describing"},
+    {"evaluation", "model", "objectives"},
+    {"pairs"},
+)
+LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+
+
+def parts_used(source: str) -> Iterator[str]:
+    """The parts of this package that a file imports from, wherever in it."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names = [one.name for one in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{one.name}" for one in node.names]
+        else:
+            continue
+        ours = (name.split(".") for name in names)
+        yield from (parts[1] for parts in ours if parts[0] == "hazardscribe" and len(parts) > 1)
+
+
+def test_imports_point_one_way():
+    """As docs/architecture.md draws it: nothing knows what stands above or beside it."""
+    for path in SOURCE.rglob("*.py"):
+        part = path.relative_to(SOURCE).parts[0].removesuffix(".py")
+        for other in set(parts_used(path.read_text(encoding="utf-8"))) - {part}:
+            if part in LEVEL and other in LEVEL:
+                down = LEVEL[part] < LEVEL[other] or LEVEL[part] == 0
+                assert down, f"{path}: {part} imports {other}"

@@ -16,6 +16,7 @@ import torch
 from hazardscribe.describing import packed
 from hazardscribe.describing.aligner import Aligner
 from hazardscribe.describing.calibration import load_calibration
+from hazardscribe.describing.device import usable_device
 from hazardscribe.describing.doubt import Reason, answer
 from hazardscribe.describing.generate import Candidate, Decoding, generate
 from hazardscribe.describing.judge import Judge, Reading, read_photos
@@ -23,9 +24,10 @@ from hazardscribe.describing.rerank import Reranking
 from hazardscribe.describing.statements import Statements
 from hazardscribe.errors import InputError, PhotoError
 from hazardscribe.evaluation.rules import rules_of
-from hazardscribe.model.checkpoint import Card, load_checkpoint
+from hazardscribe.model.checkpoint import load_checkpoint
+from hazardscribe.model.image_bound import image_bound
 from hazardscribe.model.length import LONGEST
-from hazardscribe.model.prompting import Prompter, model_side
+from hazardscribe.model.prompting import Prompter
 from hazardscribe.model.sequences import FirstSequence, first_sequence
 from hazardscribe.pairs.photo import DEFAULT_LIMITS, PhotoLimits, load_photo
 
@@ -386,47 +388,3 @@ def _tell_uncalibrated(folder: Path, rerank: bool | None, risk: float | None) ->
         "wording, and nothing is held back; `hazardscribe calibrate` adds it",
         folder,
     )
-
-
-def usable_device(device: str | None) -> str:
-    """The device as named, or by default a GPU where there is one.
-
-    Raises:
-        InputError: if there is no such device on this machine.
-    """
-    if device is None:
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        kind = torch.device(device).type
-    except RuntimeError as error:
-        raise InputError(
-            f"--device {device}: is no device; write `cpu`, `cuda` or `cuda:1`."
-        ) from error
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise InputError(
-            f"--device {device}: no usable NVIDIA GPU is here (no GPU, no driver, or PyTorch's CPU "
-            "build). Leave --device out to use the processor."
-        )
-    try:
-        torch.empty(1, device=device).cpu()
-    except (RuntimeError, NotImplementedError, AssertionError) as error:
-        raise InputError(
-            f"--device {device}: this machine has no such device. Leave --device out, or write "
-            "`cpu`."
-        ) from error
-    return device
-
-
-def image_bound(card: Card, processor: Any) -> int:
-    """Longest side to which photos are decoded: the card's, else twice the model's side.
-
-    Of a wide photo the shorter side then still has the model's pixels. Where the processor scales
-    by the longer side alone (SmolVLM's, before it cuts tiles), that side itself is enough.
-    """
-    if card.image_bound:
-        return card.image_bound
-    side = model_side(processor)
-    if not side:
-        return 2048
-    size = {name for name, value in dict(processor.image_processor.size).items() if value}
-    return side if size == {"longest_edge"} else 2 * side

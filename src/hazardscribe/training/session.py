@@ -17,7 +17,6 @@ from transformers.trainer_callback import PrinterCallback
 
 from hazardscribe import __version__
 from hazardscribe.describing.calibrate import calibrate
-from hazardscribe.describing.describer import image_bound
 from hazardscribe.describing.look import NoUnseenPhotoError
 from hazardscribe.errors import InputError
 from hazardscribe.evaluation.rules import RULES_FILE, Rules, own_rules
@@ -30,6 +29,7 @@ from hazardscribe.model.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
+from hazardscribe.model.image_bound import image_bound
 from hazardscribe.model.layout import lay_out_convolutions
 from hazardscribe.model.memory import keep_freed_memory
 from hazardscribe.model.prompting import Prompter, crops

@@ -61,7 +61,7 @@ def describe(
             Single photos that cannot be read carry their error in their record.
     """
     from hazardscribe.describing.journal import Journal
-    from hazardscribe.describing.records import check_out, record, write_records
+    from hazardscribe.describing.records import check_out, write_records
     from hazardscribe.describing.sources import find_photos
     from hazardscribe.processes import processes
 
@@ -86,10 +86,8 @@ def describe(
         engines = _engines(engine, engine_model, model, batch_size, max_new_tokens)
         records, language = _by_engines(engines, found, batch_size)
     elif model is not None:
-        from hazardscribe.describing.describer import Describer
-        from hazardscribe.model.memory import keep_freed_memory
-
-        describer = Describer(
+        records, language = _by_model(
+            found,
             model,
             device=_own_device() if device is None and world > 1 else device,
             beams=beams,
@@ -101,10 +99,6 @@ def describe(
             doubt=doubt,
             risk=risk,
         )
-        if describer.device == "cpu":
-            keep_freed_memory()
-        made = zip(found, describer.stream(found), strict=True)
-        records, language = (record(*one) for one in made), describer.card.language
     else:
         raise InputError("describe: name a model folder (--model) or an endpoint (--engine)")
     if journal is not None:
@@ -112,6 +106,21 @@ def describe(
     if out is not None:
         return write_records(records, Path(out), language=language, alternatives=alternatives > 0)
     return records
+
+
+def _by_model(
+    photos: Sequence[str], model: Path, **options: Any
+) -> tuple[Iterator[dict[str, Any]], str]:
+    """Records of what a model in this process says of photos, and its language."""
+    from hazardscribe.describing.describer import Describer
+    from hazardscribe.describing.records import record
+    from hazardscribe.model.memory import keep_freed_memory
+
+    describer = Describer(model, **options)
+    if describer.device == "cpu":
+        keep_freed_memory()
+    made = zip(photos, describer.stream(photos), strict=True)
+    return (record(*one) for one in made), describer.card.language
 
 
 def _by_engines(
