@@ -15,9 +15,9 @@ import torch
 
 from hazardscribe.describing import packed
 from hazardscribe.describing.aligner import Aligner
-from hazardscribe.describing.calibration import load_calibration
+from hazardscribe.describing.calibration import Calibration, load_calibration
 from hazardscribe.describing.device import usable_device
-from hazardscribe.describing.doubt import Reason, answer
+from hazardscribe.describing.doubt import Doubt, Reason, answer
 from hazardscribe.describing.generate import Candidate, Decoding, generate
 from hazardscribe.describing.judge import Judge, Reading, read_photos
 from hazardscribe.describing.rerank import Reranking
@@ -194,33 +194,9 @@ class Describer:
         self, rerank: bool | None, risk: float | None
     ) -> tuple[Aligner | None, Judge, Reranking | None]:
         """What applies the calibration, and how candidates are re-ranked, if they are."""
-        calibration = self.calibration
-        assert calibration is not None
-        doubt = calibration.doubt
-        if risk is not None:
-            doubt = calibration.doubt_at(risk)
-            if (
-                self._doubt
-                and calibration.doubt.least_safe is not None
-                and doubt.least_safe is None
-            ):
-                logger.warning(
-                    "%s: that no hazard is seen will not be said, as dev does not show at which "
-                    "mass of texts without hazard it is wrong for at most %g %%%s",
-                    self.folder,
-                    100 * risk,
-                    "; `hazardscribe calibrate` may show it"
-                    if calibration.dev_hazard is None
-                    else "",
-                )
-        if self._doubt and not doubt.reached:
-            logger.warning(
-                "%s: on dev no confidence kept the share of unacceptable descriptions at %g %%; "
-                "drafts are given as answers from the confidence at which it was lowest (%.2f)",
-                self.folder,
-                100 * doubt.risk,
-                doubt.least_confidence,
-            )
+        assert self.calibration is not None
+        calibration = replace(self.calibration, doubt=self._doubt_at(self.calibration, risk))
+        self.calibration = calibration
         aligner = Aligner.load(self.folder, self.device)
         if aligner is None and calibration.confidence.signs != ("wording",):
             raise InputError(
@@ -240,9 +216,30 @@ class Describer:
         reranking = calibration.reranking if aligner is not None and rerank is not False else None
         if rerank and reranking is None:
             logger.warning("--rerank: re-ranking gained nothing on dev and is left out")
-        calibration = self.calibration = replace(calibration, doubt=doubt)
         judge = Judge(calibration, aligner, statements, rerank=rerank is not False)
         return aligner, judge, reranking
+
+    def _doubt_at(self, calibration: Calibration, risk: float | None) -> Doubt:
+        """The thresholds for that risk; a warning tells what cannot be kept of it."""
+        doubt = calibration.doubt if risk is None else calibration.doubt_at(risk)
+        lost = calibration.doubt.least_safe is not None and doubt.least_safe is None
+        if self._doubt and risk is not None and lost:
+            logger.warning(
+                "%s: that no hazard is seen will not be said, as dev does not show at which "
+                "mass of texts without hazard it is wrong for at most %g %%%s",
+                self.folder,
+                100 * risk,
+                "; `hazardscribe calibrate` may show it" if calibration.dev_hazard is None else "",
+            )
+        if self._doubt and not doubt.reached:
+            logger.warning(
+                "%s: on dev no confidence kept the share of unacceptable descriptions at %g %%; "
+                "drafts are given as answers from the confidence at which it was lowest (%.2f)",
+                self.folder,
+                100 * doubt.risk,
+                doubt.least_confidence,
+            )
+        return doubt
 
     def read(self, photos: Sequence[np.ndarray], aligner: Aligner | None) -> list[Reading]:
         """What the encoder makes of decoded photos, `(H, W, 3)` uint8 each."""
