@@ -24,6 +24,7 @@ from hazardscribe.describing.calibration import (
 from hazardscribe.describing.describer import Describer
 from hazardscribe.describing.doubt import Doubt
 from hazardscribe.describing.rerank import Reranking
+from hazardscribe.describing.summary import summary_lines
 from hazardscribe.errors import InputError
 from hazardscribe.model.bank_file import BANK_FILE, BANK_TEXTS_FILE
 from hazardscribe.model.checkpoint import HEAD_FILE
@@ -57,6 +58,18 @@ def test_training_ends_with_a_calibrated_folder(run):
     assert calibration.confidence.signs == ("wording", "support", "agreement")
     assert calibration.novelty.references.shape == (8, 16)
     assert calibration.dev_no_hazard.shape == calibration.dev_hazard.shape == (2,)
+
+
+def test_what_was_fitted_is_told_in_two_lines(run):
+    calibration = load_calibration(run.model)
+    doubt = replace(calibration.doubt, least_confidence=2.0, reached=False)
+    way = Reranking(4, 0.0, 1.0, "cider_d", 0.25, 0.5)
+    told = list(summary_lines(replace(calibration, doubt=doubt, reranking=way)))
+    assert told[0] == "re-ranking: 4 candidates, cider_d on dev 0.250 -> 0.500 (cross-validated)"
+    assert "is the answer for 0% of 2 dev photos, - of those not acceptable" in told[1]
+    assert told[1].endswith("aimed at 10%, which no confidence reaches)")
+    told = list(summary_lines(replace(calibration, reranking=None)))
+    assert told[0] == "re-ranking: gains nothing on dev, left out"
 
 
 def test_a_description_may_be_as_long_as_those_trained_on(run):

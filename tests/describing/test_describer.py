@@ -10,7 +10,7 @@ import pytest
 
 from hazardscribe import Recipe, describe, import_ledger, read_pairs, train
 from hazardscribe.describing.describer import Describer, Description
-from hazardscribe.describing.records import record, write_records
+from hazardscribe.describing.description_files import record, write_records
 from hazardscribe.describing.sources import find_photos
 from hazardscribe.errors import InputError, PhotoError
 from hazardscribe.model.checkpoint import load_checkpoint, save_checkpoint

@@ -60,8 +60,8 @@ def describe(
         InputError: photos, model, endpoint or options cannot be used, or `out` not be written.
             Single photos that cannot be read carry their error in their record.
     """
+    from hazardscribe.describing.description_files import check_out, write_records
     from hazardscribe.describing.journal import Journal
-    from hazardscribe.describing.records import check_out, write_records
     from hazardscribe.describing.sources import find_photos
     from hazardscribe.processes import processes
 
@@ -113,7 +113,7 @@ def _by_model(
 ) -> tuple[Iterator[dict[str, Any]], str]:
     """Records of what a model in this process says of photos, and its language."""
     from hazardscribe.describing.describer import Describer
-    from hazardscribe.describing.records import record
+    from hazardscribe.describing.description_files import record
     from hazardscribe.model.memory import keep_freed_memory
 
     describer = Describer(model, **options)
@@ -127,7 +127,7 @@ def _by_engines(
     engines: Sequence[Any], photos: Sequence[str], batch_size: int
 ) -> tuple[Iterator[dict[str, Any]], str]:
     """Records of what endpoints say of photos, and their language."""
-    from hazardscribe.describing.records import record
+    from hazardscribe.describing.description_files import record
     from hazardscribe.serving.bulk import Endpoints, plain
 
     endpoints = Endpoints(engines, batch_size)

@@ -9,16 +9,16 @@ import sys
 
 import pytest
 
-from hazardscribe.describing import records
+from hazardscribe.describing import description_files
 from hazardscribe.describing.describer import Description
-from hazardscribe.describing.journal import Journal
-from hazardscribe.describing.records import (
+from hazardscribe.describing.description_files import (
     check_out,
     is_described,
     read_records,
     record,
     write_records,
 )
+from hazardscribe.describing.journal import Journal
 from hazardscribe.describing.sources import find_photos
 from hazardscribe.pairs.columns import AI_KEY
 
@@ -73,14 +73,14 @@ def test_a_name_that_is_not_utf8_is_escaped_in_a_workbook(gbk, tmp_path):
 @pytest.mark.parametrize("ending", ["csv", "jsonl"])
 def test_what_stood_there_before_outlives_a_full_disk(ending, tmp_path):
     out = tmp_path / f"described.{ending}"
-    row = dict.fromkeys(records._COLUMNS) | {"photo": "a.jpg", AI_KEY: "护栏缺失"}
+    row = dict.fromkeys(description_files._COLUMNS) | {"photo": "a.jpg", AI_KEY: "护栏缺失"}
     row |= {"alternatives": []}
     list(write_records([row], out))
     before = out.read_bytes()
     job = (
         "import resource, signal, sys\n"
         "from pathlib import Path\n"
-        "from hazardscribe.describing.records import write_records\n"
+        "from hazardscribe.describing.description_files import write_records\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         f"row = {row!r}\n"
@@ -95,7 +95,7 @@ def test_what_stood_there_before_outlives_a_full_disk(ending, tmp_path):
 
 def test_a_former_file_outlives_a_run_that_fails(tmp_path, caplog):
     out, former = tmp_path / "described.csv", tmp_path / ".described.csv.former"
-    row = dict.fromkeys(records._COLUMNS) | {"photo": "a.jpg", AI_KEY: "护栏缺失"}
+    row = dict.fromkeys(description_files._COLUMNS) | {"photo": "a.jpg", AI_KEY: "护栏缺失"}
     row |= {"alternatives": []}
     list(write_records([row] * 9, out))
     before = out.read_bytes()
@@ -120,7 +120,7 @@ def test_a_former_file_outlives_a_run_that_fails(tmp_path, caplog):
 
 def test_what_was_described_until_then_is_kept(tmp_path):
     out = tmp_path / "described.csv"
-    row = dict.fromkeys(records._COLUMNS) | {"photo": "a.jpg", AI_KEY: "护栏缺失"}
+    row = dict.fromkeys(description_files._COLUMNS) | {"photo": "a.jpg", AI_KEY: "护栏缺失"}
     row |= {"alternatives": []}
 
     def stopped():
