@@ -225,7 +225,6 @@ def features(describer: Any, aligner: Any, photos: list[str]) -> dict[str, np.nd
     """Tower, projected and aligned features of photos, each `(N, F)`."""
     import torch
 
-    from hazardscribe.model.parts import image_token_id
     from hazardscribe.model.sequences import first_sequence
 
     found: dict[str, list[np.ndarray]] = {"tower": [], "first_sequence": [], "aligned": []}
@@ -233,7 +232,7 @@ def features(describer: Any, aligner: Any, photos: list[str]) -> dict[str, np.nd
         inputs = describer.prompter.inputs([describer.pixels(p) for p in photos[i : i + 16]])
         with torch.inference_mode():
             vlm = describer.vlm
-            sequence = first_sequence(vlm, inputs, image_token_id(vlm.config))
+            sequence = first_sequence(vlm, inputs)
             mean = sequence.values.sum(1) / sequence.mask.sum(1, keepdim=True)
             found["tower"].append(sequence.tower_vectors().float().numpy())
             found["first_sequence"].append(mean.float().numpy())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import signal
@@ -14,8 +13,7 @@ import pytest
 
 import tiny
 from hazardscribe import cli, verbs
-from hazardscribe.errors import InputError, TrainingDivergedError
-from hazardscribe.pairs.ledger import importing
+from hazardscribe.errors import TrainingDivergedError
 from hazardscribe.training.run import Run
 
 VERBS = ("demo", "import", "check", "init", "train", "evaluate", "describe", "serve", "export")
@@ -225,41 +223,6 @@ def test_an_interrupted_verb_ends_as_shells_expect(monkeypatch, capsys):
     assert capsys.readouterr().err == "hazardscribe train: interrupted\n"
 
 
-@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
-def test_a_verb_that_is_told_to_end_keeps_what_it_has(monkeypatch, capsys, tmp_path):
-    out = tmp_path / "out.jsonl"
-
-    @functools.wraps(verbs.describe)  # the parser reads its options from it
-    def describe(**options):
-        record = {"photo": "a.jpg", "ai_description": "未戴安全帽", "error": None}
-        with out.open("w", encoding="utf-8") as stream:
-            stream.write(json.dumps(record))
-            yield record
-            os.kill(os.getpid(), signal.SIGTERM)
-            yield record
-
-    former = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr(verbs, "describe", describe)
-    assert cli.main(["describe", "a.jpg", "--model", "m"]) == 143
-    assert signal.getsignal(signal.SIGTERM) is former
-    seen = capsys.readouterr()
-    assert seen.out == "a.jpg\t未戴安全帽\n"
-    assert seen.err == "hazardscribe describe: interrupted\n"
-    assert "未戴安全帽" in json.loads(out.read_text(encoding="utf-8"))["ai_description"]
-
-
-@pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
-def test_an_import_goes_on_when_nobody_reads_what_it_says(photos, tmp_path):
-    (tmp_path / "l.csv").write_text(f"photo,description\n{photos[0]},未戴安全帽\n", "utf-8")
-    reader, writer = os.pipe()
-    os.close(reader)
-    command = [sys.executable, "-m", "hazardscribe.cli", "import", "l.csv", "--out", "pairs"]
-    done = subprocess.run(command, cwd=tmp_path, stdout=writer, stderr=subprocess.PIPE, check=False)
-    os.close(writer)
-    assert done.returncode == 0, done.stderr.decode()
-    assert (tmp_path / "pairs" / "pairs.parquet").exists()
-
-
 def test_a_file_error_that_nobody_foresaw_is_a_sentence(monkeypatch, capsys):
     def fail(*args, **kwargs):
         raise PermissionError(13, "Permission denied", "/locked/away")
@@ -307,63 +270,6 @@ def test_a_stopped_run_says_how_to_go_on(number, monkeypatch, capsys, tmp_path):
     code = cli.main(["train", "--data", "pairs", "--start", "x", "--out", str(tmp_path)])
     assert code == 128 + number
     assert "the same command with --resume added" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("given", "resume"),
-    [
-        (["--resume"], True),
-        (["--resume", "true"], True),
-        (["--resume", "false"], False),
-        ([], False),
-    ],
-)
-def test_resume_is_a_switch(given, resume, monkeypatch):
-    seen = {}
-
-    def remember(data, recipe, out, *, resume, progress):
-        seen["resume"] = resume
-        return Run(out, out / "model", "finished", {}, None, [])
-
-    monkeypatch.setattr(verbs, "train", remember)
-    assert cli.main(["train", "--data", "pairs", *given, "--start", "x"]) == 0
-    assert seen["resume"] is resume
-
-
-@pytest.mark.parametrize(
-    ("given", "dry"),
-    [("--dry-run", True), ("--dry-run=true", True), ("--dry_run=false", False), ("", False)],
-)
-def test_a_dash_stands_for_an_underscore_in_switches(given, dry):
-    arguments = cli._flags(["import", "ledger.xlsx", *given.split()])
-    assert cli.build_parser().parse_args(arguments)["import"]["dry_run"] is dry
-
-
-@pytest.mark.parametrize(
-    ("given", "sheets"),
-    [
-        (["--sheets", "3月"], ["3月"]),
-        (["--sheets=3月"], ["3月"]),
-        (["--sheets", "3月", "--sheets", "2025"], ["3月", "2025"]),
-        (["--sheets", '["3月", "4月"]'], ["3月", "4月"]),
-        (["--sheets", "[3月, 4月]", "--sheets", "5月"], ["3月", "4月", "5月"]),
-        (["--sheets+", "3月"], ["3月"]),
-        (["--sheets", "#1机组", "--sheets=#2机组"], ["#1机组", "#2机组"]),
-        (["--sheets", "- 附表", "--sheets", "null", "--sheets", "~"], ["- 附表", "null", "~"]),
-        (["--sheets", "[旧", "--sheets", '"引号"', "--sheets", "a: b"], ["[旧", '"引号"', "a: b"]),
-        ([], []),
-    ],
-)
-def test_sheets_are_named_plainly(given, sheets, monkeypatch):
-    seen = {}
-
-    def remember(ledger, **options):
-        seen.update(options)
-        raise InputError("seen")
-
-    monkeypatch.setattr(importing, "import_ledger", remember)
-    assert cli.main(["import", "ledger.xlsx", *given, "--dry-run"]) == 2
-    assert list(seen["sheets"]) == sheets
 
 
 @pytest.mark.parametrize(

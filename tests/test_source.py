@@ -1,14 +1,19 @@
-"""Loading never runs code: what the source may not do, read from its syntax tree."""
+"""What the source may not do, read from its syntax tree: run what it loads, import unasked."""
 
 from __future__ import annotations
 
 import ast
 import json
+import re
 import shutil
+import sys
+import tomllib
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 import hazardscribe
 from hazardscribe.model.checkpoint import load_checkpoint
@@ -127,3 +132,65 @@ def test_code_that_lies_beside_a_model_is_not_run(start: Path, tmp_path: Path) -
         (folder / name).write_text(json.dumps(settings))
     load_checkpoint(folder)  # transformers has classes of its own for all of them
     assert not marker.exists()
+
+
+def imported(source: str) -> Iterator[str]:
+    """The packages that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (one.name.partition(".")[0] for one in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]
+
+
+def test_every_package_that_is_imported_is_asked_for():
+    """What comes along with another package may stay away with its next version."""
+    text = (SOURCE.parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+    project = tomllib.loads(text)["project"]
+    extras = project["optional-dependencies"]
+    groups = [project["dependencies"], *(extras[name] for name in extras if name != "dev")]
+    asked = {_plain(Requirement(one).name) for group in groups for one in group}
+    homes = packages_distributions()
+    for path in SOURCE.rglob("*.py"):
+        theirs = set(imported(path.read_text(encoding="utf-8"))) - set(sys.stdlib_module_names)
+        for package in theirs - {"hazardscribe"}:
+            home = {_plain(one) for one in homes.get(package, [package])}
+            assert home & asked, f"{path}: imports {package}, which pyproject.toml does not name"
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+# From the top down; what lies beside these (errors, files, pages ...) belongs to none.
+LAYERS = (
+    {"cli", "demo", "verbs"},
+    {"serving", "training"},
+    {"describing"},
+    {"evaluation", "model", "objectives"},
+    {"pairs"},
+)
+LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+
+
+def parts_used(source: str) -> Iterator[str]:
+    """The parts of this package that a file imports from, wherever in it."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names = [one.name for one in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{one.name}" for one in node.names]
+        else:
+            continue
+        ours = (name.split(".") for name in names)
+        yield from (parts[1] for parts in ours if parts[0] == "hazardscribe" and len(parts) > 1)
+
+
+def test_imports_point_one_way():
+    """As docs/architecture.md draws it: nothing knows what stands above or beside it."""
+    for path in SOURCE.rglob("*.py"):
+        part = path.relative_to(SOURCE).parts[0].removesuffix(".py")
+        for other in set(parts_used(path.read_text(encoding="utf-8"))) - {part}:
+            if part in LEVEL and other in LEVEL:
+                down = LEVEL[part] < LEVEL[other] or LEVEL[part] == 0
+                assert down, f"{path}: {part} imports {other}"

@@ -417,7 +417,9 @@ def _pixtral() -> tuple[Any, Any]:
 
 def _composed(tower: str, llm: str) -> Callable[[Path], tuple[Any, Any]]:
     def make(folder: Path) -> tuple[Any, Any]:
-        from hazardscribe.model.compose import compose, load_language_model, load_tower
+        from hazardscribe.model.compose import compose
+        from hazardscribe.model.language_model import load_language_model
+        from hazardscribe.model.tower import load_tower
 
         size = 64 if tower == "timm" else None
         return compose(

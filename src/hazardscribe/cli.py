@@ -6,22 +6,24 @@ Exit codes: 0 done, 1 findings (`check`), 2 unusable input or arguments, 3 rejec
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from hazardscribe import __version__
+from hazardscribe import __version__, console
 from hazardscribe.errors import InputError, TrainingDivergedError
+from hazardscribe.flags import as_parsed
 from hazardscribe.processes import is_first, processes
 
 OK, FINDINGS, UNUSABLE, REJECTED, DIVERGED = 0, 1, 2, 3, 4
+
+# Verbs that train or serve end on SIGTERM in a way of their own.
+_OWN_SIGNALS = ("train", "serve", "demo")
 
 _DESCRIPTION = """\
 Learns from your own hazard photos and descriptions to write the description for a new photo.
@@ -93,9 +95,9 @@ def build_parser() -> Any:
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point of the `hazardscribe` command."""
-    _safe_console()
+    console.escape_unprintable()
     parser = build_parser()
-    parsed = parser.parse_args(_flags(sys.argv[1:] if arguments is None else arguments))
+    parsed = parser.parse_args(as_parsed(sys.argv[1:] if arguments is None else arguments))
     options = vars(parser.instantiate(parsed)[parsed.verb])
     options.pop("config", None)
     logging.basicConfig(format="%(levelname)s %(message)s", level=logging.WARNING)
@@ -103,7 +105,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.getLogger("hazardscribe").setLevel(logging.INFO if is_first() else logging.ERROR)
     _quiet_libraries()
     try:
-        with _ending_on_sigterm(parsed.verb):
+        with nullcontext() if parsed.verb in _OWN_SIGNALS else console.ending_on_sigterm():
             return _VERBS[parsed.verb](options)
     except InputError as error:
         print(f"hazardscribe {parsed.verb}: {error}", file=sys.stderr)
@@ -113,9 +115,11 @@ def main(arguments: list[str] | None = None) -> int:
         return DIVERGED
     except KeyboardInterrupt as interrupt:
         print(f"hazardscribe {parsed.verb}: interrupted", file=sys.stderr)
-        return 128 + (signal.SIGTERM if isinstance(interrupt, _Terminated) else signal.SIGINT)
+        return 128 + (
+            signal.SIGTERM if isinstance(interrupt, console.Terminated) else signal.SIGINT
+        )
     except BrokenPipeError:  # `hazardscribe describe ... | head`
-        _nobody_reads()
+        console.nobody_reads()
         return OK
     except OSError as error:  # the last net: a disk, a folder, a permission
         logging.getLogger(__name__).debug("the file error in full", exc_info=True)
@@ -128,49 +132,10 @@ def main(arguments: list[str] | None = None) -> int:
         return UNUSABLE
 
 
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM, as a service manager or `timeout` sends it: what was done so far is kept."""
-
-
-@contextmanager
-def _ending_on_sigterm(verb: str) -> Iterator[None]:
-    """Let SIGTERM end a verb as Ctrl-C does; those that train or serve have their own way."""
-
-    def end(number: int, frame: object) -> None:
-        raise _Terminated
-
-    if (
-        verb in ("train", "serve", "demo")
-        or threading.current_thread() is not threading.main_thread()
-    ):
-        yield
-        return
-    former = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, former)
-
-
-def _nobody_reads() -> None:
-    """What is still printed goes nowhere."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _say(line: str) -> None:
-    """Print; that nobody reads it does not end what is being written."""
-    try:
-        print(line, flush=True)
-    except BrokenPipeError:
-        _nobody_reads()
-
-
 def _demo(options: dict[str, Any]) -> int:
     from hazardscribe.demo import demo
 
-    evaluation = demo(**options)
-    _print_scores(evaluation)
-    print(f"report: {options['out'] / 'report.html'}")
+    _tell_evaluation(demo(**options), options["out"])
     return OK
 
 
@@ -191,9 +156,9 @@ def _import(options: dict[str, Any]) -> int:
     from hazardscribe import verbs
 
     strict = options.pop("strict")
-    imported = verbs.import_ledger(**options, progress=sys.stderr.isatty(), say=_say)
+    imported = verbs.import_ledger(**options, progress=sys.stderr.isatty(), say=console.say)
     if imported.folder is not None:
-        _say(f"pairs: {imported.folder}; report: {imported.folder / 'report.html'}")
+        console.say(f"pairs: {imported.folder}; report: {imported.folder / 'report.html'}")
     if strict and imported.findings:
         print(f"{imported.findings} rows or pictures were left out (--strict)", file=sys.stderr)
         return REJECTED
@@ -235,10 +200,16 @@ def _tell_run(run: Any) -> None:
 def _evaluate(options: dict[str, Any]) -> int:
     from hazardscribe import verbs
 
-    evaluation = verbs.evaluate_model(**options, progress=True)
-    _print_scores(evaluation)
-    print(f"report: {options['out'] / 'report.html'}")
+    _tell_evaluation(verbs.evaluate_model(**options, progress=True), options["out"])
     return OK
+
+
+def _tell_evaluation(evaluation: Any, out: Path) -> None:
+    from hazardscribe.evaluation.summary import summary_lines
+
+    for line in summary_lines(evaluation):
+        print(line)
+    print(f"report: {out / 'report.html'}")
 
 
 def _describe(options: dict[str, Any]) -> int:
@@ -268,9 +239,11 @@ def _describe(options: dict[str, Any]) -> int:
 
 def _calibrate(options: dict[str, Any]) -> int:
     from hazardscribe import verbs
+    from hazardscribe.describing.summary import summary_lines
 
     calibration = verbs.calibrate(**options, progress=True)
-    print_calibration(calibration.summary())
+    for line in summary_lines(calibration):
+        print(line)
     print(f"model: {options['model']}")
     return OK
 
@@ -294,26 +267,6 @@ def _serve(options: dict[str, Any]) -> int:
     return OK
 
 
-def print_calibration(summary: dict[str, Any]) -> None:
-    """What was fitted on dev, in lines."""
-    way = summary["reranking"]
-    if way is None:
-        print("re-ranking: gains nothing on dev, left out")
-    else:
-        print(
-            f"re-ranking: {way['beams']} candidates, {way['score']} on dev {way['plain']:.3f} -> "
-            f"{way['reranked']:.3f} (cross-validated)"
-        )
-    answered = summary["risk_answered"]
-    shown = "-" if answered is None else f"{answered:.1%}"
-    print(
-        f"doubt: the draft is the answer for {summary['coverage']:.0%} of {summary['dev_photos']} "
-        f"dev photos, {shown} of those not acceptable ({summary['risk_of_all']:.1%} of all drafts; "
-        f"aimed at {summary['risk_aimed_at']:.0%}"
-        f"{'' if summary['risk_reached'] else ', which no confidence reaches'})"
-    )
-
-
 def _export(options: dict[str, Any]) -> int:
     from hazardscribe import verbs
 
@@ -334,94 +287,6 @@ _VERBS: dict[str, Callable[[dict[str, Any]], int]] = {
     "serve": _serve,
     "export": _export,
 }
-
-_SHOWN = ("hazard_f1", "balanced_accuracy", "false_alarm_rate", "element_f1", "cider_d", "bleu_4")
-
-
-def _print_scores(evaluation: Any) -> None:
-    """The main scores beside the baselines, as a table of fixed columns."""
-    names = ["model", *evaluation.baselines]
-    columns = [evaluation.metrics, *evaluation.baselines.values()]
-    print(f"{'':18}" + "".join(f"{name:>24}" for name in names))
-    for metric in _SHOWN:
-        cells = [_cell(column[metric]) if column else "-" for column in columns]
-        print(f"{metric:18}" + "".join(f"{cell:>24}" for cell in cells))
-    trust = evaluation.trust
-    if trust is not None:
-        print(f"confidence: Brier {_cell(trust.brier_score)}, ECE {_cell(trust.calibration_error)}")
-        if trust.coverage.value is not None:
-            print(
-                f"doubt: answered {_cell(trust.coverage)} of the photos, not acceptable "
-                f"{_cell(trust.risk)} of the answers ({_cell(trust.risk_of_all)} if all were)"
-            )
-    for warning in evaluation.warnings:
-        print(f"warning: {warning}")
-
-
-def _cell(score: Any) -> str:
-    if score.value is None:
-        return "-"
-    if score.low is None:
-        return f"{score.value:.3f}"
-    return f"{score.value:.3f} [{score.low:.3f}, {score.high:.3f}]"
-
-
-_DASHED = frozenset(("dry_run", "split_numbered", "keep_unseeable"))
-
-
-def _flags(arguments: list[str]) -> list[str]:
-    """`--resume` alone means `--resume true`, as people expect of a switch.
-
-    And `--sheets 3月` names one sheet, again and again if need be; jsonargparse would have a list
-    written in brackets, or a plus behind the option. All names go to it as one list in JSON, as it
-    reads YAML, in which `#1` is a comment and `- 1` a list.
-    """
-    switches = {
-        *("--resume", "--strict"),
-        *("--dry_run", "--split_numbered", "--keep_unseeable"),
-        *("--doubt", "--rerank"),
-    }
-    result: list[str] = []
-    sheets: list[str] = []
-    named = False
-    for i, argument in enumerate(arguments):
-        if named:  # the value of --sheets before it
-            named = False
-            continue
-        name, equals, value = argument.partition("=")
-        if name.startswith("--") and name[2:].replace("-", "_") in _DASHED:
-            name = "--" + name[2:].replace("-", "_")  # as most programs write them
-            argument = f"{name}{equals}{value}"
-        if argument in ("--no-doubt", "--no-rerank"):
-            result += [f"--{argument[5:]}", "false"]
-            continue
-        if name in ("--sheets", "--sheets+") and (equals or i + 1 < len(arguments)):
-            sheets += _sheet_names(value if equals else arguments[i + 1])
-            named = not equals
-            continue
-        result.append(argument)
-        following = arguments[i + 1].lower() if i + 1 < len(arguments) else ""
-        if argument in switches and following not in ("true", "false", "yes", "no"):
-            result.append("true")
-    return [*result, "--sheets", json.dumps(sheets, ensure_ascii=False)] if sheets else result
-
-
-def _sheet_names(given: str) -> list[str]:
-    """One name, or those of a list in brackets."""
-    from hazardscribe.arguments import load_value
-
-    try:
-        listed = load_value(given) if given.startswith("[") else None
-    except ValueError:
-        listed = None
-    return list(map(str, listed)) if isinstance(listed, list) else [given]
-
-
-def _safe_console() -> None:
-    """Characters that a console cannot show are escaped instead of ending the program."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
 
 
 def _quiet_libraries() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 from dataclasses import replace
 
@@ -23,6 +24,7 @@ from hazardscribe.describing.calibration import (
 from hazardscribe.describing.describer import Describer
 from hazardscribe.describing.doubt import Doubt
 from hazardscribe.describing.rerank import Reranking
+from hazardscribe.describing.summary import summary_lines
 from hazardscribe.errors import InputError
 from hazardscribe.model.bank_file import BANK_FILE, BANK_TEXTS_FILE
 from hazardscribe.model.checkpoint import HEAD_FILE
@@ -58,6 +60,18 @@ def test_training_ends_with_a_calibrated_folder(run):
     assert calibration.dev_no_hazard.shape == calibration.dev_hazard.shape == (2,)
 
 
+def test_what_was_fitted_is_told_in_two_lines(run):
+    calibration = load_calibration(run.model)
+    doubt = replace(calibration.doubt, least_confidence=2.0, reached=False)
+    way = Reranking(4, 0.0, 1.0, "cider_d", 0.25, 0.5)
+    told = list(summary_lines(replace(calibration, doubt=doubt, reranking=way)))
+    assert told[0] == "re-ranking: 4 candidates, cider_d on dev 0.250 -> 0.500 (cross-validated)"
+    assert "is the answer for 0% of 2 dev photos, - of those not acceptable" in told[1]
+    assert told[1].endswith("aimed at 10%, which no confidence reaches)")
+    told = list(summary_lines(replace(calibration, reranking=None)))
+    assert told[0] == "re-ranking: gains nothing on dev, left out"
+
+
 def test_a_description_may_be_as_long_as_those_trained_on(run):
     assert Describer(run.model).max_new_tokens == 8
     assert Describer(run.model, max_new_tokens=3).max_new_tokens == 3
@@ -74,6 +88,29 @@ def test_photos_that_cannot_be_read_are_left_out(folder, pairs, tmp_path, caplog
     assert calibration.summary() == expected.summary()
     with pytest.raises(InputError, match="none of the dev photos can be read"):
         calibrate_rows(folder, pairs["train"], [pairs["dev"][0] | {"photo": str(bad)}])
+
+
+def test_every_photo_is_decoded_once(folder, pairs):
+    decode, asked = Describer(folder).pixels, []
+
+    def pixels(photo):
+        asked.append(photo)
+        return decode(photo)
+
+    calibrate_rows(folder, pairs["train"], pairs["dev"], pixels=pixels)
+    assert sorted(asked) == sorted({*pairs["train"]["photo"], *pairs["dev"]["photo"]})
+
+
+def test_photos_may_be_named_from_the_working_folder(folder, pairs, monkeypatch):
+    expected = calibrate_rows(folder, pairs["train"], pairs["dev"]).summary()
+    rows = {
+        split: [
+            row | {"photo": os.path.relpath(row["photo"], pairs.folder)} for row in pairs[split]
+        ]
+        for split in TRAIN_DEV
+    }
+    monkeypatch.chdir(pairs.folder)
+    assert calibrate_rows(folder, rows["train"], rows["dev"]).summary() == expected
 
 
 def test_the_aligner_gives_the_likelihood_of_the_objective_in_float64(run, photos):

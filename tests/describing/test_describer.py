@@ -5,16 +5,15 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-import transformers
 
 from hazardscribe import Recipe, describe, import_ledger, read_pairs, train
-from hazardscribe.describing.describer import Describer, Description, image_bound
-from hazardscribe.describing.sources import find_photos, record, write_records
+from hazardscribe.describing.describer import Describer, Description
+from hazardscribe.describing.description_files import record, write_records
+from hazardscribe.describing.sources import find_photos
 from hazardscribe.errors import InputError, PhotoError
-from hazardscribe.model.checkpoint import Card, load_checkpoint, save_checkpoint
+from hazardscribe.model.checkpoint import load_checkpoint, save_checkpoint
 from hazardscribe.pairs.columns import AI_COLUMNS, AI_KEY
 
 
@@ -67,24 +66,6 @@ def test_further_descriptions_leave_the_first_as_it_is(beams, start, photos):
         assert described.confidence == pytest.approx(plain.confidence, rel=1e-4)
         found = [text for text in (wide.text, *wide.alternatives) if text != plain.text]
         assert described.alternatives == found[:3]
-
-
-@pytest.mark.parametrize(
-    ("processor", "expected"),
-    [
-        # Scaled by the longer side, then cut into tiles: more pixels would only be thrown away.
-        (transformers.SmolVLMImageProcessor(size={"longest_edge": 2048}), 2048),
-        (transformers.CLIPImageProcessor(size={"height": 224, "width": 224}), 448),
-        (transformers.CLIPImageProcessor(size={"shortest_edge": 224}), 448),
-        (
-            transformers.Idefics2ImageProcessor(size={"shortest_edge": 378, "longest_edge": 980}),
-            1960,
-        ),
-    ],
-)
-def test_photos_are_decoded_to_what_the_model_can_use(processor, expected):
-    assert image_bound(Card(), SimpleNamespace(image_processor=processor)) == expected
-    assert image_bound(Card(image_bound=300), SimpleNamespace()) == 300
 
 
 def test_confidence_is_the_mean_probability_of_the_tokens(describer, photos):

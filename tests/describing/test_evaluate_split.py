@@ -65,29 +65,11 @@ def test_the_tower_of_the_start_leaves_out_the_same_photos(start, shards, caplog
     assert evaluation.baselines["nearest"] is not None
 
 
-def test_a_baseline_without_the_start_says_that_it_is_weaker(start, pairs, tmp_path, caplog):
-    describer = Describer(start, max_new_tokens=4)
-    evaluate(describer, pairs["validation"], pairs["train"], resamples=0)
-    assert "weaker" not in caplog.text  # trained from nothing: there was no tower to compare by
-    describer.card = replace(describer.card, start=str(tmp_path / "gone"))
-    evaluate(describer, pairs["validation"], pairs["train"], resamples=0)
-    assert "gone, is not here: the nearest-photo baseline compares small pictures" in caplog.text
-
-
 def test_a_split_without_a_readable_photo_is_refused(start, shards):
     pairs = read_pairs(shards)
     rows = [row for row in pairs["validation"] if row["photo"] == str(shards.parent / "11.png")]
     with pytest.raises(InputError, match="none of 1 photos can be read"):
         evaluate(Describer(start, max_new_tokens=4), rows)
-
-
-def test_the_baseline_is_left_out_where_no_training_photo_can_be_read(start, pairs, tmp_path):
-    bad = tmp_path / "bad.png"
-    bad.write_bytes(b"no photo")
-    train = pd.DataFrame(list(pairs["train"])).assign(photo=str(bad)).to_dict("records")
-    describer = Describer(start, max_new_tokens=4)
-    evaluation = evaluate(describer, pairs["validation"], train, resamples=0)
-    assert evaluation.baselines["nearest"] is None
 
 
 @pytest.mark.parametrize("options", [{"text_encoder": "none/such"}, {"rules": "none.yaml"}])

@@ -9,7 +9,6 @@ import torch
 from hazardscribe.describing.describer import Describer
 from hazardscribe.describing.evidence import Evidence, evidence, phrases_of
 from hazardscribe.model.checkpoint import load_checkpoint
-from hazardscribe.model.parts import image_token_id
 from hazardscribe.model.prompting import Prompter
 from hazardscribe.model.sequences import TEXT_INPUTS, first_sequence
 from hazardscribe.pairs.photo import load_photo
@@ -49,7 +48,7 @@ def test_a_share_is_the_slope_of_the_likelihood_towards_the_token(family, family
     @torch.no_grad()
     def likelihood(token: int, step: float) -> float:
         """Of the first phrase, with every photo token moved towards one of them."""
-        output = first_sequence(vlm, batch, image_token_id(vlm.config)).encoder_output
+        output = first_sequence(vlm, batch).encoder_output
         features = output.pooler_output
         is_tensor = isinstance(features, torch.Tensor)
         whole = features if is_tensor else features[0]

@@ -9,7 +9,6 @@ import torch
 import tiny
 from hazardscribe.describing.generate import Decoding, generate
 from hazardscribe.model.checkpoint import load_checkpoint
-from hazardscribe.model.parts import image_token_id
 from hazardscribe.model.prompting import Prompter
 from hazardscribe.model.sequences import first_sequence
 from hazardscribe.pairs.photo import load_photo
@@ -23,7 +22,7 @@ def test_a_first_sequence_at_hand_stands_for_the_photos(name, beams, family_fold
     pixels = [np.asarray(load_photo(photo)) for photo in photos[:2]]
     inputs = prompter.inputs(pixels)
     with torch.inference_mode():
-        sequence = first_sequence(loaded.vlm, inputs, image_token_id(loaded.vlm.config))
+        sequence = first_sequence(loaded.vlm, inputs)
     before = getattr(sequence.encoder_output, "pooler_output", None)
     decoding = Decoding(beams=beams, max_new_tokens=6, alternatives=beams)
     plain = generate(loaded.vlm, prompter, pixels, decoding)

@@ -15,8 +15,8 @@ from hazardscribe.describing.evaluate import evaluate
 from hazardscribe.errors import InputError
 from hazardscribe.evaluation.notices import notices
 from hazardscribe.evaluation.rules import RULES_FILE, Rules, rules_of
+from hazardscribe.training import dev
 from hazardscribe.training import reward as reward_stage
-from hazardscribe.training import session
 from hazardscribe.training.recipe import Alignment, Recipe, Reward
 
 # By these an open distribution box, which the second photo of dev shows, is no hazard.
@@ -72,9 +72,9 @@ def test_training_keeps_the_rules_and_fits_by_them(run, folder, file, pairs):
 
 def test_dev_is_scored_by_them(monkeypatch, pairs, recipe, tmp_path):
     seen = []
-    score = session.evaluate_texts
+    score = dev.evaluate_texts
     monkeypatch.setattr(
-        session, "evaluate_texts", lambda *a, **o: seen.append(o["rules"]) or score(*a, **o)
+        dev, "evaluate_texts", lambda *a, **o: seen.append(o["rules"]) or score(*a, **o)
     )
     verbs.train(pairs, replace(recipe, calibrate=False), tmp_path / "run")
     assert {rules.text for rules in seen} == {OWN}

@@ -58,15 +58,15 @@ def evaluation(cases, language="zh", **options):
 
 
 @pytest.fixture
-def photos(tmp_path):
-    """One large photo with a position in its metadata, one damaged file; others are missing."""
+def photographed(cases, tmp_path):
+    """The cases with one large photo, a position in its metadata, and one damaged file."""
     folder = tmp_path / "photos"
     folder.mkdir()
     exif = Image.Exif()
     exif[0x010E] = "SECRET-PLACE"
     Image.new("RGB", (900, 600), (200, 60, 40)).save(folder / "0.jpg", exif=exif)
     (folder / "1.jpg").write_bytes(b"\xff\xd8 not a photo")
-    return folder
+    return [replace(case, photo=str(folder / case.photo)) for case in cases]
 
 
 def write(cases, folder, language="zh", **options) -> tuple[Page, str]:
@@ -77,8 +77,8 @@ def write(cases, folder, language="zh", **options) -> tuple[Page, str]:
     return Page(text), text
 
 
-def test_page_in_chinese(cases, photos, tmp_path):
-    page, text = write(cases, tmp_path / "new" / "out", title="评估 <1>", photo_root=photos)
+def test_page_in_chinese(photographed, tmp_path):
+    page, text = write(photographed, tmp_path / "new" / "out", title="评估 <1>")
     assert page.all("html")[0]["lang"] == "zh-CN"
     assert "在 4 张有隐患的照片中，模型在 3 张上说有隐患（75%），漏报 1 张" in page.text
     assert "；类别已知的 4 张中，说对类别的 3 张。" in page.text
@@ -189,8 +189,8 @@ def test_a_model_that_does_not_look_is_told_of_first(cases, tmp_path):
     assert looking.index('class="lead"') < looking.index('class="beware"')
 
 
-def test_page_needs_nothing_from_outside(cases, photos, tmp_path):
-    page, text = write(cases, tmp_path / "out", photo_root=photos)
+def test_page_needs_nothing_from_outside(photographed, tmp_path):
+    page, text = write(photographed, tmp_path / "out")
     for tag, attributes in page.tags:
         for name in ("src", "href", "srcset", "action"):
             if name in attributes:
@@ -202,8 +202,8 @@ def test_page_needs_nothing_from_outside(cases, photos, tmp_path):
     assert "default-src 'none'" in policy
 
 
-def test_photos_are_small_and_tell_neither_place_nor_folder(cases, photos, tmp_path):
-    page, text = write(cases, tmp_path / "out", photo_root=photos)
+def test_photos_are_small_and_tell_neither_place_nor_folder(photographed, tmp_path):
+    page, text = write(photographed, tmp_path / "out")
     sources = [image["src"] for image in page.all("img") if "jpeg" in image["src"]]
     assert len(sources) == 1
     content = base64.b64decode(sources[0].split(",")[1])
@@ -264,10 +264,12 @@ def test_every_report_states_what_its_numbers_rest_on(language, cases, tmp_path)
         assert scores["hazard_f1"]["low"] is not None
 
 
-def test_only_the_worst_are_shown(cases, tmp_path):
-    page, _ = write(cases, tmp_path, max_cases=2)
-    assert len(page.all("article")) == 2
-    assert "共 8 张照片，显示 2 张" in page.text
+def test_only_the_worst_are_shown(tmp_path):
+    right = [Case(f"{i}.jpg", ["一名工人未戴安全帽"], "一名工人未戴安全帽") for i in range(200)]
+    page, _ = write([*right, Case("bad.jpg", ["气瓶未固定"], "墙面潮湿")], tmp_path)
+    assert len(page.all("article")) == 200
+    assert "共 201 张照片，显示 200 张" in page.text
+    assert page.text.count("bad.jpg") == 1
 
 
 def test_a_folder_that_cannot_be_written_is_named(cases, tmp_path):

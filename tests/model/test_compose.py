@@ -17,10 +17,12 @@ import tiny
 from hazardscribe.checksums import CHECKSUMS
 from hazardscribe.errors import InputError
 from hazardscribe.model.checkpoint import Card, load_checkpoint, save_checkpoint
-from hazardscribe.model.compose import compose, load_language_model, load_tower
+from hazardscribe.model.compose import compose
+from hazardscribe.model.language_model import load_language_model
 from hazardscribe.model.prompting import Prompter, crops
 from hazardscribe.model.resize import set_image_size
 from hazardscribe.model.sequences import first_sequence
+from hazardscribe.model.tower import load_tower
 
 CLASS_TOKEN = {"clip", "clip_dual", "dinov2", "vit"}
 LLMS = ("llama", "qwen2", "gemma3")
@@ -139,7 +141,7 @@ def test_a_language_model_that_would_not_say_the_same_is_refused(tmp_path):
 def test_every_token_of_the_tower_has_its_placeholder(tower, tmp_path):
     vlm, processor = composed(tmp_path, tower)
     inputs = Prompter(processor, vlm, "描述").inputs(_photos((48, 64), (64, 40)))
-    sequence = first_sequence(vlm, inputs, vlm.config.image_token_id)
+    sequence = first_sequence(vlm, inputs)
     patches = 4 if tower == "timm" else 16
     assert sequence.values.shape[:2] == (2, patches)
     assert sequence.mask.all()
@@ -152,10 +154,7 @@ def test_siglip_keeps_its_first_patch(tmp_path):
     marked = grey.copy()
     marked[:8, :8] = 255
     with torch.no_grad():
-        a, b = (
-            first_sequence(vlm, prompter.inputs([photo]), vlm.config.image_token_id).values[0]
-            for photo in (grey, marked)
-        )
+        a, b = (first_sequence(vlm, prompter.inputs([photo])).values[0] for photo in (grey, marked))
     changed = (a - b).abs().sum(-1)
     assert changed.argmax() == 0
 
@@ -235,7 +234,7 @@ def test_the_first_sequence_starts_at_the_scale_of_the_word_embeddings(llm, tmp_
     vlm, processor = composed(tmp_path, llm=llm)
     inputs = Prompter(processor, vlm, "描述").inputs(_photos((48, 64), (64, 48)))
     with torch.no_grad():
-        values = first_sequence(vlm, inputs, vlm.config.image_token_id).values
+        values = first_sequence(vlm, inputs).values
         words = vlm.get_input_embeddings()(torch.arange(256))
     ratio = values.pow(2).mean().sqrt() / words.pow(2).mean().sqrt()
     assert 0.3 < ratio < 3
@@ -295,26 +294,6 @@ def test_plain_transformers_says_the_same_without_this_package(tower, llm, tmp_p
     assert plain["text"] == describer(photos[0]).text
 
 
-def test_a_size_that_the_tower_cannot_take_is_refused(tmp_path):
-    folder = str(tiny.save_tower("siglip", tmp_path / "siglip"))
-    with pytest.raises(InputError, match="works at 32 pixels only"):
-        load_tower(folder, 64)
-    timm = str(tiny.save_tower("timm", tmp_path / "timm"))
-    with pytest.raises(InputError, match="no multiple of the backbone's stride 32"):
-        load_tower(timm, 80)
-
-
-def test_a_tower_that_cannot_be_composed_is_named(tmp_path):
-    from transformers import BertConfig, BertModel
-
-    config = BertConfig(
-        hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8
-    )
-    BertModel(config).save_pretrained(tmp_path / "bert")
-    with pytest.raises(InputError, match="'bert' cannot be composed"):
-        load_tower(str(tmp_path / "bert"))
-
-
 @pytest.mark.parametrize("load", [load_tower, load_language_model, load_checkpoint])
 def test_pickled_weights_and_foreign_code_are_never_loaded(load, tmp_path):
     folder = tmp_path / "model"
@@ -370,7 +349,7 @@ def test_the_input_size_of_a_flexible_tower_can_be_changed(tmp_path):
     loaded = load_checkpoint(folder)
     inputs = Prompter(loaded.processor, loaded.vlm, "描述").inputs(_photos((48, 64)))
     assert inputs["pixel_values"].shape[-2:] == (128, 128)
-    sequence = first_sequence(loaded.vlm, inputs, loaded.vlm.config.image_token_id)
+    sequence = first_sequence(loaded.vlm, inputs)
     assert sequence.values.shape[1] == 16
     with pytest.raises(InputError, match="take 96 or 128"):
         set_image_size(vlm, processor, 100)
@@ -381,72 +360,3 @@ def test_the_input_size_of_a_flexible_tower_can_be_changed(tmp_path):
 def _photos(*shapes: tuple[int, int]) -> list[np.ndarray]:
     rng = np.random.default_rng(0)
     return [rng.integers(0, 256, (*shape, 3), dtype=np.uint8) for shape in shapes]
-
-
-def test_a_text_encoder_is_no_language_model(tmp_path):
-    import transformers
-
-    tokenizer = tiny.make_tokenizer("<|im_start|>")
-    small = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
-    config = transformers.BertConfig(**small, intermediate_size=16, vocab_size=len(tokenizer))
-    transformers.BertModel(config).save_pretrained(tmp_path / "bert")
-    tokenizer.save_pretrained(tmp_path / "bert")
-    with pytest.raises(InputError, match="type 'bert' is not a causal language model"):
-        load_language_model(str(tmp_path / "bert"))
-    tower = tiny.save_tower("siglip", tmp_path / "tower")
-    with pytest.raises(InputError, match="not a causal language model") as refused:
-        load_language_model(str(tower))
-    assert len(str(refused.value)) < 400
-
-
-def test_a_vision_language_model_is_not_composed_again(tmp_path):
-    family = tiny.save_family("gemma3", tmp_path / "vlm")
-    with pytest.raises(InputError, match="'gemma3' is a vision-language model already"):
-        load_language_model(str(family))
-
-
-def test_a_language_model_of_another_layout_is_refused(tmp_path):
-    import transformers
-
-    tokenizer = tiny.make_tokenizer("<|im_start|>")
-    config = transformers.GPT2Config(
-        vocab_size=len(tokenizer), n_embd=16, n_layer=1, n_head=2, eos_token_id=0
-    )
-    transformers.GPT2LMHeadModel(config).save_pretrained(tmp_path / "gpt2")
-    tokenizer.save_pretrained(tmp_path / "gpt2")
-    with pytest.raises(InputError, match="type 'gpt2' cannot be composed"):
-        load_language_model(str(tmp_path / "gpt2"))
-
-
-def test_a_missing_package_is_named_with_its_remedy(monkeypatch, tmp_path):
-    import transformers
-
-    def fail(*args, **kwargs):
-        raise ImportError("TimmWrapperModel requires the timm library but it was not found")
-
-    tower = tiny.save_tower("siglip", tmp_path / "tower")
-    monkeypatch.setattr(transformers.AutoModel, "from_pretrained", fail)
-    with pytest.raises(InputError, match=r'timm, which is not installed: pip install "\.\[timm\]"'):
-        load_tower(str(tower))
-
-
-def test_a_folder_in_timms_own_format(tmp_path, caplog):
-    folder = tiny.save_tower("timm", tmp_path / "timm")
-    own = {
-        "mean": [0.1, 0.2, 0.3],
-        "std": [0.4, 0.5, 0.6],
-        "input_size": [3, 64, 64],
-        "num_classes": 0,
-    }
-    path = folder / "config.json"
-    config = json.loads(path.read_text(encoding="utf-8"))
-    name = config.get("architecture", config.get("model_type"))
-    timms = {"architecture": name, "num_classes": 0, "pretrained_cfg": own}
-    path.write_text(json.dumps(timms), encoding="utf-8")
-    (folder / "preprocessor_config.json").unlink(missing_ok=True)
-    tower = load_tower(str(folder))
-    assert (tower.mean, tower.std, tower.image_size) == (own["mean"], own["std"], 64)
-    assert not caplog.records
-    path.write_text(json.dumps(timms | {"model_args": {"num_classes": 3}}), encoding="utf-8")
-    with pytest.raises(InputError, match=r"could not be loaded: .*num_classes"):
-        load_tower(str(folder))

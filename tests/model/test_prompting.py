@@ -90,7 +90,7 @@ def test_a_model_without_a_chat_template_sees_photo_and_prompt(family, tmp_path)
     prompter = Prompter(loaded.processor, loaded.vlm, "描述")
     assert prompter.prompt_text.endswith("描述\n")
     inputs = prompter.inputs([np.zeros((48, 64, 3), dtype=np.uint8)])
-    sequence = first_sequence(loaded.vlm, inputs, prompter.image_token_id)
+    sequence = first_sequence(loaded.vlm, inputs)
     assert sequence.values.shape[1] > 0
     # What is trained so is prompted so by others, too.
     loaded.processor.save_pretrained(tmp_path / "saved")

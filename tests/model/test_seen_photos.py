@@ -11,9 +11,11 @@ from PIL import Image
 
 from hazardscribe import calibrate, verbs
 from hazardscribe.checksums import CHECKSUMS
+from hazardscribe.describing.calibrate import calibrate as calibrate_rows
 from hazardscribe.describing.calibration import load_calibration
 from hazardscribe.describing.describer import Describer
 from hazardscribe.describing.evaluate import evaluate
+from hazardscribe.describing.look import NoUnseenPhotoError
 from hazardscribe.errors import InputError
 from hazardscribe.evaluation.notices import notices
 from hazardscribe.evaluation.result import Seen
@@ -132,6 +134,14 @@ def test_calibrating_leaves_out_what_was_trained_on(folder, pairs, caplog):
     assert load_calibration(folder).dev_confidences.tolist() == expected
     with pytest.raises(InputError, match="was trained on all 3 photos of dev"):
         calibrate(folder, divided(pairs, *["train"] * 5, *["dev"] * 3, *["validation"] * 4))
+
+
+def test_a_photo_that_cannot_be_read_is_not_an_unseen_one(folder, pairs, tmp_path):
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"no photo")
+    train = list(pairs["train"])
+    with pytest.raises(NoUnseenPhotoError, match="was trained on all 2 photos of dev"):
+        calibrate_rows(folder, train, [*train[:2], train[0] | {"photo": str(bad)}])
 
 
 def test_training_ends_well_where_all_of_dev_is_in_train(pairs, recipe, tmp_path):

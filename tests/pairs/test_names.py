@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hazardscribe import cli, verbs
-from hazardscribe.describing.similar import PastCase, write_page
+from hazardscribe.describing.similar import PastCase
+from hazardscribe.describing.similar_page import write_page
 from hazardscribe.errors import InputError
 from hazardscribe.files import write_json
 from hazardscribe.names import is_text, readable

@@ -28,7 +28,8 @@ def test_the_guide_gives_the_same_commands_in_both_languages() -> None:
 def test_every_command_is_one_that_the_command_line_takes(
     page: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from hazardscribe.cli import _flags, build_parser
+    from hazardscribe.cli import build_parser
+    from hazardscribe.flags import as_parsed
 
     parser = build_parser()
     (tmp_path / "recipes").symlink_to(ROOT / "recipes")
@@ -36,7 +37,7 @@ def test_every_command_is_one_that_the_command_line_takes(
     monkeypatch.chdir(tmp_path)
     for command in commands(page):
         try:
-            parser.instantiate(parser.parse_args(_flags(shlex.split(command)[1:])))
+            parser.instantiate(parser.parse_args(as_parsed(shlex.split(command)[1:])))
         except SystemExit:
             pytest.fail(f"{page}: {command}")
 

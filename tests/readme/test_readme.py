@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+import tiny
+
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
 
@@ -34,16 +36,12 @@ def commands(readme: str) -> list[str]:
 
 
 def save_small_parts(models: Path) -> None:
-    """A small convolutional tower and a tiny Llama where the README has downloaded models."""
+    """A small convolutional tower and a tiny Qwen where the README has downloaded models."""
     from transformers import TimmWrapperConfig, TimmWrapperModel
-
-    from hazardscribe.model.scratch import scratch_language_model
 
     tower = TimmWrapperModel(TimmWrapperConfig(architecture="resnet10t", do_pooling=False))
     tower.save_pretrained(models / "tf_efficientnet_lite0.in1k")
-    small = scratch_language_model(["现场一名工人未佩戴安全帽"], width=48, layers=1)
-    small.model.save_pretrained(models / "Qwen3-0.6B")
-    small.tokenizer.save_pretrained(models / "Qwen3-0.6B")
+    tiny.save_language_model("qwen3", models / "Qwen3-0.6B")
 
 
 @pytest.fixture(scope="module")

@@ -58,7 +58,7 @@ def test_our_single_pass_gives_the_ordinary_logits(family, family_folder):
     supervised = labels != IGNORED
     with torch.no_grad():
         ordinary = vlm(**batch).logits[supervised]
-        sequence = first_sequence(vlm, batch, image_token_id(vlm.config))
+        sequence = first_sequence(vlm, batch)
         text = {name: value for name, value in batch.items() if not name.startswith("pixel_")}
         ours = vlm(
             **text,
@@ -103,7 +103,7 @@ def test_a_photo_of_another_model_is_noticed(family_folder):
     image = image_token_id(loaded.vlm.config)
     batch["input_ids"][0, batch["input_ids"][0].tolist().index(image)] = 0
     with pytest.raises(ValueError, match="do not belong together"):
-        first_sequence(loaded.vlm, batch, image)
+        first_sequence(loaded.vlm, batch)
 
 
 def test_a_checkpoint_without_end_token_in_its_generation_config_still_ends(
@@ -126,14 +126,14 @@ def test_a_checkpoint_without_end_token_in_its_generation_config_still_ends(
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)
 def test_the_nearest_photo_is_found_by_the_tower_before_training(family, family_folder, photos):
-    from hazardscribe.describing.evaluate import _TowerFeatures
+    from hazardscribe.describing.nearest_photo import TowerFeatures
 
     describer = Describer(family_folder(family))
-    readable, features = _TowerFeatures(str(family_folder(family)), describer)(photos[:3])
+    readable, features = TowerFeatures(str(family_folder(family)), describer)(photos[:3])
     assert readable == [0, 1, 2]
     assert features.shape[0] == 3
     assert np.isfinite(features).all()
     # A photo is nearest to itself, whatever stands beside it in the batch.
-    _, alone = _TowerFeatures(str(family_folder(family)), describer)(photos[1:2])
+    _, alone = TowerFeatures(str(family_folder(family)), describer)(photos[1:2])
     assert np.abs(features - alone).sum(1).argmin() == 1
     np.testing.assert_allclose(features[1], alone[0], rtol=1e-3, atol=1e-4)

@@ -189,7 +189,7 @@ def test_a_model_that_says_the_same_of_every_photo_is_reported(
     def parrot(vlm, prompter, photos, decoding, **_):
         return [Generated([Candidate("一名工人未佩戴安全帽", -1.0, 10)])] * len(photos)
 
-    monkeypatch.setattr("hazardscribe.training.session.generate", parrot)
+    monkeypatch.setattr("hazardscribe.training.dev.generate", parrot)
     run = train(read_pairs(folder), recipe, tmp_path / "run")
     assert any("same" in warning or "distinct" in warning for warning in run.warnings), run.warnings
     assert json.loads((tmp_path / "run" / "run.json").read_text())["warnings"] == run.warnings
@@ -201,7 +201,7 @@ def test_dev_photos_are_scored_from_the_whole_ledger_not_its_beginning(
 ):
     import shutil
 
-    from hazardscribe.training.session import Session
+    from hazardscribe.training.dev import Dev
 
     folder = shutil.copytree(pairs_folder, tmp_path / "pairs")
     table = (folder / "pairs.csv").read_text(encoding="utf-8").splitlines()
@@ -209,11 +209,11 @@ def test_dev_photos_are_scored_from_the_whole_ledger_not_its_beginning(
     (folder / "pairs.csv").write_text("\n".join(lines), encoding="utf-8")
     scored = []
 
-    def texts(self, rows):
+    def texts(self, vlm, prompter, rows):
         scored.extend(row["photo"] for row in rows)
         return rows.texts()
 
-    monkeypatch.setattr(Session, "_texts", texts)
+    monkeypatch.setattr(Dev, "_texts", texts)
     recipe = replace(recipe, steps=1, evaluate_photos=2, calibrate=False)
     train(read_pairs(folder), recipe, tmp_path / "run")
     # Photos after rectification (`safe_share`) are always the last rows.
@@ -455,7 +455,8 @@ def test_the_best_of_a_run_of_an_earlier_version_is_shown_under_its_own_name(rec
         {"step": 2, "eval_rouge_l": 0.3},
     ]
     resumed = SimpleNamespace(
-        recipe=replace(recipe, best_by="rouge_l"), _undefined={"hazard_f1": "no safe photo"}
+        recipe=replace(recipe, best_by="rouge_l"),
+        dev=SimpleNamespace(undefined={"hazard_f1": "no safe photo"}),
     )
     assert session.Session.best(resumed, history) == {"step": 1, "rouge_l": 0.4}
 

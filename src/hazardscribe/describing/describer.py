@@ -15,18 +15,19 @@ import torch
 
 from hazardscribe.describing import packed
 from hazardscribe.describing.aligner import Aligner
-from hazardscribe.describing.calibration import load_calibration
-from hazardscribe.describing.doubt import Reason, answer
+from hazardscribe.describing.calibration import Calibration, load_calibration
+from hazardscribe.describing.device import usable_device
+from hazardscribe.describing.doubt import Doubt, Reason, answer
 from hazardscribe.describing.generate import Candidate, Decoding, generate
 from hazardscribe.describing.judge import Judge, Reading, read_photos
 from hazardscribe.describing.rerank import Reranking
 from hazardscribe.describing.statements import Statements
 from hazardscribe.errors import InputError, PhotoError
 from hazardscribe.evaluation.rules import rules_of
-from hazardscribe.model.checkpoint import Card, load_checkpoint
+from hazardscribe.model.checkpoint import load_checkpoint
+from hazardscribe.model.image_bound import image_bound
 from hazardscribe.model.length import LONGEST
-from hazardscribe.model.parts import image_token_id
-from hazardscribe.model.prompting import Prompter, model_side
+from hazardscribe.model.prompting import Prompter
 from hazardscribe.model.sequences import FirstSequence, first_sequence
 from hazardscribe.pairs.photo import load_photo
 from hazardscribe.pairs.photo_limits import DEFAULT_LIMITS, PhotoLimits
@@ -194,33 +195,9 @@ class Describer:
         self, rerank: bool | None, risk: float | None
     ) -> tuple[Aligner | None, Judge, Reranking | None]:
         """What applies the calibration, and how candidates are re-ranked, if they are."""
-        calibration = self.calibration
-        assert calibration is not None
-        doubt = calibration.doubt
-        if risk is not None:
-            doubt = calibration.doubt_at(risk)
-            if (
-                self._doubt
-                and calibration.doubt.least_safe is not None
-                and doubt.least_safe is None
-            ):
-                logger.warning(
-                    "%s: that no hazard is seen will not be said, as dev does not show at which "
-                    "mass of texts without hazard it is wrong for at most %g %%%s",
-                    self.folder,
-                    100 * risk,
-                    "; `hazardscribe calibrate` may show it"
-                    if calibration.dev_hazard is None
-                    else "",
-                )
-        if self._doubt and not doubt.reached:
-            logger.warning(
-                "%s: on dev no confidence kept the share of unacceptable descriptions at %g %%; "
-                "drafts are given as answers from the confidence at which it was lowest (%.2f)",
-                self.folder,
-                100 * doubt.risk,
-                doubt.least_confidence,
-            )
+        assert self.calibration is not None
+        calibration = replace(self.calibration, doubt=self._doubt_at(self.calibration, risk))
+        self.calibration = calibration
         aligner = Aligner.load(self.folder, self.device)
         if aligner is None and calibration.confidence.signs != ("wording",):
             raise InputError(
@@ -240,21 +217,44 @@ class Describer:
         reranking = calibration.reranking if aligner is not None and rerank is not False else None
         if rerank and reranking is None:
             logger.warning("--rerank: re-ranking gained nothing on dev and is left out")
-        calibration = self.calibration = replace(calibration, doubt=doubt)
         judge = Judge(calibration, aligner, statements, rerank=rerank is not False)
         return aligner, judge, reranking
 
+    def _doubt_at(self, calibration: Calibration, risk: float | None) -> Doubt:
+        """The thresholds for that risk; a warning tells what cannot be kept of it."""
+        doubt = calibration.doubt if risk is None else calibration.doubt_at(risk)
+        lost = calibration.doubt.least_safe is not None and doubt.least_safe is None
+        if self._doubt and risk is not None and lost:
+            logger.warning(
+                "%s: that no hazard is seen will not be said, as dev does not show at which "
+                "mass of texts without hazard it is wrong for at most %g %%%s",
+                self.folder,
+                100 * risk,
+                "; `hazardscribe calibrate` may show it" if calibration.dev_hazard is None else "",
+            )
+        if self._doubt and not doubt.reached:
+            logger.warning(
+                "%s: on dev no confidence kept the share of unacceptable descriptions at %g %%; "
+                "drafts are given as answers from the confidence at which it was lowest (%.2f)",
+                self.folder,
+                100 * doubt.risk,
+                doubt.least_confidence,
+            )
+        return doubt
+
     def read(self, photos: Sequence[np.ndarray], aligner: Aligner | None) -> list[Reading]:
         """What the encoder makes of decoded photos, `(H, W, 3)` uint8 each."""
-        return read_photos(self._sequence(self.prompter.inputs(photos)), aligner)
+        return read_photos(self._sequence(self._inputs(photos)), aligner)
+
+    def _inputs(self, photos: Sequence[np.ndarray]) -> dict[str, torch.Tensor]:
+        return self.prompter.inputs(photos, self.vlm.device)
 
     @torch.inference_mode()
     def _sequence(self, inputs: dict[str, torch.Tensor]) -> FirstSequence:
-        inputs = {name: value.to(self.vlm.device) for name, value in inputs.items()}
         kind = torch.device(self.device).type
         reduced = self.compute == torch.bfloat16 and not packed.is_packed(self.vlm)
         with torch.autocast(kind, torch.bfloat16, enabled=reduced):
-            return first_sequence(self.vlm, inputs, image_token_id(self.vlm.config))
+            return first_sequence(self.vlm, inputs)
 
     def _describe(self, decoded: list[np.ndarray | PhotoError]) -> list[Description]:
         good = [photo for photo in decoded if isinstance(photo, np.ndarray)]
@@ -287,7 +287,7 @@ class Describer:
         search, wider = self._searches(asked, max_new_tokens or self.max_new_tokens)
         greedy = Decoding(1, search.max_new_tokens)
         draft_first = listener is not None and search != greedy
-        inputs = self.prompter.inputs(photos)
+        inputs = self._inputs(photos)
         # Whoever reads the first sequence, draft, searches or judge, reads the same: the encoder
         # runs once.
         read_again = self._judge is not None or draft_first or wider is not None
@@ -386,47 +386,3 @@ def _tell_uncalibrated(folder: Path, rerank: bool | None, risk: float | None) ->
         "wording, and nothing is held back; `hazardscribe calibrate` adds it",
         folder,
     )
-
-
-def usable_device(device: str | None) -> str:
-    """The device as named, or by default a GPU where there is one.
-
-    Raises:
-        InputError: if there is no such device on this machine.
-    """
-    if device is None:
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        kind = torch.device(device).type
-    except RuntimeError as error:
-        raise InputError(
-            f"--device {device}: is no device; write `cpu`, `cuda` or `cuda:1`."
-        ) from error
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise InputError(
-            f"--device {device}: no usable NVIDIA GPU is here (no GPU, no driver, or PyTorch's CPU "
-            "build). Leave --device out to use the processor."
-        )
-    try:
-        torch.empty(1, device=device).cpu()
-    except (RuntimeError, NotImplementedError, AssertionError) as error:
-        raise InputError(
-            f"--device {device}: this machine has no such device. Leave --device out, or write "
-            "`cpu`."
-        ) from error
-    return device
-
-
-def image_bound(card: Card, processor: Any) -> int:
-    """Longest side to which photos are decoded: the card's, else twice the model's side.
-
-    Of a wide photo the shorter side then still has the model's pixels. Where the processor scales
-    by the longer side alone (SmolVLM's, before it cuts tiles), that side itself is enough.
-    """
-    if card.image_bound:
-        return card.image_bound
-    side = model_side(processor)
-    if not side:
-        return 2048
-    size = {name for name, value in dict(processor.image_processor.size).items() if value}
-    return side if size == {"longest_edge"} else 2 * side

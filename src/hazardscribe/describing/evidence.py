@@ -25,7 +25,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from hazardscribe.model.parts import image_token_id
 from hazardscribe.model.prompting import IGNORED, Prompter, crops
 from hazardscribe.model.sequences import TEXT_INPUTS, first_sequence
 
@@ -115,7 +114,7 @@ def phrase_gradients(
     batch = {name: value.to(device) for name, value in batch.items()}
     labels = batch.pop("labels")[0]
     with torch.no_grad():
-        output = first_sequence(vlm, batch, image_token_id(vlm.config)).encoder_output
+        output = first_sequence(vlm, batch).encoder_output
     leaves = _as_leaves(output)
     side = math.isqrt(len(leaves))
     is_grid = side * side == len(leaves) and _is_one_square(batch["pixel_values"])

@@ -88,7 +88,8 @@ def generate(
 
     Args:
         compute: `torch.bfloat16` runs the products in bfloat16.
-        inputs: what `prompter.inputs` made of the photos, where that is at hand.
+        inputs: what `prompter.inputs` made of the photos on the model's device, where that is at
+            hand.
         sequence: the photos' first sequence, where that is: the encoder does not run again.
         listener: called with a photo's place and its text so far, as it grows; greedy search only.
         unwanted: asked before each token whether the batch is still wanted; where it is not, texts
@@ -101,8 +102,7 @@ def generate(
     # model alone is of the type that its caller names.
     mixed = sequence is None and len({parameter.dtype for parameter in vlm.parameters()}) > 1
     reduced = (mixed or compute == torch.bfloat16) and not packed.is_packed(vlm)
-    inputs = prompter.inputs(photos) if inputs is None else inputs
-    inputs = {name: value.to(device) for name, value in inputs.items()}
+    inputs = prompter.inputs(photos, device) if inputs is None else inputs
     placeholder = image_token_id(vlm.config)
     # A checkpoint from elsewhere may not suppress its own placeholder.
     suppressed = sorted({placeholder, *(vlm.generation_config.suppress_tokens or [])})
@@ -113,7 +113,7 @@ def generate(
             new, scores = greedy.write(
                 vlm,
                 inputs,
-                first_sequence(vlm, inputs, placeholder) if sequence is None else sequence,
+                first_sequence(vlm, inputs) if sequence is None else sequence,
                 placeholder,
                 max_new_tokens=decoding.max_new_tokens,
                 suppressed=suppressed,

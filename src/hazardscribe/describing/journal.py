@@ -18,7 +18,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from hazardscribe.describing.sources import check_out, place_of
+from hazardscribe.describing.description_files import check_out
+from hazardscribe.describing.sources import place_of
 from hazardscribe.errors import InputError
 from hazardscribe.files import locked, write_whole
 

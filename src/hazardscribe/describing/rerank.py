@@ -18,13 +18,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from hazardscribe.describing.generate import Candidate
-from hazardscribe.evaluation.evaluate import defined_formulas
 from hazardscribe.evaluation.photo_scores import (
     Columns,
     Formula,
     Truth,
     photo_columns,
 )
+from hazardscribe.evaluation.scores import defined_formulas
 
 BEAMS = 4
 LENGTH_POWERS = (1.0, 0.5)

@@ -31,35 +31,17 @@ import numpy as np
 from hazardscribe import __version__
 from hazardscribe.errors import InputError
 from hazardscribe.evaluation.baselines import BASELINES, hazard_texts, most_frequent
-from hazardscribe.evaluation.bootstrap import interval, resampled_columns, wilson
 from hazardscribe.evaluation.cases import Case, check_cases
-from hazardscribe.evaluation.notices import (
-    ALIKE,
-    NO_BASELINE,
-    NO_ELEMENT,
-    NO_EMBEDDING,
-    NO_HAZARD_PHOTO,
-    NO_SAFE_PHOTO,
-    ONE_PHOTO,
-    notices,
-)
-from hazardscribe.evaluation.photo_scores import (
-    HAZARD_FORMULAS,
-    SANITY_FORMULAS,
-    SHARES,
-    Columns,
-    Formula,
-    Share,
-    Similarity,
-    Truth,
-    element_f1_macro,
-    element_formulas,
-    element_shares,
-    photo_columns,
-    text_formulas,
-)
-from hazardscribe.evaluation.result import CaseScore, ElementScore, Evaluation, Score, Seen
+from hazardscribe.evaluation.notices import NO_BASELINE, notices
+from hazardscribe.evaluation.photo_scores import SHARES, Columns, Similarity, Truth, photo_columns
+from hazardscribe.evaluation.result import CaseScore, Evaluation, Score, Seen
 from hazardscribe.evaluation.rules import Rules
+from hazardscribe.evaluation.scores import (
+    defined_formulas,
+    element_scores,
+    in_order,
+    with_intervals,
+)
 from hazardscribe.evaluation.selective import Answer, trust_in
 from hazardscribe.evaluation.tokens import DESCRIPTIONS, check_language, normalise
 
@@ -112,66 +94,47 @@ def evaluate_texts(
     check_language(language)
     check_cases(cases)
     rules = rules if rules is not None else Rules.load(language)
-    if nearest is not None and len(nearest) != len(cases):
-        raise InputError(
-            f"{len(cases)} cases but {len(nearest)} nearest texts: give one for each case"
-        )
     truth = Truth.of(cases, rules, language)
-    constants = {
-        "most_frequent": most_frequent(train_texts),
-        "always_hazard": most_frequent(hazard_texts(train_texts, train_hazards, rules)),
-    }
-    systems: dict[str, list[str]] = {_MODEL: [normalise(case.prediction) for case in cases]}
-    systems |= {name: [text] * len(cases) for name, text in constants.items() if text}
-    if nearest is not None:
-        systems["nearest"] = [normalise(text) for text in nearest]
-    if answers is not None:
-        systems[_ANSWERED] = [
-            own if instead is None else normalise(instead.text)
-            for own, instead in zip(systems[_MODEL], answers, strict=True)
-        ]
-
+    constants = _constants(train_texts, train_hazards, rules)
+    systems = _systems(cases, constants, nearest, answers)
     similarity = None if embed is None else _similarity(embed, systems, truth.references)
     columns = {name: photo_columns(t, truth, similarity, seed) for name, t in systems.items()}
-    formulas, nulls = defined_formulas(truth, columns[_MODEL], embed is not None)
-    scores = _scores(columns, formulas, resamples, seed)
-    elements = _element_scores(columns[_MODEL], truth, resamples, seed)
-    metrics = _order({**scores[_MODEL], **dict.fromkeys(nulls, Score(None))}, truth)
-    for name in BASELINES:
-        if name not in systems:
-            nulls[f"baselines.{name}"] = NO_BASELINE[name]
-    baselines = {
-        name: _order({**scores[name], **{k: Score(None) for k in metrics if k in nulls}}, truth)
-        if name in systems
-        else None
-        for name in BASELINES
+    formulas, undefined = defined_formulas(truth, columns[_MODEL], embed is not None)
+    scores = {
+        name: with_intervals(table, formulas, SHARES, resamples, seed)
+        for name, table in columns.items()
     }
+
+    def shown(system: str) -> dict[str, Score]:
+        return in_order({**scores[system], **dict.fromkeys(undefined, Score(None))}, truth)
+
+    metrics = shown(_MODEL)
+    baselines = {name: shown(name) if name in systems else None for name in BASELINES}
+    missing = {f"baselines.{n}": NO_BASELINE[n] for n in BASELINES if n not in systems}
     trust = None
     if confidences is not None:
-        trust = trust_in(
-            cases, rules, np.asarray(confidences, dtype=np.float64), answers, resamples, seed
-        )
+        sure = np.asarray(confidences, dtype=np.float64)
+        trust = trust_in(cases, rules, sure, answers, resamples, seed)
         trust = replace(trust, metrics=scores.get(_ANSWERED, {}))
+    warnings = notices(
+        systems[_MODEL],
+        metrics,
+        baselines,
+        references=truth.references,
+        unreadable=unreadable,
+        left_out=left_out,
+        seen=seen,
+        other_rules=other_rules,
+    )
     return Evaluation(
         metrics=metrics,
         baselines=baselines,
-        elements=elements,
+        elements=element_scores(columns[_MODEL], truth, resamples, seed),
         cases=_case_scores(cases, columns[_MODEL], truth, confidences, answers),
-        baseline_texts={name: text for name, text in constants.items() if text},
+        baseline_texts=constants,
         counts=_counts(truth, columns[_MODEL]) | {"unreadable": unreadable, "left_out": left_out},
-        nulls=nulls,
-        warnings=tuple(
-            notices(
-                systems[_MODEL],
-                metrics,
-                baselines,
-                references=truth.references,
-                unreadable=unreadable,
-                left_out=left_out,
-                seen=seen,
-                other_rules=other_rules,
-            )
-        ),
+        nulls=undefined | missing,
+        warnings=tuple(warnings),
         language=language,
         tokenizer=DESCRIPTIONS[language],
         rules=rules.source,
@@ -183,6 +146,40 @@ def evaluate_texts(
         seen=seen,
         other_rules=other_rules,
     )
+
+
+def _constants(
+    train_texts: Sequence[str], train_hazards: Sequence[bool | None] | None, rules: Rules
+) -> dict[str, str]:
+    """The baselines that say the same of every photo, as far as there are texts for them."""
+    texts = {
+        "most_frequent": most_frequent(train_texts),
+        "always_hazard": most_frequent(hazard_texts(train_texts, train_hazards, rules)),
+    }
+    return {name: text for name, text in texts.items() if text}
+
+
+def _systems(
+    cases: Sequence[Case],
+    constants: Mapping[str, str],
+    nearest: Sequence[str] | None,
+    answers: Sequence[Answer | None] | None,
+) -> dict[str, list[str]]:
+    """By name, what is said of each photo: by the model, by each baseline, in answer."""
+    if nearest is not None and len(nearest) != len(cases):
+        raise InputError(
+            f"{len(cases)} cases but {len(nearest)} nearest texts: give one for each case"
+        )
+    systems = {_MODEL: [normalise(case.prediction) for case in cases]}
+    systems |= {name: [text] * len(cases) for name, text in constants.items()}
+    if nearest is not None:
+        systems["nearest"] = [normalise(text) for text in nearest]
+    if answers is not None:
+        systems[_ANSWERED] = [
+            own if instead is None else normalise(instead.text)
+            for own, instead in zip(systems[_MODEL], answers, strict=True)
+        ]
+    return systems
 
 
 def _similarity(
@@ -210,119 +207,6 @@ def _similarity(
         return found
 
     return best
-
-
-def defined_formulas(
-    truth: Truth, columns: Columns, embedded: bool
-) -> tuple[dict[str, Formula], dict[str, str]]:
-    """The formulas of the scores that are defined for these photos, and why others are not."""
-    present = np.asarray(truth.elements.any(axis=0))
-    formulas = {**HAZARD_FORMULAS, "element_f1_macro": element_f1_macro(present)}
-    formulas |= {
-        f"element_f1.{name}": element_formulas(index)["f1"]
-        for index, name in enumerate(truth.rules.elements_by_name)
-        if present[index]
-    }
-    for suffix in truth.tokens:
-        formulas |= text_formulas(suffix)
-    formulas |= SANITY_FORMULAS
-
-    nulls: dict[str, str] = {}
-    if truth.hazard.all():
-        names = ("hazard_f1", "hazard_precision", "balanced_accuracy", "false_alarm_rate")
-        nulls |= dict.fromkeys(names, NO_SAFE_PHOTO)
-    if not truth.hazard.any():
-        names = ("hazard_f1", "hazard_precision", "hazard_recall", "balanced_accuracy")
-        nulls |= dict.fromkeys(names, NO_HAZARD_PHOTO)
-    if not present.any():
-        nulls |= dict.fromkeys(("element_f1", "element_f1_macro"), NO_ELEMENT)
-    alike = ONE_PHOTO if len(truth.hazard) < 2 else ALIKE
-    for suffix in truth.tokens:
-        if f"cider{suffix}" not in columns:
-            nulls[f"cider_d{suffix}"] = alike
-    if "shuffle" not in columns:
-        nulls["shuffle_drop"] = alike
-    if not embedded:
-        nulls["text_similarity"] = NO_EMBEDDING
-    return {name: formula for name, formula in formulas.items() if name not in nulls}, nulls
-
-
-def _scores(
-    columns: Mapping[str, Columns], formulas: Mapping[str, Formula], resamples: int, seed: int
-) -> dict[str, dict[str, Score]]:
-    return {
-        name: _score(table, formulas, SHARES, resamples, seed) for name, table in columns.items()
-    }
-
-
-def _score(
-    columns: Columns,
-    formulas: Mapping[str, Formula],
-    shares: Mapping[str, Share],
-    resamples: int,
-    seed: int,
-) -> dict[str, Score]:
-    """Values from the sums over all photos, intervals of shares by Wilson, else of resamples."""
-    whole = {name: table.sum(axis=0, keepdims=True) for name, table in columns.items()}
-    drawn = resampled_columns(columns, resamples, seed)
-    found: dict[str, Score] = {}
-    for name, formula in formulas.items():
-        value = float(formula(whole)[0])
-        if not resamples:
-            bounds = None
-        elif name in shares:
-            hits, of = (float(counts[0]) for counts in shares[name](whole))
-            bounds = wilson(hits, int(of)) if np.isfinite(value) else None
-        else:
-            bounds = interval(formula(drawn))
-        found[name] = Score(value if np.isfinite(value) else None, *(bounds or (None, None)))
-    return found
-
-
-def _element_scores(
-    columns: Columns, truth: Truth, resamples: int, seed: int
-) -> dict[str, ElementScore]:
-    support = (columns["element_tp"] + columns["element_fn"]).sum(axis=0)
-    named = (columns["element_tp"] + columns["element_fp"]).sum(axis=0)
-    needed = {name: columns[name] for name in ("element_tp", "element_fp", "element_fn")}
-    formulas = {
-        f"{index}.{kind}": formula
-        for index in np.flatnonzero(support + named)
-        for kind, formula in element_formulas(int(index)).items()
-    }
-    shares = {
-        f"{index}.{kind}": share
-        for index in np.flatnonzero(support + named)
-        for kind, share in element_shares(int(index)).items()
-    }
-    scores = _score(needed, formulas, shares, resamples, seed) if formulas else {}
-    found = {}
-    for index, (name, element) in enumerate(truth.rules.elements_by_name.items()):
-        if support[index] + named[index] == 0:
-            continue
-        # Where no photo shows it, F1 is 0 for every model that names it: say so, not "0".
-        f1 = scores[f"{index}.f1"] if support[index] else Score(None)
-        # Of a kind that was never named nothing can be precise.
-        precision = scores[f"{index}.precision"] if named[index] else Score(None)
-        found[name] = ElementScore(
-            label=element.label(truth.language),
-            f1=f1,
-            precision=precision,
-            recall=scores[f"{index}.recall"],
-            support=int(support[index]),
-            predicted=int(named[index]),
-        )
-    return found
-
-
-def _order(scores: Mapping[str, Score], truth: Truth) -> dict[str, Score]:
-    """Scores in the order in which people read them."""
-    names = [*HAZARD_FORMULAS, "element_f1_macro"]
-    for suffix in truth.tokens:
-        names += text_formulas(suffix)
-    names += SANITY_FORMULAS
-    names += [name for name in scores if name not in names]
-    return {name: scores[name] for name in names}
 
 
 def _case_scores(

@@ -83,12 +83,36 @@ def notices(
         other_rules: whether the confidences were fitted to other rules than these.
     """
     zh = language == "zh"
+    photos = len(predictions)
     found = [] if seen is None else _seen_notices(seen, zh)
     failed = shuffle_failed(metrics)
     if collapsed := collapse_warning(predictions, language, references, shuffle_failed=failed):
         found.append(collapsed)
-    if failed:
-        drop = metrics["shuffle_drop"]
+    found += _shuffle_notices(metrics, photos, zh)
+    found += _rival_notices(metrics, baselines, zh)
+    found += _account_notices(photos, unreadable, left_out, zh)
+    if other_rules:
+        found.append(
+            "置信度按另一套规则（何为“可用”）拟合，与本报告的规则不同：这里的数字说明不了它是否可信。"
+            "请用 `hazardscribe calibrate --rules FILE` 重新拟合，或按模型自己的规则评估。"
+            if zh
+            else "The confidence was fitted to other rules of what is acceptable than those of "
+            "this report: what is shown of it here says little. Fit it anew with `hazardscribe "
+            "calibrate --rules FILE`, or evaluate by the model's own rules."
+        )
+    if photos < FEW_PHOTOS:
+        found.append(
+            f"只有 {photos} 张照片：得分仅供粗略参考。"
+            if zh
+            else f"Only {photos} photo{'s' if photos > 1 else ''}: these scores are rough."
+        )
+    return found
+
+
+def _shuffle_notices(metrics: Mapping[str, Score], photos: int, zh: bool) -> list[str]:
+    """That the texts may not rest on what the photos show."""
+    found, drop = [], metrics["shuffle_drop"]
+    if shuffle_failed(metrics):
         found.append(
             f"打乱检验未通过：把描述换到别的照片上，得分没有明显下降（CIDEr-D 下降 {drop}）。"
             "没有证据表明模型依据了照片内容。"
@@ -98,15 +122,22 @@ def notices(
             "There is no evidence that the model uses what the photo shows."
         )
     if shuffle_undecided(metrics):
-        drop = metrics["shuffle_drop"]
         found.append(
             f"打乱检验未有定论：把描述换到别的照片上，得分有所下降（CIDEr-D 下降 {drop}），"
-            f"但 {len(predictions)} 张照片太少，也可能出于偶然：尚未证明模型依据了照片内容。"
+            f"但 {photos} 张照片太少，也可能出于偶然：尚未证明模型依据了照片内容。"
             if zh
             else "Shuffle test undecided: the descriptions fit their own photos better than others "
-            f"(CIDEr-D falls by {drop} when photos are exchanged), but on {len(predictions)} "
+            f"(CIDEr-D falls by {drop} when photos are exchanged), but on {photos} "
             "photos that may be chance: it is not shown that the model uses what the photo shows."
         )
+    return found
+
+
+def _rival_notices(
+    metrics: Mapping[str, Score], baselines: Mapping[str, Mapping[str, Score] | None], zh: bool
+) -> list[str]:
+    """That a main score is no better than one which needs no model."""
+    found = []
     for name in ("hazard_f1", "element_f1", "cider_d"):
         rivals = {
             baseline: float(scores[name])
@@ -123,8 +154,14 @@ def notices(
                 else f"{label}: the model ({ours:.3f}) is not above the baseline “{rival}” "
                 f"({rivals[best]:.3f}), which needs no model."
             )
+    return found
+
+
+def _account_notices(photos: int, unreadable: int, left_out: int, zh: bool) -> list[str]:
+    """That there are photos without a score."""
+    found = []
     if unreadable:
-        total = len(predictions) + unreadable
+        total = photos + unreadable
         found.append(
             f"{total} 张照片中有 {unreadable} 张无法读取，未计入得分。"
             if zh
@@ -138,22 +175,6 @@ def notices(
             "of the scores."
             if left_out > 1
             else "1 photo of the data (all splits) is missing or damaged and in none of the scores."
-        )
-    if other_rules:
-        found.append(
-            "置信度按另一套规则（何为“可用”）拟合，与本报告的规则不同：这里的数字说明不了它是否可信。"
-            "请用 `hazardscribe calibrate --rules FILE` 重新拟合，或按模型自己的规则评估。"
-            if zh
-            else "The confidence was fitted to other rules of what is acceptable than those of "
-            "this report: what is shown of it here says little. Fit it anew with `hazardscribe "
-            "calibrate --rules FILE`, or evaluate by the model's own rules."
-        )
-    if len(predictions) < FEW_PHOTOS:
-        found.append(
-            f"只有 {len(predictions)} 张照片：得分仅供粗略参考。"
-            if zh
-            else f"Only {len(predictions)} photo{'s' if len(predictions) > 1 else ''}: "
-            "these scores are rough."
         )
     return found
 

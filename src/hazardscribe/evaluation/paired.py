@@ -23,9 +23,9 @@ import numpy as np
 
 from hazardscribe.errors import InputError
 from hazardscribe.evaluation.bootstrap import interval, resampled_columns
-from hazardscribe.evaluation.evaluate import defined_formulas
 from hazardscribe.evaluation.photo_scores import Truth, photo_columns
 from hazardscribe.evaluation.result import Score
+from hazardscribe.evaluation.scores import defined_formulas
 
 Systems = Sequence[Sequence[str]]
 """Predictions by seed, then by photo in the order of the truth."""

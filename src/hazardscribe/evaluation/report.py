@@ -30,6 +30,8 @@ from hazardscribe.files import write_whole
 from hazardscribe.pages import data_url, render_page, thumbnail
 from hazardscribe.pairs.checking.personal import mask_personal
 
+MAX_CASES = 200  # photos that the page shows, worst first
+
 Piece = tuple[str, bool]  # text, and whether only one side has it
 Picture = tuple[str, str]  # caption, data URL
 Look = Callable[[CaseScore], Sequence[Picture]]
@@ -70,8 +72,6 @@ def write_report(
     *,
     title: str,
     run: dict[str, Any] | None = None,
-    max_cases: int = 200,
-    photo_root: str | Path | None = None,
     look: Look | None = None,
     looks: int = 0,
 ) -> Path:
@@ -82,8 +82,6 @@ def write_report(
         folder: where to write.
         title: heading of the page.
         run: what to tell about the model and the data; nested mappings are flattened.
-        max_cases: how many photos the page shows, worst first.
-        photo_root: folder that relative photo paths start from.
         look: makes pictures for a photo's card, such as heat maps.
         looks: for how many of the photos, worst first.
 
@@ -96,8 +94,7 @@ def write_report(
     folder = Path(folder)
     data = {"title": title, **evaluation.to_json(), **({"run": run} if run else {})}
     page = folder / "report.html"
-    root = Path(photo_root) if photo_root else None
-    html = render(evaluation, title, run, max_cases, root, look, looks)
+    html = render(evaluation, title, run, look, looks)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         figures = json.dumps(data, ensure_ascii=False, indent=2, allow_nan=False, default=str)
@@ -115,15 +112,13 @@ def render(
     evaluation: Evaluation,
     title: str,
     run: Mapping[str, Any] | None,
-    max_cases: int,
-    photo_root: Path | None,
     look: Look | None = None,
     looks: int = 0,
 ) -> str:
     """The page as text."""
     template = (resources.files(__package__) / "report.html.j2").read_text(encoding="utf-8")
     language = evaluation.language
-    worst = sorted(evaluation.cases, key=lambda case: case.badness, reverse=True)[:max_cases]
+    worst = sorted(evaluation.cases, key=lambda case: case.badness, reverse=True)[:MAX_CASES]
     baselines = [name for name in BASELINES if evaluation.baselines.get(name) is not None]
     values = {
         "title": title,
@@ -158,7 +153,7 @@ def render(
         "compared": compared_scores(evaluation, METRICS),
         "trust_plots": [data_url("image/svg+xml", svg.encode()) for svg in trust_plots(evaluation)],
         "cards": [
-            _card(case, language, photo_root, look(case) if look and at < looks else ())
+            _card(case, language, look(case) if look and at < looks else ())
             for at, case in enumerate(worst)
         ],
         "run": list(_flat(run or {})),
@@ -200,9 +195,7 @@ def _rows(evaluation: Evaluation, baselines: Sequence[str]) -> Any:
 _GROUP_STARTS = {"hazard_f1", "element_f1", "cider_d", "distinct_share"}
 
 
-def _card(
-    case: CaseScore, language: str, photo_root: Path | None, evidence: Sequence[Picture]
-) -> _Card:
+def _card(case: CaseScore, language: str, evidence: Sequence[Picture]) -> _Card:
     """Compares the prediction with the reference that is most like it."""
     # A report is passed on: telephone and identity-card numbers are no part of what it says.
     references = [mask_personal(text) for text in case.references]
@@ -221,7 +214,7 @@ def _card(
     return _Card(
         case=case,
         name=PurePath(case.photo).name,
-        photo=thumbnail(Path(case.photo) if photo_root is None else photo_root / case.photo),
+        photo=thumbnail(Path(case.photo)),
         verdict=verdict,
         written=written,
         predicted=predicted,

@@ -51,11 +51,14 @@ class Prompter:
         pad = self.tokenizer.pad_token_id
         self.pad_id: int = self.end_id if pad is None else pad
 
-    def inputs(self, photos: Sequence[np.ndarray]) -> dict[str, torch.Tensor]:
+    def inputs(
+        self, photos: Sequence[np.ndarray], device: torch.device | str = "cpu"
+    ) -> dict[str, torch.Tensor]:
         """Model inputs for describing, padded on the left so that generation starts flush.
 
         Args:
             photos: `(H, W, 3)` uint8 arrays, of any sizes.
+            device: on which the inputs are to lie.
         """
         batch = self.processor(
             images=[[to_tensor(photo)] for photo in photos],
@@ -65,7 +68,7 @@ class Prompter:
             padding_side="left",
             add_special_tokens=False,  # the chat template wrote them
         )
-        return dict(batch)
+        return {name: value.to(device) for name, value in batch.items()}
 
     def training_batch(
         self, photos: Sequence[np.ndarray], texts: Sequence[str], max_text_tokens: int

@@ -9,10 +9,13 @@ from collections.abc import Sequence
 
 import torch
 
-from hazardscribe.model.compose import LanguageModel, Tower
+from hazardscribe.model.language_model import LanguageModel
+from hazardscribe.model.tower import Tower
 
 IMAGE_SIZE = 128
 _WIDTHS = [32, 64, 128, 256]  # channels of the tower's stages
+# The language model's embedding width, that of one attention head, and its layers.
+_WIDTH, _HEAD, _LAYERS = 192, 48, 3
 _BOS, _EOS, _PAD, _IMAGE = "<bos>", "<eos>", "<pad>", "<image>"
 
 
@@ -48,14 +51,12 @@ def scratch_tower(image_size: int | None = None, seed: int = 0) -> Tower:
     )
 
 
-def scratch_language_model(
-    texts: Sequence[str], width: int = 192, layers: int = 3, seed: int = 0
-) -> LanguageModel:
+def scratch_language_model(texts: Sequence[str], seed: int = 0) -> LanguageModel:
     """A small Llama with a byte-level BPE tokenizer learned from the descriptions.
 
     Args:
         texts: the training descriptions.
-        width: embedding width. layers: number of transformer layers.
+        seed: of the weights.
     """
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -87,11 +88,11 @@ def scratch_language_model(
     )
     config = LlamaConfig(
         vocab_size=len(tokenizer),
-        hidden_size=width,
-        intermediate_size=4 * width,
-        num_hidden_layers=layers,
-        num_attention_heads=width // 48,
-        num_key_value_heads=width // 48,
+        hidden_size=_WIDTH,
+        intermediate_size=4 * _WIDTH,
+        num_hidden_layers=_LAYERS,
+        num_attention_heads=_WIDTH // _HEAD,
+        num_key_value_heads=_WIDTH // _HEAD,
         max_position_embeddings=2048,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from hazardscribe.errors import InputError
+from hazardscribe.model.parts import image_token_id
 
 # Inputs of a processor that belong to the language model; everything else describes the image.
 TEXT_INPUTS = frozenset(
@@ -68,7 +69,7 @@ class TextEncoder(Protocol):
 
 
 def first_sequence(
-    vlm: Any, inputs: dict[str, Any], image_token_id: int, counts: list[int] | None = None
+    vlm: Any, inputs: dict[str, Any], counts: list[int] | None = None
 ) -> FirstSequence:
     """Run the visual encoder once: photos to tokens in the language model's embedding space.
 
@@ -78,7 +79,6 @@ def first_sequence(
     Args:
         vlm: any image-text-to-text model of transformers.
         inputs: what its processor gave for a batch, `input_ids` `(B, L)` among it.
-        image_token_id: id of the placeholder token.
         counts: placeholders of each row, where they are known: looked up on a GPU, they hold up
             the step until it has done all it was given.
 
@@ -93,7 +93,8 @@ def first_sequence(
     else:
         flat = torch.cat([part.reshape(-1, part.shape[-1]) for part in features])
     if counts is None:
-        counts = [int(n) for n in (inputs["input_ids"] == image_token_id).sum(-1).tolist()]
+        placeholders = inputs["input_ids"] == image_token_id(vlm.config)
+        counts = [int(n) for n in placeholders.sum(-1).tolist()]
     if sum(counts) != len(flat):
         raise InputError(
             f"the prompt holds {sum(counts)} image placeholders but the encoder made {len(flat)} "

@@ -73,7 +73,7 @@ def repeated_share(tokens: Sequence[Hashable], order: int = 3) -> float:
 
 
 def repetition_excess(
-    tokens: Sequence[Hashable], references: Sequence[Sequence[Hashable]], order: int = 3
+    tokens: Sequence[Hashable], references: Sequence[Sequence[Hashable]]
 ) -> float:
     """Repeated share beyond that of the most repetitive written description of the photo, 0..1.
 
@@ -81,5 +81,5 @@ def repetition_excess(
 
     A written text that lists two like hazards repeats itself too, and must not cost anything.
     """
-    allowed = max((repeated_share(reference, order) for reference in references), default=0.0)
-    return max(0.0, repeated_share(tokens, order) - allowed)
+    allowed = max((repeated_share(reference) for reference in references), default=0.0)
+    return max(0.0, repeated_share(tokens) - allowed)

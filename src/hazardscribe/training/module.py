@@ -106,7 +106,7 @@ class TrainingModule(nn.Module):
         if places is None:
             places = Places.find(inputs["input_ids"], labels, self.image_token_id)
         with self._autocast(self.encoder_precision):
-            sequence = first_sequence(self.vlm, inputs, self.image_token_id, places.counts)
+            sequence = first_sequence(self.vlm, inputs, places.counts)
         losses = {}
         if caption:
             losses["caption"] = self._caption(inputs, labels, sequence, places)

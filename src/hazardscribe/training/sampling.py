@@ -77,7 +77,7 @@ class Sampling:
             pad_token_id=self.prompter.pad_id,
         )
         with self._autocast(vlm, self._tower_precision):  # part by part, as `log_probs` does
-            images = first_sequence(vlm, inputs, image_token_id(vlm.config)).encoder_output
+            images = first_sequence(vlm, inputs).encoder_output
         inputs = {name: one for name, one in inputs.items() if not name.startswith("pixel_")}
         with self._autocast(vlm, self._llm_precision):
             output = vlm.generate(
@@ -114,7 +114,7 @@ class Sampling:
         texts, attended = input_ids[order, -width:], attention_mask[order]
         inputs = self._inputs(distinct, input_ids.device)
         with self._autocast(vlm, self._tower_precision):
-            output = first_sequence(vlm, inputs, image_token_id(vlm.config)).encoder_output
+            output = first_sequence(vlm, inputs).encoder_output
         with self._autocast(vlm, self._llm_precision):
             if _only_whole(vlm):
                 logits, places = _whole(vlm, inputs, output, texts, attended, times)

@@ -1,4 +1,4 @@
-"""What every stage of training holds together: pairs, model, and the evaluation on `dev`."""
+"""What every stage of training holds together: pairs, model, and the weights kept."""
 
 from __future__ import annotations
 
@@ -16,15 +16,9 @@ from transformers import ProgressCallback
 from transformers.trainer_callback import PrinterCallback
 
 from hazardscribe import __version__
-from hazardscribe.describing.calibrate import NoUnseenPhotoError, calibrate
-from hazardscribe.describing.describer import image_bound
-from hazardscribe.describing.generate import Decoding, generate
+from hazardscribe.describing.calibrate import calibrate
+from hazardscribe.describing.look import NoUnseenPhotoError
 from hazardscribe.errors import InputError
-from hazardscribe.evaluation import evaluate_texts
-from hazardscribe.evaluation.cases import check_cases
-from hazardscribe.evaluation.evaluate import defined_formulas
-from hazardscribe.evaluation.photo_scores import Truth, photo_columns
-from hazardscribe.evaluation.rows import cases_from_rows
 from hazardscribe.evaluation.rules import RULES_FILE, Rules, own_rules
 from hazardscribe.files import cache_folder
 from hazardscribe.model.attention import use_short_attention
@@ -35,29 +29,27 @@ from hazardscribe.model.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
+from hazardscribe.model.image_bound import image_bound
 from hazardscribe.model.layout import lay_out_convolutions
 from hazardscribe.model.memory import keep_freed_memory
 from hazardscribe.model.prompting import Prompter, crops
 from hazardscribe.model.resize import set_image_size
-from hazardscribe.model.seen_photos import SeenPhotos, load_seen
-from hazardscribe.model.sequences import first_sequence
-from hazardscribe.pairs.fingerprints import Fingerprints, fingerprints, kept_fingerprints
-from hazardscribe.pairs.photo import load_photo
+from hazardscribe.model.seen_photos import SeenPhotos
 from hazardscribe.pairs.pixel_cache import PixelCache
 from hazardscribe.pairs.targets import detect_language, target_texts
-from hazardscribe.processes import is_first, processes
+from hazardscribe.processes import is_first
 from hazardscribe.training.callbacks import (
     GiveBackMemory,
     Progress,
     StopOnSignal,
     StopWithoutBetter,
 )
-from hazardscribe.training.compiled import uncompiled
+from hazardscribe.training.dev import Dev
+from hazardscribe.training.photo_notes import note_photos
 from hazardscribe.training.products import use_faster_products
-from hazardscribe.training.recipe import SCORES, Recipe
+from hazardscribe.training.recipe import Recipe
 from hazardscribe.training.rows import Rows, shared
 from hazardscribe.training.sharding import is_sharded, tie, whole
-from hazardscribe.training.together import gathered
 from hazardscribe.training.tuning import apply_tuning, merged_state
 
 if TYPE_CHECKING:
@@ -73,6 +65,7 @@ class Session(ABC):
 
     Attributes:
         rows: by split, the rows whose photo could be decoded, and their texts to learn.
+        dev: what is known of the rows of `dev`, and their scores by the present weights.
         seen: the photos of these rows, and those that the start had seen.
         rules: how statements are read; own_rules: the same where they are not the shipped ones.
         reason: why the run ended before its last step, where there is more to say than the score.
@@ -83,9 +76,8 @@ class Session(ABC):
         self._keeps_memory = not torch.cuda.is_available() and keep_freed_memory()
         self.warnings: list[str] = []
         self.reason: str | None = None
-        # Of the last evaluation and of the one whose weights were kept: an untrained model says the
-        # same of every photo, which is no news once it has learned to tell them apart.
-        self._dev_warnings: list[str] = []
+        # Of the scores whose weights were kept: an untrained model says the same of every photo,
+        # which is no news once it has learned to tell them apart.
         self._kept_warnings: list[str] = []
         start = self._load_start()
         self.vlm, self.processor = start.vlm, start.processor
@@ -100,7 +92,7 @@ class Session(ABC):
         self._targets = _digest(texts)
         self.cache = self._cache([photo for split in rows for photo in rows[split]["photo"]])
         self._keep_decodable(rows, texts)
-        self._undefined = self._undefined_on_dev()
+        self.dev = Dev(self.rows["dev"], self.cache, self.card.language, self.rules, recipe)
         self.recipe = self._deciding()
         self.seen = self._note_photos(start, pairs)
         self.prompter = Prompter(self.processor, self.vlm, self.card.prompt)
@@ -188,58 +180,29 @@ class Session(ABC):
             self.recipe.batch_size,
         )
 
-    def _undefined_on_dev(self) -> dict[str, str]:
-        """Scores that dev does not define, whatever is said of its photos, and why."""
-        rows = self.rows["dev"].spread(self.recipe.evaluate_photos)
-        nothing = dict.fromkeys(rows.photos(), "")
-        cases = cases_from_rows(rows, rows.texts(), nothing)
-        check_cases(cases)
-        language = self.card.language
-        truth = Truth.of(cases, self.rules, language)
-        columns = photo_columns([""] * len(cases), truth, None, 0)
-        _, undefined = defined_formulas(truth, columns, embedded=False)
-        return undefined
-
     def _deciding(self) -> Recipe:
         """The recipe with the score by which weights are kept: `best_by`, if dev defines it."""
         wanted = self.recipe.best_by
-        if wanted not in self._undefined:
+        if wanted not in self.dev.undefined:
             return self.recipe
         self._warn(
-            f"best_by: {wanted} cannot be computed on dev ({self._undefined[wanted]}); rouge_l "
+            f"best_by: {wanted} cannot be computed on dev ({self.dev.undefined[wanted]}); rouge_l "
             "decides instead"
         )
         return replace(self.recipe, best_by="rouge_l")
 
     def _note_photos(self, start: Checkpoint, pairs: Pairs) -> SeenPhotos:
         """What the model will have seen; it is said where the start was trained on dev."""
-        train, dev = (
-            self._fingerprints([row["photo"] for row in self.rows[split]], self.cache.pixels, 1)
-            for split in ("train", "dev")
-        )
-        seen, former = SeenPhotos.of(train, dev), load_seen(start.folder)
-        if former is None:
-            return seen
-        learned = {"dev": former.trained_on(dev)}
-        if "validation" in pairs:
-            photos = self._fingerprints(pairs["validation"]["photo"], self._decode)
-            learned["validation"] = former.trained_on(photos)
-        counts = [f"{n.sum()} of {len(n)} {name} photos" for name, n in learned.items() if n.any()]
-        if counts:
+        validation = pairs["validation"]["photo"] if "validation" in pairs else ()
+        seen, learned = note_photos(self.cache, self.rows, validation, start.folder)
+        if learned:
             self._warn(
-                f"the start, {self.recipe.start}, was trained on {' and '.join(counts)}, or on "
+                f"the start, {self.recipe.start}, was trained on {learned}, or on "
                 "pictures that are nearly the same: scores on them flatter, and dev chooses "
                 "weights that remember. Give each photo the split that it had in the start's "
                 "pairs, or start from a model that has not seen them."
             )
-        return former | seen
-
-    def _fingerprints(self, photos: Sequence[str], pixels: Any, threads: int = 0) -> Fingerprints:
-        kept = kept_fingerprints(self.cache.folder, self.cache.bound)
-        return fingerprints(list(dict.fromkeys(photos)), pixels, kept=kept, threads=threads)
-
-    def _decode(self, photo: str) -> np.ndarray:
-        return np.asarray(load_photo(photo, bound=self.cache.bound))
+        return seen
 
     def _set_activation_checkpointing(self) -> None:
         if self.recipe.activation_checkpointing:
@@ -258,61 +221,11 @@ class Session(ABC):
 
     def dev_scores(self) -> dict[str, float]:
         """Describe photos of `dev` with the present weights and score the descriptions."""
-        recipe = self.recipe
-        rows = self.rows["dev"].spread(recipe.evaluate_photos)
-        if is_sharded(self.vlm):  # writing one text takes all processes, word by word
-            texts = self._texts(rows)
-        else:
-            rank, world = processes()
-            texts = [""] * len(rows)
-            for first, part in enumerate(gathered(self._texts(rows[rank::world]))):
-                texts[first::world] = part
-        described = dict(zip(rows.photos(), texts, strict=True))
-        cases = cases_from_rows(rows, rows.texts(), described)
-        evaluation = evaluate_texts(
-            cases,
-            train_texts=self.rows["train"].texts(),
-            train_hazards=None,
-            nearest=None,
-            language=self.card.language,
-            rules=self.rules,
-            embed=None,
-            resamples=0,
-        )
-        self._dev_warnings = list(evaluation.warnings)
-        scores = {name: evaluation.metrics[name].value for name in SCORES}
-        return {name: value for name, value in scores.items() if value is not None} | {
-            "distinct_share": float(evaluation.metrics["distinct_share"])
-        }
-
-    @torch.inference_mode()
-    def _texts(self, rows: Sequence[dict[str, Any]]) -> list[str]:
-        """Greedy descriptions by the present weights, each part in the type it is trained in."""
-        recipe, texts = self.recipe, []
-        device = next(self.vlm.parameters()).device
-        reduced = recipe.tower.compute == "bfloat16"
-        for i in range(0, len(rows), recipe.batch_size):
-            photos = [self.cache.pixels(row["photo"]) for row in rows[i : i + recipe.batch_size]]
-            inputs = self.prompter.inputs(photos)
-            inputs = {name: value.to(device) for name, value in inputs.items()}
-            with uncompiled():
-                with torch.autocast(device.type, torch.bfloat16, enabled=reduced):
-                    sequence = first_sequence(self.vlm, inputs, self.prompter.image_token_id)
-                made = generate(
-                    self.vlm,
-                    self.prompter,
-                    photos,
-                    Decoding(max_new_tokens=recipe.max_text_tokens),
-                    compute=getattr(torch, recipe.llm.compute),
-                    inputs=inputs,
-                    sequence=sequence,
-                )
-            texts += [description.texts[0] for description in made]
-        return texts
+        return self.dev.scores(self.vlm, self.prompter, self.rows["train"].texts())
 
     def keep_best(self, metrics: dict[str, float]) -> None:
         """Write the present weights as the model folder; all processes call this, one writes."""
-        self._kept_warnings = self._dev_warnings
+        self._kept_warnings = self.dev.warnings
         state, alignment = merged_state(self.vlm), self._alignment()
         if is_sharded(self.vlm):
             state = whole(self.vlm.state_dict() if state is None else state, keep=is_first())
@@ -366,7 +279,7 @@ class Session(ABC):
         best = max(entries, key=lambda entry: float(entry[key]))
         scores = {name.removeprefix("eval_"): value for name, value in best.items()}
         # Earlier versions logged ROUGE-L under the name of a score that dev does not define.
-        return {name: value for name, value in scores.items() if name not in self._undefined}
+        return {name: value for name, value in scores.items() if name not in self.dev.undefined}
 
     def recall(self, warnings: Sequence[str]) -> None:
         """Take over what the run said of the weights kept before it was resumed."""

@@ -174,7 +174,7 @@ def export(
     out = Path(out)
     check_out(to, out)
     if not isinstance(pairs, Pairs):
-        from hazardscribe.describing.sources import is_described, read_records
+        from hazardscribe.describing.description_files import is_described, read_records
 
         source = Path(pairs)
         if is_described(source):

@@ -53,8 +53,10 @@ def init(
     from hazardscribe import __version__
     from hazardscribe.files import check_writable
     from hazardscribe.model.checkpoint import DEFAULT_PROMPT, Card, save_checkpoint
-    from hazardscribe.model.compose import compose, load_language_model, load_tower
+    from hazardscribe.model.compose import compose
+    from hazardscribe.model.language_model import load_language_model
     from hazardscribe.model.scratch import scratch_language_model, scratch_tower
+    from hazardscribe.model.tower import load_tower
     from hazardscribe.pairs.read import read_pairs
     from hazardscribe.pairs.targets import detect_language, target_texts
 

@@ -60,8 +60,9 @@ def describe(
         InputError: photos, model, endpoint or options cannot be used, or `out` not be written.
             Single photos that cannot be read carry their error in their record.
     """
+    from hazardscribe.describing.description_files import check_out, write_records
     from hazardscribe.describing.journal import Journal
-    from hazardscribe.describing.sources import check_out, find_photos, record, write_records
+    from hazardscribe.describing.sources import find_photos
     from hazardscribe.processes import processes
 
     rank, world = processes()
@@ -85,10 +86,8 @@ def describe(
         engines = _engines(engine, engine_model, model, batch_size, max_new_tokens)
         records, language = _by_engines(engines, found, batch_size)
     elif model is not None:
-        from hazardscribe.describing.describer import Describer
-        from hazardscribe.model.memory import keep_freed_memory
-
-        describer = Describer(
+        records, language = _by_model(
+            found,
             model,
             device=_own_device() if device is None and world > 1 else device,
             beams=beams,
@@ -100,10 +99,6 @@ def describe(
             doubt=doubt,
             risk=risk,
         )
-        if describer.device == "cpu":
-            keep_freed_memory()
-        made = zip(found, describer.stream(found), strict=True)
-        records, language = (record(*one) for one in made), describer.card.language
     else:
         raise InputError("describe: name a model folder (--model) or an endpoint (--engine)")
     if journal is not None:
@@ -113,11 +108,26 @@ def describe(
     return records
 
 
+def _by_model(
+    photos: Sequence[str], model: Path, **options: Any
+) -> tuple[Iterator[dict[str, Any]], str]:
+    """Records of what a model in this process says of photos, and its language."""
+    from hazardscribe.describing.describer import Describer
+    from hazardscribe.describing.description_files import record
+    from hazardscribe.model.memory import keep_freed_memory
+
+    describer = Describer(model, **options)
+    if describer.device == "cpu":
+        keep_freed_memory()
+    made = zip(photos, describer.stream(photos), strict=True)
+    return (record(*one) for one in made), describer.card.language
+
+
 def _by_engines(
     engines: Sequence[Any], photos: Sequence[str], batch_size: int
 ) -> tuple[Iterator[dict[str, Any]], str]:
     """Records of what endpoints say of photos, and their language."""
-    from hazardscribe.describing.sources import record
+    from hazardscribe.describing.description_files import record
     from hazardscribe.serving.bulk import Endpoints, plain
 
     endpoints = Endpoints(engines, batch_size)
@@ -213,7 +223,8 @@ def similar(
         PhotoError: the photo cannot be used.
     """
     from hazardscribe.describing.describer import Describer
-    from hazardscribe.describing.similar import check_page, find_similar, write_page
+    from hazardscribe.describing.similar import find_similar
+    from hazardscribe.describing.similar_page import check_page, write_page
     from hazardscribe.pairs.left_out import tell_left_out
     from hazardscribe.pairs.read import Pairs, read_pairs
 

@@ -12,7 +12,7 @@ from export_files import photo, see, turned
 
 import hazardscribe as hs
 from hazardscribe import cli
-from hazardscribe.describing.sources import is_described, read_records, write_records
+from hazardscribe.describing.description_files import is_described, read_records, write_records
 from hazardscribe.errors import InputError
 from hazardscribe.pairs.columns import find_columns
 from hazardscribe.pairs.read import Pairs, read_pairs

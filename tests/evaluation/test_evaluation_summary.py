@@ -1,0 +1,30 @@
+"""What an evaluation says of itself on a terminal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hazardscribe.evaluation import evaluate_texts
+from hazardscribe.evaluation.summary import summary_lines
+
+
+def test_the_main_scores_stand_beside_the_baselines(cases):
+    evaluation = evaluate_texts(
+        cases,
+        train_texts=["一名工人未戴安全帽"],
+        train_hazards=None,
+        nearest=None,
+        language="zh",
+        embed=None,
+        resamples=20,
+        confidences=[0.5] * 8,
+    )
+    head, first, *rest = summary_lines(replace(evaluation, warnings=("few photos",)))
+    assert head.split() == ["model", "most_frequent", "always_hazard", "nearest"]
+    score = str(evaluation.metrics["hazard_f1"])
+    assert first.startswith(f"{'hazard_f1':18}")
+    assert score in first
+    assert first.endswith("                       -")  # no nearest photo was given
+    assert len({len(line) for line in (head, first, *rest[:5])}) == 1
+    assert rest[5].startswith("confidence: Brier ")
+    assert rest[6:] == ["warning: few photos"]
