@@ -30,6 +30,7 @@ from hazardscribe.serving.errors import (
     photo_error,
     request_id_of,
 )
+from hazardscribe.serving.parameters import KNOWN_QUERY
 from hazardscribe.serving.routes.ledger_parts import ask as ask_store
 from hazardscribe.serving.routes.ledger_parts import store_error
 from hazardscribe.serving.schemas import (
@@ -48,7 +49,7 @@ from hazardscribe.serving.uploads import read_photos
 
 logger = logging.getLogger(__name__)
 
-router = APIRouter(prefix="/v1", tags=["describe"])
+router = APIRouter(prefix="/v1", tags=["describe"], dependencies=[KNOWN_QUERY])
 
 _CATEGORIES = {
     "zh": (
