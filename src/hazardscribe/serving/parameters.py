@@ -2,7 +2,7 @@
 
     router = APIRouter(dependencies=[KNOWN_QUERY])
 
-Monitors' routes, the page and OpenAI's form take any query, as its clients and caches add their own.
+Monitors' routes, the page and OpenAI's form take any query: its clients and caches add their own.
 """
 
 from __future__ import annotations
@@ -50,12 +50,13 @@ def check_names(given: Iterable[str], known: Collection[str], many: Collection[s
         shown = name[:80] or "-"
         if name not in known:
             names = ", ".join(known)
+            zh = f"可用的有：{names}。" if names else "它不接受参数。"
+            en = f"There are: {names}." if names else "This address takes none."
             raise ApiError(
                 422,
                 "unknown_parameter",
-                f"这个地址没有参数 {shown}。{f'可用的有：{names}。' if names else '它不接受参数。'}",
-                f"There is no parameter {shown} here. "
-                + (f"There are: {names}." if names else "This address takes none."),
+                f"这个地址没有参数 {shown}。{zh}",
+                f"There is no parameter {shown} here. {en}",
             )
         if name in seen and name not in many:
             raise ApiError(

@@ -181,6 +181,24 @@ def test_records_whose_photos_are_missing_are_told(tmp_path, picture, caplog):
     store.close()
 
 
+def test_a_store_that_can_only_be_read_is_not_ready(tmp_path, picture, monkeypatch):
+    store = Store.open(f"sqlite:///{tmp_path / 'l'}", tmp_path / "photos")
+    store.check()
+    assert not list((store.folder.folder / OPEN).iterdir())
+    assert store.places == {"photos": tmp_path / "photos", "ledger": tmp_path}
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_bytes", refuse)
+        with pytest.raises(StoreUnavailableError) as caught:
+            store.check()
+        assert caught.value.full
+    store.check()
+    store.close()
+
+
 def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be made or written"):

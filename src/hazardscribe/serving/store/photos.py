@@ -219,6 +219,20 @@ class PhotoFolder:
         """Seconds since a photo was written; below 0 where its file is gone."""
         return _age(self.path(photo))
 
+    def check(self) -> None:
+        """Return if a photo could be written now.
+
+        Raises:
+            StoreUnavailableError: the folder cannot be written.
+        """
+        # Marks are what every confirmation writes first, and nobody counts this one.
+        probe = self.folder / OPEN / "probe"
+        try:
+            probe.write_bytes(b"0" * 4096)
+            probe.unlink(missing_ok=True)
+        except OSError as error:
+            raise unavailable(error) from error
+
     def work_folder(self) -> Path:
         """A new folder for files to be handed out; whoever asked removes it, or `sweep` does.
 

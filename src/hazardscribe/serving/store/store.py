@@ -136,14 +136,23 @@ class Store:
         if self._stopping.is_set():
             raise StoppingError
 
+    @property
+    def places(self) -> dict[str, Path]:
+        """The folders that it writes, by what is in them."""
+        places = {"photos": self.folder.folder}
+        if self.database.engine.dialect.name == "sqlite":
+            places["ledger"] = Path(self.database.engine.url.database or "").parent
+        return places
+
     def check(self) -> None:
-        """Return if the store answers.
+        """Return if the store answers, and a photo could be written.
 
         Raises:
             StoreUnavailableError: it does not.
         """
         with self.database.read() as connection:
             connection.execute(select(about.c.schema_version)).scalar_one()
+        self.folder.check()
 
     # ---- what the model says --------------------------------------------------------------------
 
