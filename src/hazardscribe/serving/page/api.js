@@ -47,7 +47,9 @@ export function keepToken(token) {
   memory.set("token", token);
 }
 
-const PATIENCE = 120_000; // milliseconds without a byte: longer than the server itself gives a request
+// Milliseconds without a byte. A description may take longer: its stream shows every 15 seconds that
+// the server is still at work, and the server says when it gives up.
+const PATIENCE = 120_000;
 const EXPORT_PATIENCE = 900_000; // a file is written whole before its first byte comes
 const SLOWEST = 5; // bytes per millisecond that an upload is given time for
 

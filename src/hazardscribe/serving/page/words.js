@@ -84,6 +84,8 @@ const WORDS = {
   text: ["隐患描述", "Description"],
   text_wait: ["模型正在看照片，你也可以自己写", "The model is looking; you can also write it yourself"],
   text_hint: ["例：配电箱门未关闭，线路裸露", "e.g. Distribution box left open, wires exposed"],
+  count: ["{n} / {most} 字", "{n} of {most} characters"],
+  too_long: ["太长：{n} 字，最多 {most} 字，请删去 {over} 字。", "Too long: {n} characters, {most} at most. Remove {over}."],
   text_needed: ["请先写上隐患描述。", "Write a description first."],
   ai_drafted: ["模型起草，请核对", "Drafted by the model, please check"],
     confidence_high: ["较有把握", "fairly sure"],

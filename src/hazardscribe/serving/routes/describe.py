@@ -44,7 +44,14 @@ from hazardscribe.serving.schemas import (
 )
 from hazardscribe.serving.store.errors import StoreError
 from hazardscribe.serving.store.records import Said
-from hazardscribe.serving.streaming import EVENT_SCHEMA, EVENTS, Channel, sse, while_connected
+from hazardscribe.serving.streaming import (
+    EVENT_SCHEMA,
+    EVENTS,
+    STILL_ALIVE,
+    Channel,
+    sse,
+    while_connected,
+)
 from hazardscribe.serving.uploads import read_photos
 
 logger = logging.getLogger(__name__)
@@ -168,6 +175,8 @@ async def _events(
 ) -> AsyncIterator[bytes]:
     try:
         async for events in channel.events_until(running):
+            if not events:
+                yield STILL_ALIVE
             for event in events:
                 yield sse(event)
         try:
