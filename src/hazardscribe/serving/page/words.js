@@ -225,6 +225,7 @@ const WORDS = {
   previous: ["上一张", "Previous"],
   next: ["下一张", "Next"],
   unreachable: ["连不上服务器，请检查网络。", "The server cannot be reached. Check the network."],
+  server_away: ["服务器暂时停用或正在重启，请稍后再试。", "The server is down or restarting; try again a little later."],
   failed_plain: ["服务器没有完成这次请求（{status}）。", "The server could not complete the request ({status})."],
   request_id: ["编号 {id}", "request {id}"],
   try_again: ["重试", "Try again"],
