@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import time
 from pathlib import Path
 
@@ -15,8 +16,12 @@ from hazardscribe.errors import InputError
 from hazardscribe.pairs.photo import PhotoLimits
 from hazardscribe.serving.schemas import NewFinding
 from hazardscribe.serving.store import photos as photos_module
-from hazardscribe.serving.store.errors import PhotoRefusedError, StoreUnavailableError
-from hazardscribe.serving.store.photos import BOUND, OPEN, THUMB, PhotoFolder, pack
+from hazardscribe.serving.store.errors import (
+    NotFoundError,
+    PhotoRefusedError,
+    StoreUnavailableError,
+)
+from hazardscribe.serving.store.photos import BOUND, MARK, OPEN, THUMB, PhotoFolder, pack
 from hazardscribe.serving.store.store import Store
 
 
@@ -179,6 +184,28 @@ def test_records_whose_photos_are_missing_are_told(tmp_path, picture, caplog):
     assert "the files of 1 photos in the ledger are missing" in caplog.text
     assert record.photos[0] in caplog.text
     store.close()
+
+
+def test_an_empty_folder_is_not_taken_for_the_ledger_s_photos(tmp_path, picture):
+    """As the folder is where a disk should have been mounted."""
+    url, photos, away = f"sqlite:///{tmp_path / 'l'}", tmp_path / "photos", tmp_path / "away"
+    store = Store.open(url, photos)
+    record, _ = store.confirm(NewFinding(text="甲"), [picture()], "a")
+    store.close()
+    photos.rename(away)
+    with pytest.raises(InputError, match=r"folder of the 1 photos.*Is its disk mounted") as caught:
+        Store.open(url, photos)
+    (photos / MARK).write_text(re.search(r"write (\w+) into", str(caught.value))[1])
+    store = Store.open(url, photos)  # without them, as a person has decided
+    with pytest.raises(NotFoundError):
+        store.photo(record.photos[0])
+    store.close()
+
+
+def test_trouble_names_the_folder(folder, picture, monkeypatch):
+    folder.folder.joinpath(OPEN).rmdir()
+    with pytest.raises(StoreUnavailableError, match=rf"{OPEN}.*: No such file"):
+        folder.add([pack(picture())])
 
 
 def test_a_store_that_can_only_be_read_is_not_ready(tmp_path, picture, monkeypatch):

@@ -101,18 +101,27 @@ class PhotoFolder:
                 self.folder,
             )
 
-    def belong_to(self, store: str) -> None:
-        """Mark a new folder as the store's own; refuse one that is another store's.
+    def belong_to(self, store: str, known: int = 0) -> None:
+        """Mark a new folder as the store's own; refuse one that is another store's, or an empty one
+        in place of that with the photos: a disk that is not mounted leaves such a folder.
 
-        Photos that no record names are removed in time. Beside the wrong database that would be
-        all of them.
+        Args:
+            known: photos that the database knows.
 
         Raises:
-            InputError: the photos belong to another store, or the folder cannot be written.
+            InputError: the photos belong to another store, or are not here, or the folder cannot be
+                written.
         """
         mark = self.folder / MARK
         try:
             if not mark.exists():
+                if known:
+                    raise InputError(
+                        f"{self.folder}: is not the folder of the {known} photos in this ledger, "
+                        f"as it has no file {MARK}. Is its disk mounted? Name the right folder, or "
+                        f"bring the photos back from the backup. To go on without them, write "
+                        f"{store} into {mark}."
+                    )
                 # Two servers may start at once, so each has a draft of its own.
                 draft = mark.with_name(f".{MARK}-{secrets.token_hex(4)}")
                 draft.write_text(f"{store}\n", encoding="ascii")

@@ -111,15 +111,20 @@ class Store:
         """
         database = Database.open(url)
         try:
-            folder = PhotoFolder(Path(photos))
-            with database.read() as connection:
-                folder.belong_to(connection.execute(select(about.c.store_id)).scalar_one())
-            store = cls(database, folder, limits)
+            store = cls(database, PhotoFolder(Path(photos)), limits)
+            store._check_folder()
             store.sweep()
         except BaseException:
             database.close()
             raise
         return store
+
+    def _check_folder(self) -> None:
+        """Refuse photos that are not this ledger's."""
+        with self.database.read() as connection:
+            own = connection.execute(select(about.c.store_id)).scalar_one()
+            known = connection.execute(select(func.count()).select_from(photos)).scalar_one()
+        self.folder.belong_to(own, known)
 
     def close(self) -> None:
         """End an export that is under way, and close the database."""
