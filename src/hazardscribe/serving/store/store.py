@@ -157,6 +157,7 @@ class Store:
         """
         with self.database.read() as connection:
             connection.execute(select(about.c.schema_version)).scalar_one()
+        self.database.check_file()
         self.folder.check()
 
     # ---- what the model says --------------------------------------------------------------------
