@@ -21,6 +21,7 @@ class FakeEngine:
         self.cancelled = asyncio.Event()
         self.refusal: Exception | None = None
         self.is_ready, self.closed = True, False
+        self.told = True  # where the photo stands in line
 
     async def describe(
         self, photos: Sequence[bytes], ask: Ask, watch: Watch | None = None
@@ -28,7 +29,7 @@ class FakeEngine:
         self.asked.append(ask)
         if self.refusal is not None:
             raise self.refusal
-        if watch is not None:
+        if watch is not None and self.told:
             watch.position(0)
         try:
             await asyncio.sleep(self.wait)

@@ -16,6 +16,7 @@ from fake_engine import FakeEngine
 from running_server import picture, running
 
 from hazardscribe.errors import PhotoError
+from hazardscribe.serving import streaming
 from hazardscribe.serving.app import create_app
 from hazardscribe.serving.engine import Described, busy, too_late
 from hazardscribe.serving.local_engine import LocalEngine
@@ -100,6 +101,26 @@ def test_a_full_disk_is_told_as_the_ledger_tells_it(app, address, caplog):
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "store_full")
     assert events(address)[-1]["error"]["code"] == "store_full"
     assert "Traceback" not in caplog.text
+
+
+def test_a_slow_model_s_stream_shows_that_it_is_alive(address, engine, monkeypatch):
+    monkeypatch.setattr(streaming, "ALIVE_EVERY", 0.05)
+    engine.wait = 0.4
+    for before in (engine.told, False):  # whether the engine says something at the start, or not
+        engine.told = before
+        began, silent = time.monotonic(), 0.0
+        ask = {"files": [("photos", PHOTO)], "headers": EVENTS}
+        with httpx.stream("POST", f"{address}/v1/describe", **ask) as answer:
+            parts = []
+            for part in answer.iter_text():
+                now = time.monotonic()
+                silent, began = max(silent, now - began), now
+                parts.append(part)
+        assert silent < 0.3
+        text = "".join(parts)
+        assert text.count(": still at work\n\n") >= 3
+        lines = [line for line in text.splitlines() if line.startswith("data:")]
+        assert json.loads(lines[-1][6:])["event"] == "result"
 
 
 def test_photos_of_one_finding_give_one_draft(address, engine, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
@@ -285,7 +286,7 @@ def test_metrics_are_for_admins_and_this_machine(address):
     assert "xxxx" not in text
 
 
-def test_ready_says_why_not(address, app):
+def test_ready_says_why_not(address, app, monkeypatch):
     def code() -> str:
         answer = httpx.get(f"{address}/readyz")
         return "ok" if answer.status_code == 200 else answer.json()["error"]["code"]
@@ -299,7 +300,14 @@ def test_ready_says_why_not(address, app):
     assert code() == "engine_unavailable"
     app.state.engine.is_ready, app.state.store = True, Store()
     assert code() == "store_unavailable"
-    app.state.store, app.state.draining = None, True
+    app.state.store = None
+    with monkeypatch.context() as patched:
+        full = shutil.disk_usage("/")._replace(free=app.state.room.least - 1)
+        patched.setattr(shutil, "disk_usage", lambda path: full)
+        assert code() == "store_full"
+        assert 'hazardscribe_free_bytes{place="uploads"}' in httpx.get(f"{address}/metrics").text
+    assert code() == "ok"
+    app.state.draining = True
     assert code() == "draining"
     assert httpx.get(f"{address}/healthz").status_code == 200
     app.state.draining = False

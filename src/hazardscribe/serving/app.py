@@ -18,6 +18,7 @@ from hazardscribe.serving.guards import Guards
 from hazardscribe.serving.memory import Memory
 from hazardscribe.serving.metrics import Metrics
 from hazardscribe.serving.openapi import install_openapi
+from hazardscribe.serving.room import Room
 from hazardscribe.serving.routes import describe, export, health, ledger, openai, page
 from hazardscribe.serving.settings import ServeSettings
 
@@ -70,6 +71,8 @@ def create_app(
     state.gate, state.metrics = gate, metrics
     state.draining, state.started = False, time.time()
     metrics.follow_queue(lambda: engine.waiting)
+    state.room = Room({} if store is None else store.places, settings.max_request_bytes)
+    metrics.follow_room(state.room)
     for part in (health, describe, openai, export, ledger, page):
         app.include_router(part.router)
     install_handlers(app)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from prometheus_client import (
     CollectorRegistry,
@@ -17,6 +18,7 @@ from prometheus_client import (
 
 from hazardscribe.serving.engine import Described
 from hazardscribe.serving.errors import INTERNAL, ApiError
+from hazardscribe.serving.room import Room
 
 _SECONDS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
@@ -67,6 +69,12 @@ class Metrics:
         self._waiting = Gauge(
             "hazardscribe_photos_waiting", "photos in the queue", registry=self.registry
         )
+        self._free = Gauge(
+            "hazardscribe_free_bytes",
+            "free space where the server writes",
+            ("place",),
+            registry=self.registry,
+        )
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count an answered request; a status of 499: its client had left."""
@@ -103,6 +111,11 @@ class Metrics:
     def follow_queue(self, waiting: Callable[[], int]) -> None:
         """Ask for the queue's length whenever metrics are read."""
         self._waiting.set_function(waiting)
+
+    def follow_room(self, room: Room) -> None:
+        """Look at the disks whenever metrics are read."""
+        for place in room.places:
+            self._free.labels(place).set_function(partial(room.free, place))
 
     def text(self) -> bytes:
         """All counters in Prometheus' text format."""

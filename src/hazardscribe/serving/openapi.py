@@ -26,6 +26,7 @@ _EVERY = {
     429: "too many requests, or no room in the queue; `Retry-After` says when",
     500: "the server failed",
 }
+_OWN = {422: "a parameter is not known, or a field does not fit"}
 _WITH_BODY = {400: "the body cannot be parsed", 413: "the body or a photo is too large"}
 _DESCRIBING = {502: "the engine elsewhere failed", 504: "not done within the deadline"}
 _OF_DESCRIBE = {
@@ -88,6 +89,8 @@ def _complete(path: str, operation: dict[str, Any]) -> None:
     wanted: dict[int, str] = {}
     if path.startswith("/v1/") or path == "/metrics":
         wanted |= _EVERY
+    if path.startswith("/v1/") and not openai:
+        wanted |= _OWN
     if "requestBody" in operation:
         wanted |= _WITH_BODY
     if path in ("/v1/describe", "/v1/chat/completions"):

@@ -18,6 +18,12 @@ EVENTS = {
     "Cache-Control": "no-store",
 }
 
+ALIVE_EVERY = 15.0
+"""Seconds after which a stream without news shows that its request is still worked on: proxies and
+clients give up what is silent, and a slow processor may need minutes."""
+STILL_ALIVE = b": still at work\n\n"
+"""A comment, which readers of server-sent events leave out."""
+
 EVENT_SCHEMA = {
     "type": "object",
     "required": ["data"],
@@ -63,23 +69,29 @@ class Channel:
         return events
 
     async def events_until(self, task: asyncio.Future[Any]) -> AsyncIterator[list[dict[str, Any]]]:
-        """Events while a task is under way, and the last ones when it is done."""
+        """Events while a task is under way, and the last ones when it is done; now and then none,
+        where `STILL_ALIVE` is to be sent."""
         while not task.done():
             news = asyncio.ensure_future(self._news.wait())
             try:
-                await asyncio.wait({task, news}, return_when=asyncio.FIRST_COMPLETED)
+                told, _ = await asyncio.wait(
+                    {task, news}, timeout=ALIVE_EVERY, return_when=asyncio.FIRST_COMPLETED
+                )
             finally:
                 news.cancel()
-            if events := self.take():
+            events = self.take()
+            if events or not told:
                 yield events
         if events := self.take():  # told before the task was done, but taken by nobody
             yield events
 
     async def first_or_done(self, task: asyncio.Future[Any]) -> None:
-        """Wait for the first event; a task that fails before raises here."""
+        """Wait for the first event, or `ALIVE_EVERY`; a task that fails before raises here."""
         news = asyncio.ensure_future(self._news.wait())
         try:
-            await asyncio.wait({task, news}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(
+                {task, news}, timeout=ALIVE_EVERY, return_when=asyncio.FIRST_COMPLETED
+            )
         except BaseException:
             task.cancel()
             raise

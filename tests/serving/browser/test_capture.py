@@ -387,6 +387,93 @@ def test_thrown_away_counts_as_rejected(
 
 
 @pytest.mark.extended
+@pytest.mark.parametrize("cut", ["before the card is kept", "before the photo is gone"])
+def test_what_is_thrown_away_does_not_come_back_where_the_page_is_closed_at_once(
+    visit: Visit, fake: Fake, photo: Path, album: Album, cut: str
+) -> None:
+    page = visit()
+    album(page, photo)
+    in_state(page, "ready")
+    # What the browser does not live to write.
+    lost = {"before the card is kept": ("put", "cards"), "before the photo is gone": ("delete", "")}
+    page.evaluate(
+        """([name, store]) => {
+            const write = IDBObjectStore.prototype[name];
+            IDBObjectStore.prototype[name] = function (...given) {
+                if (!store || this.name === store) return this.count();
+                return write.apply(this, given);
+            };
+        }""",
+        list(lost[cut]),
+    )
+    page.get_by_role("button", name="丢弃").tap()
+    page.get_by_role("dialog").get_by_role("button", name="丢弃").tap()
+    wait_until(lambda: page.locator(".card").count() == 0, page)
+    page.reload()
+    page.get_by_text("还没有照片").wait_for()
+    wait_until(lambda: set(fake.rejected) == {"d1"}, page)  # the server counts it once
+    kept = """() => new Promise((done) => {
+        indexedDB.open("hazardscribe").onsuccess = ({ target: { result } }) => {
+            const count = result.transaction("photos").objectStore("photos").count();
+            count.onsuccess = () => done(count.result);
+        };
+    })"""
+    wait_until(lambda: page.evaluate(kept) == 0, page)
+    page.reload()
+    page.get_by_text("还没有照片").wait_for()
+    assert len(fake.described) == 1
+
+
+@pytest.mark.parametrize(("language", "told"), [("zh", "请删去 3 字"), ("en", "Remove 3")])
+def test_a_text_that_is_too_long_is_told_and_nothing_of_it_is_cut(
+    visit: Visit, fake: Fake, photo: Path, album: Album, language: str, told: str
+) -> None:
+    page = visit()
+    page.evaluate(f"localStorage.setItem('hazardscribe.language', '{language}')")
+    page.reload()
+    album(page, photo)
+    in_state(page, "ready")
+    text = page.locator(".card textarea[name=text]")
+    long = "一二三四五六七八九𠮷" * 200  # the last one is two units of UTF-16
+    text.fill(long[:1850])
+    assert "1850" in page.locator(".card .field.text .count").inner_text()
+    text.fill("")
+    text.focus()
+    page.keyboard.insert_text(f" {long}壹贰叁 ")  # as a paste does
+    assert text.input_value() == f" {long}壹贰叁 "
+    note = page.locator(".card .field.text .count")
+    assert told in note.inner_text()
+    confirm = page.locator(".card .button.primary")
+    confirm.tap()
+    page.wait_for_timeout(300)
+    assert not fake.confirmed
+    assert text.get_attribute("aria-invalid") == "true"
+
+    text.fill(long)
+    assert told not in note.inner_text()
+    page.locator(".card details.more summary").last.tap()
+    measure = page.locator(".card textarea[name=measure]")
+    measure.fill(long + "壹贰叁")
+    page.locator(".card details.more summary").last.tap()
+    confirm.tap()
+    page.wait_for_timeout(300)
+    assert not fake.confirmed
+    assert measure.is_visible()  # folded away before
+    measure.fill("")
+    place = page.locator(".card input[name=place]")
+    place.fill("楼" * 203)
+    confirm.tap()
+    page.wait_for_timeout(300)
+    assert not fake.confirmed
+    assert told in page.locator(".card .count.complaint").inner_text()
+    place.fill("楼" * 200)
+    confirm.tap()
+    page.locator(".done li").wait_for()
+    [(finding, _, _)] = fake.confirmed
+    assert (finding["text"], finding["place"]) == (long, "楼" * 200)
+
+
+@pytest.mark.extended
 def test_a_photo_that_cannot_be_read_says_so_and_can_be_described_by_hand(
     visit: Visit, fake: Fake, photo: Path, album: Album
 ) -> None:

@@ -297,3 +297,20 @@ def test_what_was_saved_while_the_person_left_is_not_typed_any_more(
     assert text.input_value() == "乙"
     assert page.get_by_role("button", name="保存修改").is_disabled()
     assert page.get_by_role("region", name="这条记录已被别人修改").count() == 0
+
+
+@pytest.mark.extended
+def test_a_record_s_text_that_is_too_long_is_not_sent(visit: Visit, fake: Fake) -> None:
+    fake.add()
+    page = visit("desk", "#/ledger/f1")
+    text = page.locator("textarea[name=text]")
+    text.fill("长" * 2001)
+    page.get_by_role("button", name="保存修改").click()
+    page.get_by_role("button", name="标记为已整改").click()
+    page.get_by_text("请删去 1 字").wait_for()
+    page.wait_for_timeout(300)
+    assert fake.findings["f1"].version == 1
+    text.fill("长" * 2000)
+    page.get_by_role("button", name="保存修改").click()
+    page.get_by_text("已保存").wait_for()
+    assert fake.findings["f1"].text == "长" * 2000

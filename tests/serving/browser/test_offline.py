@@ -102,6 +102,34 @@ def test_a_description_that_waited_for_the_network_comes_by_itself(
     assert page.get_by_role("textbox", **TEXTBOX).input_value() == TEXT
 
 
+@pytest.mark.parametrize(
+    ("language", "told"), [("zh", "服务器暂时停用或正在重启"), ("en", "down or restarting")]
+)
+def test_a_proxy_without_its_server_is_waited_for_without_end(
+    visit: Visit, fake: Fake, photo: Path, album: Album, language: str, told: str
+) -> None:
+    page = visit()
+    page.evaluate(f"localStorage.setItem('hazardscribe.language', '{language}')")
+    page.reload()
+    page.locator(".empty").wait_for()
+    bad_gateway = "<html><h1>502 Bad Gateway</h1></html>"
+    page.context.route(
+        "**/v1/**",
+        lambda route: route.fulfill(status=502, body=bad_gateway, content_type="text/html"),
+    )
+    album(page, photo)
+    offline = in_state(page, "offline")
+    for _ in range(8):  # more often than a description is tried that the server itself refuses
+        offline.locator(".state-words button").tap()
+        page.wait_for_timeout(60)
+    assert in_state(page, "offline").count() == 1
+    page.goto(f"{fake.url}/#/ledger")
+    page.get_by_text(told).wait_for()
+    page.goto(f"{fake.url}/#/capture")
+    mend(page)
+    in_state(page, "ready")
+
+
 @pytest.mark.extended
 def test_a_lost_answer_makes_no_second_record(
     visit: Visit, fake: Fake, photo: Path, album: Album

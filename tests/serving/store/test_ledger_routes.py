@@ -237,6 +237,42 @@ def test_listing(post, client):
     assert client().get("/v1/dashboard?weeks=105").status_code == 422
 
 
+@pytest.mark.parametrize(
+    ("asked", "name", "known"),
+    [
+        ("/v1/findings?limt=5", "limt", "limit"),
+        ("/v1/findings?status=open&catgory=消防", "catgory", "category"),
+        ("/v1/export?to=xlsx&form=2026-01-01", "form", "since"),
+        ("/v1/findings/{id}?version=1", "version", "takes none"),
+        ("/v1/photos/{id}?sise=thumb", "sise", "size"),
+        ("/v1/dashboard?week=2", "week", "weeks"),
+        ("/v1/findings?status=open&status=done", "status", "once"),
+        ("/v1/findings?=", "-", "limit"),
+    ],
+)
+def test_a_parameter_that_is_not_known_is_not_ignored(post, client, asked, name, known):
+    record = post("甲").json()
+    headers = {"Accept-Language": "en"}
+    answer = client().get(asked.format(id=record["id"]), headers=headers)
+    assert (answer.status_code, code(answer)) == (422, "unknown_parameter")
+    message = answer.json()["error"]["message"]
+    assert f"parameter {name} " in message
+    assert known in message
+    assert name in client().get(asked.format(id=record["id"])).json()["error"]["message"]
+    deleted = client("boss").delete(f"/v1/findings/{record['id']}?soft=1")
+    assert (deleted.status_code, code(deleted)) == (422, "unknown_parameter")
+    assert client().get(f"/v1/findings/{record['id']}").status_code == 200
+
+
+@pytest.mark.parametrize("name", ["photo", "photos[]", "file"])
+def test_a_photo_under_another_name_is_not_left_out_in_silence(client, store, picture, name):
+    finding = {"finding": json.dumps({"text": "甲"})}
+    answer = client().post("/v1/findings", data=finding, files={name: picture()})
+    assert (answer.status_code, code(answer)) == (422, "unknown_parameter")
+    assert name in answer.json()["error"]["message"]
+    assert store.find().total == 0
+
+
 def test_rejecting(post, client, store):
     thrown, used = store.remember([Said("m1", "甲", "甲"), Said("m1", "乙", "乙")])
     for _ in range(2):

@@ -467,6 +467,28 @@ def test_a_backup_taken_while_people_work_is_whole(tmp_path, picture):
     restored.close()
 
 
+@pytest.mark.parametrize("meanwhile", ["deleted", "moved", "replaced"])
+def test_nothing_is_written_into_a_file_that_nobody_will_find(tmp_path, picture, meanwhile):
+    """A restore under a running server."""
+    file, away = tmp_path / "ledger.sqlite", tmp_path / "away.sqlite"
+    store = Store.open(f"sqlite:///{file}", tmp_path / "photos")
+    store.confirm(NewFinding(text="甲"), [picture()], "a")
+    store.check()
+    shutil.copy(file, tmp_path / "backup")
+    file.unlink() if meanwhile == "deleted" else file.rename(away)
+    if meanwhile == "replaced":
+        shutil.copy(tmp_path / "backup", file)
+    for ask in (
+        store.check,
+        lambda: store.confirm(NewFinding(text="乙"), [picture()], "a"),
+        lambda: store.remember([Said(model="m", text="丙", draft="丙")]),
+    ):
+        with pytest.raises(StoreUnavailableError, match="while the server runs; restart it"):
+            ask()
+    assert len(store.folder.ids()) == 1
+    store.close()
+
+
 def test_two_servers_may_make_the_tables_at_once(place):
     with ThreadPoolExecutor(4) as pool:
         stores = list(pool.map(lambda _: place.open(), range(4)))

@@ -21,10 +21,10 @@ export class ApiError extends Error {
   }
 }
 
-/** No answer came: no network, server down, or silent for too long. */
+/** No answer came: no network, server down (or a proxy says so), or silent for too long. */
 export class Unreachable extends Error {
-  constructor() {
-    super(t("unreachable"));
+  constructor(words = t("unreachable")) {
+    super(words);
     this.code = "unreachable";
   }
 }
@@ -47,7 +47,9 @@ export function keepToken(token) {
   memory.set("token", token);
 }
 
-const PATIENCE = 120_000; // milliseconds without a byte: longer than the server itself gives a request
+// Milliseconds without a byte. A description may take longer: its stream shows every 15 seconds that
+// the server is still at work, and the server says when it gives up.
+const PATIENCE = 120_000;
 const EXPORT_PATIENCE = 900_000; // a file is written whole before its first byte comes
 const SLOWEST = 5; // bytes per millisecond that an upload is given time for
 
@@ -77,6 +79,9 @@ function patience(signal, size, first) {
   };
 }
 
+/** What a proxy says in its own words while the server behind it is down or starting. */
+const OF_PROXY = [502, 503, 504];
+
 async function refusal(response) {
   let answer = null;
   try {
@@ -84,6 +89,7 @@ async function refusal(response) {
   } catch {
     // a proxy's own page, perhaps: the status says enough
   }
+  if (!answer?.error && OF_PROXY.includes(response.status)) return new Unreachable(t("server_away"));
   const seconds = Number.parseFloat(response.headers.get("Retry-After"));
   const retryAfter = Number.isFinite(seconds) ? seconds : null;
   return new ApiError(response.status, answer?.error, { retryAfter, answer });
@@ -119,7 +125,7 @@ async function request(
     }
     return await read(response, wait.touch);
   } catch (error) {
-    if (error instanceof ApiError) throw error;
+    if (error instanceof ApiError || error instanceof Unreachable) throw error;
     if (signal?.aborted) throw signal.reason;
     throw new Unreachable();
   } finally {

@@ -1,9 +1,10 @@
 /** A card on the page: its photos, its state in words, the text, what the model offers, what to do. */
 
+import { bounded, tooLong } from "./bounded.js";
 import { stateOf, usablePhotos } from "./card_state.js";
 import { showPhotos } from "./dialog.js";
 import { button, freshId, h, icon, labelled } from "./dom.js";
-import { makeFields } from "./fields.js";
+import { makeFields, MOST } from "./fields.js";
 import { problemWords, saidNotes } from "./said.js";
 import { named, t } from "./words.js";
 
@@ -54,16 +55,15 @@ export class CardView {
     const text = h("textarea", {
       name: "text",
       rows: "2",
-      maxlength: "2000",
       placeholder: t("text_hint"),
       on: {
         input: () => {
           changed({ text: text.value });
-          this.#complain(null);
           grow(text);
         },
       },
     });
+    const textBox = labelled(t("text"), text, "field text");
     const select = h("input", {
       type: "checkbox",
       "aria-label": t("select", { name: this.name }),
@@ -76,7 +76,7 @@ export class CardView {
       photos: h("div", { class: "photos" }),
       state: h("div", { class: "state-words" }),
       text,
-      complaint: h("p", { class: "complaint", id: freshId("complaint"), hidden: true }),
+      bound: bounded(textBox, text, MOST),
       notes: h("div", { class: "notes" }),
       fields,
       actions: h("div", { class: "row actions" }),
@@ -99,8 +99,7 @@ export class CardView {
         { class: "words" },
         h("header", {}, parts.title, parts.pill),
         parts.state,
-        labelled(t("text"), text, "field text"),
-        parts.complaint,
+        textBox,
         parts.notes,
         h("div", { class: "pair" }, ...fields.main),
         h(
@@ -114,26 +113,14 @@ export class CardView {
     );
   }
 
-  #complain(words) {
-    const { complaint, text } = this.#parts;
-    complaint.hidden = !words;
-    complaint.textContent = words ?? "";
-    if (words) {
-      text.setAttribute("aria-invalid", "true");
-      text.setAttribute("aria-describedby", complaint.id);
-    } else {
-      text.removeAttribute("aria-invalid");
-      text.removeAttribute("aria-describedby");
-    }
-  }
-
   #confirm() {
-    const { text } = this.#parts;
+    const { text, bound, fields } = this.#parts;
     if (!text.value.trim()) {
-      this.#complain(t("text_needed"));
+      bound.complain(t("text_needed"));
       text.focus();
       return;
     }
+    if (tooLong(bound, ...fields.bounds)) return; // which says so
     // A draft that is still arriving is not a text that a person has read to its end.
     this.#actions.confirm(text.value);
   }
@@ -155,6 +142,7 @@ export class CardView {
     if (text.value !== card.text && (!card.touched || document.activeElement !== text)) {
       text.value = card.text;
     }
+    this.#parts.bound.show();
     fields.show(card); // cards are joined, and change in other tabs
     text.placeholder = t(card.task === "describe" ? "text_wait" : "text_hint");
     grow(text);
@@ -183,7 +171,7 @@ export class CardView {
   #use(words) {
     this.#parts.text.value = words;
     this.#actions.edit({ text: words });
-    this.#complain(null);
+    this.#parts.bound.complain(null);
     grow(this.#parts.text);
     this.#parts.text.focus();
   }

@@ -1,10 +1,14 @@
 /** What a person adds to a description: place, category, level, measure, responsible, due date. */
 
+import { bounded } from "./bounded.js";
 import { ask } from "./dialog.js";
 import { button, freshId, h, labelled } from "./dom.js";
 import { recent } from "./memory.js";
 import { isoDay, named, t } from "./words.js";
 
+/** Characters that the ledger holds. */
+export const MOST = 2000;
+const MOST_OF_LINE = 200;
 const LEVELS = ["一般", "重大"];
 const DUE = [0, 3, 7, 15]; // days ahead that ledgers usually name
 
@@ -23,12 +27,12 @@ function line(words, name, values, changed, more = {}) {
     type: "text",
     name,
     value: values[name] ?? "",
-    maxlength: "200",
     autocomplete: "off",
     ...more,
     on: { input: () => changed({ [name]: input.value }) },
   });
-  return { box: labelled(words, input), input };
+  const box = labelled(words, input);
+  return { box, input, bound: bounded(box, input, MOST_OF_LINE) };
 }
 
 /** 一般 unless a person says otherwise and says it twice: 重大 has published criteria. */
@@ -92,7 +96,8 @@ function dueField(values, changed) {
 
 /**
  * The fields of a finding. `changed` gets {name: value}. Returns `main` (place, category), `more`
- * (the rest), setters, and `show(values)` for values that did not come from these fields.
+ * (the rest), setters, `show(values)` for values that did not come from these fields, and `bounds`
+ * of their lengths.
  */
 export function makeFields(values, changed) {
   const place = line(t("place"), "place", values, changed, {
@@ -111,10 +116,11 @@ export function makeFields(values, changed) {
   const measure = h("textarea", {
     name: "measure",
     rows: "2",
-    maxlength: "2000",
     on: { input: () => changed({ measure: measure.value }) },
   });
   measure.value = values.measure ?? "";
+  const measureBox = labelled(t("measure"), measure);
+  const bounds = [place.bound, category.bound, bounded(measureBox, measure, MOST), responsible.bound];
   const press = () => {
     for (const chip of suggested.children) {
       chip.setAttribute("aria-pressed", String(chip.dataset.value === category.input.value));
@@ -122,6 +128,7 @@ export function makeFields(values, changed) {
   };
   const setCategory = (value) => {
     category.input.value = value;
+    category.bound.show();
     changed({ category: value });
     press();
   };
@@ -137,7 +144,7 @@ export function makeFields(values, changed) {
     main: [place.box, category.box],
     more: [
       level.box,
-      labelled(t("measure"), measure),
+      measureBox,
       responsible.box,
       due.box,
     ],
@@ -160,9 +167,12 @@ export function makeFields(values, changed) {
       }
       level.show(values.level);
       press();
+      for (const bound of bounds) bound.show();
     },
+    bounds,
     setMeasure(value) {
       measure.value = value;
+      for (const bound of bounds) bound.show();
       changed({ measure: value });
     },
   };

@@ -1,11 +1,12 @@
 /** One record of the ledger: read, corrected, closed, its past, and what the model had said. */
 
 import * as api from "./api.js";
+import { bounded, tooLong } from "./bounded.js";
 import { conflictPanel, readable } from "./conflict.js";
 import { ask, showPhotos } from "./dialog.js";
 import { markedPair } from "./diff.js";
 import { button, h, icon, labelled, toast } from "./dom.js";
-import { makeFields } from "./fields.js";
+import { makeFields, MOST } from "./fields.js";
 import { photoUrl } from "./pictures.js";
 import { day, fieldName, moment, named, t } from "./words.js";
 
@@ -113,7 +114,7 @@ function pastOf(changes) {
 
 /**
  * Text, fields and date as a form; `save(changed fields)`. `typed` are changes to begin with,
- * `pending` gives those not yet saved.
+ * `pending` gives those not yet saved, `fits` whether they can be.
  */
 function editForm(finding, save, typed) {
   const changes = { ...typed };
@@ -131,10 +132,11 @@ function editForm(finding, save, typed) {
   const text = h("textarea", {
     name: "text",
     rows: "3",
-    maxlength: "2000",
     on: { input: () => note({ text: text.value }) },
   });
   text.value = shown.text;
+  const textBox = labelled(t("final_text"), text, "field text");
+  const bound = bounded(textBox, text, MOST);
   const found = h("input", {
     type: "date",
     name: "found_on",
@@ -149,17 +151,18 @@ function editForm(finding, save, typed) {
   offer();
   const submit = (event) => {
     event.preventDefault();
-    if (Object.keys(changes).length) save({ ...changes });
+    if (Object.keys(changes).length && fits()) save({ ...changes });
   };
+  const fits = () => !tooLong(bound, ...fields.bounds);
   const form = h(
     "form",
     { class: "panel edit", on: { submit } },
     h("h2", {}, t("record")),
-    labelled(t("final_text"), text, "field text"),
+    textBox,
     h("div", { class: "pair" }, ...fields.main, ...fields.more, labelled(t("found_on"), found)),
     h("div", { class: "row end" }, saveButton),
   );
-  return { form, pending: () => ({ ...changes }) };
+  return { form, fits, pending: () => ({ ...changes }) };
 }
 
 export function showFinding(root, shared, id) {
@@ -248,12 +251,12 @@ export function showFinding(root, shared, id) {
     pill.textContent = named("status", finding.status);
     pill.dataset.state = finding.status;
     const done = finding.status === "done";
-    const { form, pending } = editForm(finding, save, typed);
+    const { form, fits, pending } = editForm(finding, save, typed);
     unsaved = pending;
     // With what was typed, which the form that is shown afterwards would not know.
-    const toggle = button(done ? "plain" : "primary", t(done ? "mark_open" : "mark_done"), () =>
-      save({ ...pending(), status: done ? "open" : "done" }),
-    );
+    const toggle = button(done ? "plain" : "primary", t(done ? "mark_open" : "mark_done"), () => {
+      if (fits()) save({ ...pending(), status: done ? "open" : "done" });
+    });
     body.replaceChildren(
       h("div", { class: "left" }, photosOf(finding), bothTexts(finding)),
       h(

@@ -210,16 +210,13 @@ export class Queue extends EventTarget {
     const card = this.#cards.get(id);
     if (!card) return; // another tab was quicker
     this.#leave(id);
-    // Who agrees that there is nothing to see has not rejected what the model said.
-    if (card.said?.ids.length && card.said.doubt !== "likely_safe") {
-      const photos = card.photos;
-      Object.assign(card, { photos: [], task: "reject", attempts: 0, retryAt: 0, why: null });
-      await this.#save(card);
-      for (const photo of photos) await this.#shelf.forget(photo);
-      this.#gone(id);
-    } else {
-      await this.#drop(card);
-    }
+    // The card stays until its photos are gone, and names them: those that no card holds would come
+    // back as new cards, were the page closed in between.
+    Object.assign(card, { task: "reject", attempts: 0, retryAt: 0, why: null });
+    this.#shelf.jot([card]);
+    await this.#save(card);
+    for (const photo of card.photos) await this.#shelf.forget(photo);
+    this.#gone(id);
     this.#pump();
   }
 
@@ -473,8 +470,12 @@ export class Queue extends EventTarget {
     for (const [id] of sent) await this.#shelf.lighten(id);
   }
 
+  /** The server counts a rejection once, however often it comes. */
   async #reject(card) {
-    for (const id of card.said.ids) await api.reject(id);
+    for (const photo of card.photos) await this.#shelf.forget(photo);
+    // Who agrees that there is nothing to see has not rejected what the model said.
+    const ids = card.said?.doubt === "likely_safe" ? [] : (card.said?.ids ?? []);
+    for (const id of ids) await api.reject(id);
     await this.#drop(card);
   }
 }

@@ -30,6 +30,7 @@ from hazardscribe.serving.errors import (
     photo_error,
     request_id_of,
 )
+from hazardscribe.serving.parameters import KNOWN_QUERY
 from hazardscribe.serving.routes.ledger_parts import ask as ask_store
 from hazardscribe.serving.routes.ledger_parts import store_error
 from hazardscribe.serving.schemas import (
@@ -43,12 +44,19 @@ from hazardscribe.serving.schemas import (
 )
 from hazardscribe.serving.store.errors import StoreError
 from hazardscribe.serving.store.records import Said
-from hazardscribe.serving.streaming import EVENT_SCHEMA, EVENTS, Channel, sse, while_connected
+from hazardscribe.serving.streaming import (
+    EVENT_SCHEMA,
+    EVENTS,
+    STILL_ALIVE,
+    Channel,
+    sse,
+    while_connected,
+)
 from hazardscribe.serving.uploads import read_photos
 
 logger = logging.getLogger(__name__)
 
-router = APIRouter(prefix="/v1", tags=["describe"])
+router = APIRouter(prefix="/v1", tags=["describe"], dependencies=[KNOWN_QUERY])
 
 _CATEGORIES = {
     "zh": (
@@ -167,6 +175,8 @@ async def _events(
 ) -> AsyncIterator[bytes]:
     try:
         async for events in channel.events_until(running):
+            if not events:
+                yield STILL_ALIVE
             for event in events:
                 yield sse(event)
         try:

@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from hazardscribe.errors import InputError
 from hazardscribe.serving.errors import ApiError, language_of
+from hazardscribe.serving.parameters import KNOWN_QUERY
 from hazardscribe.serving.routes.ledger_parts import FromFilters, Inspector, answers, ask, store_of
 from hazardscribe.serving.schemas import ErrorAnswer, Finding
 from hazardscribe.serving.store.errors import unavailable
@@ -24,7 +25,7 @@ from hazardscribe.serving.store.store import Store
 
 log = logging.getLogger(__name__)
 
-router = APIRouter(prefix="/v1", tags=["ledger"])
+router = APIRouter(prefix="/v1", tags=["ledger"], dependencies=[KNOWN_QUERY])
 
 _MEDIA = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",

@@ -15,6 +15,7 @@ from fastapi.responses import FileResponse
 from pydantic import Json
 
 from hazardscribe.serving.errors import ApiError
+from hazardscribe.serving.parameters import KNOWN_QUERY, check_names
 from hazardscribe.serving.routes.ledger_parts import (
     WHY,
     Admin,
@@ -42,7 +43,7 @@ CONFIRMING = 2
 
 _ETAG = {"ETag": {"description": 'the version, as in `"3"`', "schema": {"type": "string"}}}
 
-router = APIRouter(prefix="/v1", tags=["ledger"])
+router = APIRouter(prefix="/v1", tags=["ledger"], dependencies=[KNOWN_QUERY])
 
 
 @router.post(
@@ -80,6 +81,8 @@ async def confirm(
 ) -> Finding:
     """Take what a person confirms into the ledger."""
     async with _confirming(request):
+        given = [name for name, _ in (await request.form()).multi_items()]
+        check_names(given, ("finding", "photos"), many=("photos",))
         settings, memory = request.app.state.settings, request.state.memory
         pictures = await read_photos(photos, settings, memory, least=0)
         record, created = await ask(

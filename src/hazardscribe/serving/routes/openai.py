@@ -39,7 +39,14 @@ from hazardscribe.serving.openai_forms import (
     the_photo,
     usage,
 )
-from hazardscribe.serving.streaming import EVENT_SCHEMA, EVENTS, Channel, sse, while_connected
+from hazardscribe.serving.streaming import (
+    EVENT_SCHEMA,
+    EVENTS,
+    STILL_ALIVE,
+    Channel,
+    sse,
+    while_connected,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -138,6 +145,8 @@ async def _chunks(
     try:
         yield chunk({"role": "assistant", "content": ""})
         async for events in channel.events_until(running):
+            if not events:
+                yield STILL_ALIVE
             text = next((e["text"] for e in reversed(events) if e["event"] == "text"), sent)
             # A token may yet change the space before it: only what goes on is sent.
             if text.startswith(sent) and text != sent:

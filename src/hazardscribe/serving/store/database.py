@@ -46,6 +46,7 @@ class Database:
     def __init__(self, engine: Engine, name: str) -> None:
         """Take over an engine; most callers want `open`."""
         self.engine, self.name = engine, name
+        self._file: tuple[int, int] | None = None
 
     @classmethod
     def open(cls, url: str) -> Database:
@@ -91,6 +92,7 @@ class Database:
         try:
             with alone, database.write() as connection:
                 prepare(connection, name)
+            database._file = database._found()
         except (StoreUnavailableError, OSError) as error:
             engine.dispose()
             raise InputError(
@@ -101,6 +103,28 @@ class Database:
             engine.dispose()
             raise
         return database
+
+    def _found(self) -> tuple[int, int] | None:
+        """Which file lies at SQLite's address."""
+        if self.engine.dialect.name != "sqlite":
+            return None
+        try:
+            found = Path(self.engine.url.database or "").stat()
+        except OSError:
+            return (0, 0)
+        return (found.st_dev, found.st_ino)
+
+    def check_file(self) -> None:
+        """Return if the file is the one that was opened: SQLite would write on into a file that was
+        moved or deleted, as a restore under a running server does, and nobody would find it there.
+
+        Raises:
+            StoreUnavailableError: it is another one, or gone.
+        """
+        if self._file is not None and self._file != self._found():
+            raise StoreUnavailableError(
+                f"{self.name}: was moved, deleted or replaced while the server runs; restart it"
+            )
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -117,8 +141,10 @@ class Database:
         """One transaction: committed, on disk, when the block has ended well; undone otherwise.
 
         Raises:
-            StoreUnavailableError: the database does not answer, is read-only or full.
+            StoreUnavailableError: the database does not answer, is read-only or full, or is another
+                file by now.
         """
+        self.check_file()
         with _told(), self.engine.connect() as plain:
             connection = plain.execution_options(**{_WRITES: True})
             with connection.begin():

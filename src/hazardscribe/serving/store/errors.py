@@ -117,7 +117,8 @@ def unavailable(error: OSError | DBAPIError) -> StoreUnavailableError:
     """What the disk or the database said, as an error of the store."""
     if isinstance(error, OSError):
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        return StoreUnavailableError(error.strerror or type(error).__name__, full=full)
+        where = f"{error.filename}: " if error.filename else ""
+        return StoreUnavailableError(where + (error.strerror or type(error).__name__), full=full)
     said = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else "no answer"
     state = getattr(error.orig, "sqlstate", None) or ""
     # SQLite names it in words; PostgreSQL's class 53 are missing resources, 53100 a full disk.

@@ -2,12 +2,15 @@
 
     photos/3f/3f9c…e1.jpg         upright, longest side 2048 pixels, JPEG
     photos/3f/3f9c…e1.thumb.jpg   longest side 320 pixels, for lists
+    photos/.open/3f9c…e1          empty: this photo's record is just being made, or deleted
 
 Every photo is unpacked by the one loader and packed again, so what is kept is pixels alone: no
 EXIF, no position, no text hidden in the file, and nothing that a decoder could stumble over. Names
 are random; the database says which record a photo belongs to. A photo is on the disk before its
 record is committed, so a crash in between leaves a file that no record names, never a record
-without its photo; `sweep` removes such files.
+without its photo; `sweep` removes such files. It knows them by a mark in `.open`, which lies there
+until the record is committed: a photo without a mark was acknowledged, and stays also where the
+database does not know it, as after an older one was restored beside it.
 """
 
 from __future__ import annotations
@@ -44,6 +47,7 @@ GRACE = 3600.0
 """Seconds for which a file without a record may belong to one that is just being confirmed."""
 
 EXPORT = ".export-"
+OPEN = ".open"
 MARK = "store-id"
 """Name of the file that says which database the photos go with."""
 
@@ -86,6 +90,7 @@ class PhotoFolder:
         self.folder = Path(folder).absolute()
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (self.folder / OPEN).mkdir(mode=0o700, exist_ok=True)
             flush(self.folder.parent)
             others = stat.S_IMODE(self.folder.stat().st_mode) & 0o077
         except OSError as error:
@@ -97,18 +102,27 @@ class PhotoFolder:
                 self.folder,
             )
 
-    def belong_to(self, store: str) -> None:
-        """Mark a new folder as the store's own; refuse one that is another store's.
+    def belong_to(self, store: str, known: int = 0) -> None:
+        """Mark a new folder as the store's own; refuse one that is another store's, or an empty one
+        in place of that with the photos: a disk that is not mounted leaves such a folder.
 
-        Photos that no record names are removed in time. Beside the wrong database that would be
-        all of them.
+        Args:
+            known: photos that the database knows.
 
         Raises:
-            InputError: the photos belong to another store, or the folder cannot be written.
+            InputError: the photos belong to another store, or are not here, or the folder cannot be
+                written.
         """
         mark = self.folder / MARK
         try:
             if not mark.exists():
+                if known:
+                    raise InputError(
+                        f"{self.folder}: is not the folder of the {known} photos in this ledger, "
+                        f"as it has no file {MARK}. Is its disk mounted? Name the right folder, or "
+                        f"bring the photos back from the backup. To go on without them, write "
+                        f"{store} into {mark}."
+                    )
                 text = partial(Path.write_text, data=f"{store}\n", encoding="ascii")
                 write_whole(mark, text, rivals=True)  # two servers may start at once
                 flush(self.folder)
@@ -135,17 +149,18 @@ class PhotoFolder:
     def add(self, photos: Sequence[Packed]) -> list[str]:
         """Keep photos: all of them on the disk when this returns, or none.
 
+        They are open: `settle` them when their record is committed, else `remove` them.
+
         Returns:
             Their ids.
 
         Raises:
             StoreUnavailableError: the disk is full, or cannot be written.
         """
-        added: list[str] = []
+        added = [secrets.token_hex(16) for _ in photos]
         try:
-            for photo in photos:
-                name = secrets.token_hex(16)
-                added.append(name)
+            self.mark_open(added)
+            for name, photo in zip(added, photos, strict=True):
                 place = self.path(name).parent
                 if not place.is_dir():
                     place.mkdir(exist_ok=True)
@@ -162,22 +177,69 @@ class PhotoFolder:
             raise
         return added
 
-    def remove(self, photos: Collection[str]) -> None:
-        """Remove photos; one that cannot be removed now is left to `sweep`."""
-        for photo in photos:
-            for size in _ENDINGS:
-                try:
-                    self.path(photo, size).unlink(missing_ok=True)
-                except OSError as error:
-                    log.warning("photo %s could not be removed yet: %s", photo, error)
+    def mark_open(self, photos: Sequence[str]) -> None:
+        """Mark photos whose record is about to be made or deleted: if neither `settle` nor `remove`
+        follows, `sweep` asks the database what became of them.
 
-    def strays(self, grace: float = GRACE) -> Iterator[tuple[str, Path]]:
-        """Files older than `grace` seconds: (id, file); the id is "" for an unfinished draft."""
-        now = time.time()
-        for path in chain(self.folder.glob("??/*"), self.folder.glob(f"{EXPORT}*")):
-            with suppress(OSError):  # another sweep was faster
-                if now - path.stat().st_mtime >= grace:
-                    yield path.name.partition(".")[0], path
+        Raises:
+            OSError: a mark cannot be written.
+        """
+        for photo in photos:
+            (self.folder / OPEN / photo).touch(mode=0o600)
+        if photos:
+            flush(self.folder / OPEN)
+
+    def settle(self, photos: Sequence[str]) -> None:
+        """The record of these photos is committed: they stay."""
+        for photo in photos:
+            with suppress(OSError):  # then `sweep` finds the record
+                (self.folder / OPEN / photo).unlink(missing_ok=True)
+
+    def remove(self, photos: Collection[str]) -> None:
+        """Remove photos; one that cannot be removed now keeps its mark for `sweep`."""
+        for photo in photos:
+            try:
+                for size in _ENDINGS:
+                    self.path(photo, size).unlink(missing_ok=True)
+            except OSError as error:
+                log.warning("photo %s could not be removed yet: %s", photo, error)
+            else:
+                self.settle([photo])
+
+    def open_photos(self, grace: float = GRACE) -> list[str]:
+        """Photos that have been marked for more than `grace` seconds."""
+        marks = (path for path in (self.folder / OPEN).glob("*") if _ID.fullmatch(path.name))
+        return [path.name for path in marks if _age(path) >= grace]
+
+    def scraps(self, grace: float = GRACE) -> Iterator[Path]:
+        """Unfinished drafts and exports older than `grace` seconds: no photos of anybody."""
+        for path in chain(self.folder.glob("??/.*"), self.folder.glob(f"{EXPORT}*")):
+            if _age(path) >= grace:
+                yield path
+
+    def ids(self) -> set[str]:
+        """The photos whose file is there."""
+        end = _ENDINGS["full"]
+        names = (path.name.removesuffix(end) for path in self.folder.glob(f"??/*{end}"))
+        return {name for name in names if _ID.fullmatch(name)}
+
+    def age(self, photo: str) -> float:
+        """Seconds since a photo was written; below 0 where its file is gone."""
+        return _age(self.path(photo))
+
+    def check(self) -> None:
+        """Return if a photo could be written now.
+
+        Raises:
+            StoreUnavailableError: the folder cannot be written.
+        """
+        # Marks are what every confirmation writes first, and nobody counts this one.
+        probe = self.folder / OPEN / "probe"
+        try:
+            probe.write_bytes(b"0" * 4096)
+            probe.unlink(missing_ok=True)
+        except OSError as error:
+            raise unavailable(error) from error
 
     def work_folder(self) -> Path:
         """A new folder for files to be handed out; whoever asked removes it, or `sweep` does.
@@ -191,6 +253,14 @@ class PhotoFolder:
             return Path(tempfile.mkdtemp(dir=self.folder, prefix=EXPORT))
         except OSError as error:
             raise unavailable(error) from error
+
+
+def _age(path: Path) -> float:
+    """Seconds since a file was written; below 0 where it is gone, or the clock was set back."""
+    try:
+        return time.time() - path.stat().st_mtime
+    except OSError:  # another sweep was faster
+        return -1.0
 
 
 def _unusable(folder: Path, error: OSError) -> InputError:

@@ -111,15 +111,20 @@ class Store:
         """
         database = Database.open(url)
         try:
-            folder = PhotoFolder(Path(photos))
-            with database.read() as connection:
-                folder.belong_to(connection.execute(select(about.c.store_id)).scalar_one())
-            store = cls(database, folder, limits)
+            store = cls(database, PhotoFolder(Path(photos)), limits)
+            store._check_folder()
             store.sweep()
         except BaseException:
             database.close()
             raise
         return store
+
+    def _check_folder(self) -> None:
+        """Refuse photos that are not this ledger's."""
+        with self.database.read() as connection:
+            own = connection.execute(select(about.c.store_id)).scalar_one()
+            known = connection.execute(select(func.count()).select_from(photos)).scalar_one()
+        self.folder.belong_to(own, known)
 
     def close(self) -> None:
         """End an export that is under way, and close the database."""
@@ -136,14 +141,24 @@ class Store:
         if self._stopping.is_set():
             raise StoppingError
 
+    @property
+    def places(self) -> dict[str, Path]:
+        """The folders that it writes, by what is in them."""
+        places = {"photos": self.folder.folder}
+        if self.database.engine.dialect.name == "sqlite":
+            places["ledger"] = Path(self.database.engine.url.database or "").parent
+        return places
+
     def check(self) -> None:
-        """Return if the store answers.
+        """Return if the store answers, and a photo could be written.
 
         Raises:
             StoreUnavailableError: it does not.
         """
         with self.database.read() as connection:
             connection.execute(select(about.c.schema_version)).scalar_one()
+        self.database.check_file()
+        self.folder.check()
 
     # ---- what the model says --------------------------------------------------------------------
 
@@ -251,6 +266,7 @@ class Store:
         except BaseException:
             self._abandon(names)
             raise
+        self.folder.settle(names)
         return finding, True
 
     def _abandon(self, names: Sequence[str]) -> None:
@@ -323,6 +339,10 @@ class Store:
         """
         with self.database.write() as connection:
             number, names = remove_finding(connection, finding, by)
+            try:
+                self.folder.mark_open(names)
+            except OSError as error:  # they are most likely removed all the same
+                log.warning("the photos of a record cannot be marked as deleted: %s", error)
         self.folder.remove(names)
         self.database.forget_deleted()
         log.info("record %d was deleted", number)  # by whom, its tombstone says
@@ -406,31 +426,48 @@ class Store:
     # ---- upkeep ---------------------------------------------------------------------------------
 
     def sweep(self, grace: float = GRACE) -> int:
-        """Remove photo files that no record names and that are older than `grace` seconds.
+        """Remove what a crash left: photos of unfinished confirmations and deletions, drafts,
+        exports; each only once it is older than `grace` seconds.
 
-        A crash between writing photos and committing their record leaves such files.
+        Photos that the database does not know stay, and so do records without their photos: that is
+        how a restored database and another state of the photos look. The log tells of them.
 
         Returns:
-            How many files were removed.
+            How many photos, drafts and exports were removed.
         """
-        strays = list(self.folder.strays(grace))
-        if not strays:
-            return 0
-        with self.database.read() as connection:
-            named = set(connection.execute(select(photos.c.id)).scalars())
         removed = 0
-        for name, path in strays:
-            if name not in named:
-                try:
-                    if path.is_dir():  # of an export that was cut off
-                        shutil.rmtree(path)
-                    else:
-                        path.unlink(missing_ok=True)
-                    removed += 1
-                except OSError as error:
-                    log.warning("%s: belongs to no record and cannot be removed: %s", path, error)
+        for path in self.folder.scraps(grace):
+            try:
+                if path.is_dir():  # of an export that was cut off
+                    shutil.rmtree(path)
+                else:
+                    path.unlink(missing_ok=True)
+                removed += 1
+            except OSError as error:
+                log.warning("%s: was left half-written and cannot be removed: %s", path, error)
+        unfinished = self.folder.open_photos(grace)
+        there = self.folder.ids()
+        with self.database.read() as connection:  # after the marks: a record may just be made
+            named = set(connection.execute(select(photos.c.id)).scalars())
+        self.folder.settle([one for one in unfinished if one in named])
+        left = [one for one in unfinished if one not in named]
+        self.folder.remove(left)
+        removed += len(left)
         if removed:
-            log.info("%d photo files that belong to no record were removed", removed)
+            log.info("%d photos, drafts or exports that were left unfinished were removed", removed)
+        unknown = there - named - set(left)
+        if unknown := {one for one in unknown if self.folder.age(one) >= grace}:
+            log.warning(
+                "%s: %d photos belong to no record that the database knows. They are kept. Was an "
+                "older database restored beside them? See Restore in docs/operations.md",
+                *(self.folder.folder, len(unknown)),
+            )
+        if missing := [one for one in named - there if self.folder.age(one) < 0]:
+            log.error(
+                "%s: the files of %d photos in the ledger are missing, such as %s; bring them back "
+                "from the backup",
+                *(self.folder.folder, len(missing), self.folder.path(missing[0]).name),
+            )
         return removed
 
 
