@@ -16,7 +16,7 @@ DOUBT = Doubt(least_confidence=0.6, least_safe=0.8, farthest=0.3, risk=0.1, reac
 @pytest.mark.parametrize(
     ("confidence", "no_hazard", "distance", "reason"),
     [
-        (0.6, 0.0, 0.1, None),
+        (0.6, 0.0, 0.3, None),
         (0.59, 0.79, 0.1, "unsure"),
         (0.59, 0.8, 0.1, "likely_safe"),
         (0.99, 0.9, 0.31, "unfamiliar"),  # however sure
