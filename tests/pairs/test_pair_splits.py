@@ -69,6 +69,14 @@ class TestDivide:
         splits = Counter(divide(groups, [f"{g}" for g in groups], THIRDS, seed=0))
         assert set(splits) == {"train", "dev", "validation"}
 
+    @pytest.mark.parametrize(("size", "held"), [(15, 105), (40, 120), (70, 70)])
+    def test_whole_groups_may_exceed_a_share_by_a_quarter_and_no_more(
+        self, size: int, held: int
+    ) -> None:
+        groups = [n // size for n in range(1000 // size * size)]
+        splits = Counter(divide(groups, [f"{g}" for g in groups], THIRDS, seed=0))
+        assert splits["validation"] == splits["dev"] == held
+
     @pytest.mark.parametrize("groups", [[], [0], [0, 0, 0]])
     def test_train_keeps_the_last_group(self, groups: list[int]) -> None:
         assert set(divide(groups, ["a"] * len(groups), THIRDS, seed=0)) <= {"train"}
