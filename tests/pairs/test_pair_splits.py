@@ -77,6 +77,10 @@ class TestDivide:
         splits = Counter(divide(groups, [f"{g}" for g in groups], THIRDS, seed=0))
         assert splits["validation"] == splits["dev"] == held
 
+    def test_categories_too_small_to_share_out_leave_no_share_empty(self) -> None:
+        splits = divide(range(5), list("12345"), THIRDS, seed=0, strata=list("abcde"))
+        assert Counter(splits) == {"train": 3, "validation": 1, "dev": 1}
+
     @pytest.mark.parametrize("groups", [[], [0], [0, 0, 0]])
     def test_train_keeps_the_last_group(self, groups: list[int]) -> None:
         assert set(divide(groups, ["a"] * len(groups), THIRDS, seed=0)) <= {"train"}
