@@ -81,6 +81,14 @@ class TestDivide:
         splits = divide(range(5), list("12345"), THIRDS, seed=0, strata=list("abcde"))
         assert Counter(splits) == {"train": 3, "validation": 1, "dev": 1}
 
+    @pytest.mark.parametrize("seed", range(5))
+    def test_a_group_belongs_to_its_commonest_category(self, seed: int) -> None:
+        groups = [n // 3 for n in range(60)]
+        strata = ["fire", "fire", "power"] * 10 + ["power"] * 30
+        splits = divide(groups, [f"{g}" for g in groups], THIRDS, seed=seed, strata=strata)
+        for share in THIRDS:
+            assert splits[:30].count(share) == splits[30:].count(share) == 3
+
     @pytest.mark.parametrize("groups", [[], [0], [0, 0, 0]])
     def test_train_keeps_the_last_group(self, groups: list[int]) -> None:
         assert set(divide(groups, ["a"] * len(groups), THIRDS, seed=0)) <= {"train"}

@@ -81,6 +81,12 @@ def test_a_tokens_file_that_is_wrong(tmp_path, line, said):
         Tokens.load(tmp_path / "missing")
 
 
+@pytest.mark.parametrize("sign", [" ", "\x07", "\n", "é"])
+def test_a_token_from_the_environment_is_one_that_a_header_can_bear(sign):
+    with pytest.raises(InputError, match="HAZARDSCRIBE_TOKEN: a token is made of ASCII"):
+        Tokens.load(None, f"{ZHANG}{sign}{LI}")
+
+
 def test_a_sign_of_a_token_begins_no_comment(tmp_path):
     path = tmp_path / "tokens.txt"
     path.write_text(f"# tokens\n #\nadmin li {LI}#7  # phone\n", encoding="utf-8")
