@@ -106,6 +106,14 @@ def test_photos_whose_draft_is_given_say_nothing_of_those_held_back():
     assert doubt.least_safe is None  # ten are too few to tell
 
 
+@pytest.mark.parametrize(("photos", "enough"), [(14, False), (15, True)])
+def test_so_many_dev_photos_tell_what_is_safe_and_what_is_far(photos, enough):
+    unsure, wrong, sure = np.full(photos, 0.1), np.zeros(photos, int), np.full(photos, 0.9)
+    doubt = fit_doubt(unsure, wrong, sure, 0 * wrong, np.linspace(0, 0.2, photos))
+    assert (doubt.least_safe is not None) is enough
+    assert (doubt.farthest is not None) is enough
+
+
 def test_another_risk_reads_another_threshold_off_dev():
     confidences = np.linspace(0, 1, 400)
     right = (np.arange(400) >= 200).astype(int)
