@@ -12,7 +12,7 @@ import pytest
 from hazardscribe.pairs.ledger.dates import iso_date
 from hazardscribe.pairs.ledger.grid import CellRange, Row
 from hazardscribe.pairs.ledger.header import find_header
-from hazardscribe.pairs.ledger.mapping import Name, map_columns
+from hazardscribe.pairs.ledger.mapping import Name, after_column, map_columns
 from hazardscribe.pairs.ledger.numbered import split_numbered
 from hazardscribe.pairs.ledger.rows import read_records
 from hazardscribe.pairs.ledger.unseeable import load_unseeable
@@ -325,6 +325,27 @@ def test_what_stands_under_before_repair_is_the_hazard() -> None:
     names = [Name("", "隐患描述"), Name(both, "整改前"), Name(both, "整改后"), Name(both, "备注")]
     roles = map_columns(names, {}, where="t")
     assert (roles["photo"], roles["after_photo"]) == ((1,), (2,))
+
+
+@pytest.mark.parametrize("group", ["整改", "Rectification", "Follow-up", "Corrective action"])
+def test_what_stands_under_the_repair_is_not_what_the_hazard_is(group: str) -> None:
+    names = [Name(group, "Description"), Name(group, "Location"), Name("Hazard", "Description")]
+    assert map_columns(names, {}, where="t") == {"description": (2,)}
+
+
+@pytest.mark.parametrize(
+    ("names", "after"),
+    [
+        (["隐患描述", "照片", "整改后照片"], "整改后照片"),
+        (["隐患描述", "前后对比图"], ""),  # of both, so of neither
+        (["隐患描述", "Before", "After"], "After"),
+        (["隐患描述", "照片"], ""),
+    ],
+)
+def test_the_column_of_photos_after_repair(names: list[str], after: str) -> None:
+    columns = [Name("", name) for name in names]
+    assert after_column(columns, {}) == after
+    assert after_column(columns, {"after_photo": (1,)}) == names[1]
 
 
 def test_a_role_can_be_switched_off() -> None:
