@@ -53,7 +53,7 @@ def tower(states: torch.Tensor, tokens: list[int]) -> torch.Tensor:
 def test_the_towers_output_is_averaged_over_what_belongs_to_a_photo():
     patches = torch.arange(24.0).reshape(6, 2, 2)  # of 6 photos or tiles, 2 patches each
     means = patches.mean(1)
-    torch.testing.assert_close(tower(patches, [4] * 6), means)
+    torch.testing.assert_close(tower(patches, [4] * 5 + [8]), means)
     # Three tiles, one, and two.
     by_photo = torch.stack([means[:3].mean(0), means[3], means[4:].mean(0)])
     torch.testing.assert_close(tower(patches, [12, 4, 8]), by_photo)
