@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -172,6 +173,19 @@ def test_a_body_that_does_not_come_is_given_up(address, monkeypatch, token, stat
         '--b\r\nContent-Disposition: form-data; name="photos"; filename="x"\r\n\r\n'
     )
     assert status in told_until_closed(address, request).partition(b"\r\n")[0]
+
+
+def test_a_body_that_comes_slowly_but_steadily_is_taken(address, monkeypatch):
+    monkeypatch.setattr(guards, "_GRACE", 1.0)
+
+    def parts():
+        for _ in range(6):
+            yield b" " * 2000
+            time.sleep(0.3)
+
+    headers = AUTH | {"Content-Type": "application/json"}
+    answer = httpx.post(f"{address}/v1/chat/completions", content=parts(), headers=headers)
+    assert answer.status_code == 400  # no JSON, but all of it came
 
 
 @pytest.mark.parametrize(
