@@ -8,16 +8,19 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from itertools import zip_longest
 
 import numpy as np
 import pytest
+import sacrebleu
 from evaluation_texts import groups, sentences
 
 from hazardscribe.errors import InputError
 from hazardscribe.evaluation import Case, Rules, Score, evaluate_texts
+from hazardscribe.evaluation.bootstrap import wilson
 from hazardscribe.evaluation.cider import cider_d
 from hazardscribe.evaluation.notices import notices
-from hazardscribe.evaluation.tokens import characters
+from hazardscribe.evaluation.tokens import characters, tokenizers
 
 NO_HAT, SAFE = "一名工人未戴安全帽", "未发现明显隐患"
 TRAIN = [SAFE, SAFE, NO_HAT]
@@ -160,6 +163,13 @@ def test_english_with_several_references():
         cases, language="en", train_texts=["No visible hazard"], embed=None, nearest=None
     )
     assert "cider_d_word" not in evaluation.metrics
+    [words] = tokenizers("en").values()
+    spoken = [" ".join(words(case.prediction)) for case in cases]
+    written = [[" ".join(words(text)) for text in case.references] for case in cases]
+    streams = list(zip_longest(*written))
+    bleu = sacrebleu.corpus_bleu(spoken, streams, smooth_method="none", tokenize="none")
+    assert float(evaluation.metrics["bleu_4"]) == pytest.approx(bleu.score / 100)
+    assert float(evaluation.metrics["bleu_1"]) == pytest.approx(bleu.bp * bleu.precisions[0] / 100)
     assert evaluation.counts["references"] == sum(map(len, texts))
     assert evaluation.nulls["baselines.nearest"]
     assert evaluation.nulls["baselines.always_hazard"]
@@ -246,6 +256,24 @@ def test_shares_of_0_and_1_keep_an_interval():
     assert 1 - helmet.precision.low == bound
     assert helmet.recall.high == 1
     assert evaluate(hazards + safe, resamples=0).metrics["false_alarm_rate"] == Score(0.0)
+
+
+def test_the_intervals_of_one_kind_are_those_of_its_counts():
+    said = [(NO_HAT, NO_HAT)] * 6 + [(SAFE, NO_HAT)] * 2 + [(NO_HAT, SAFE)] * 3
+    cases = [
+        Case(f"{i}.jpg", [written], predicted, written == NO_HAT)
+        for i, (written, predicted) in enumerate(said)
+    ]
+    found = evaluate(cases, resamples=20)
+    helmet = found.elements["helmet_missing"]
+    for score, hits, of in ((helmet.precision, 6, 8), (helmet.recall, 6, 9)):
+        assert score == Score(pytest.approx(hits / of), *wilson(hits, of))
+    for name, hits, of in (
+        ("hazard_precision", 6, 8),
+        ("hazard_recall", 6, 9),
+        ("false_alarm_rate", 2, 2),
+    ):
+        assert found.metrics[name] == Score(pytest.approx(hits / of), *wilson(hits, of))
 
 
 def test_a_kind_that_was_never_named_has_no_precision():
