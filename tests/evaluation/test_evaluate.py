@@ -20,6 +20,7 @@ from hazardscribe.evaluation import Case, Rules, Score, evaluate_texts
 from hazardscribe.evaluation.bootstrap import wilson
 from hazardscribe.evaluation.cider import cider_d
 from hazardscribe.evaluation.notices import notices
+from hazardscribe.evaluation.result import Seen
 from hazardscribe.evaluation.tokens import characters, tokenizers
 
 NO_HAT, SAFE = "一名工人未戴安全帽", "未发现明显隐患"
@@ -324,6 +325,48 @@ def test_a_drop_that_may_be_chance_is_not_called_none(drop, told, language):
     else:
         assert len(found) == 1
         assert (told if language == "en" else words[told]) in found[0]
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "the model (0.400) is not above the baseline “Nearest training photo” (0.400)"),
+        ("zh", "模型（0.400）没有超过无需模型的基线“最相似训练照片”（0.400）"),
+    ],
+)
+def test_a_model_that_no_more_than_equals_a_baseline_is_told_so(language, said):
+    names = ("hazard_f1", "element_f1", "cider_d")
+    metrics = dict.fromkeys(names, Score(0.4)) | {"shuffle_drop": Score(1.2, 0.3, 2.5)}
+    below, equal = dict.fromkeys(names, Score(0.3)), dict.fromkeys(names, Score(0.4))
+    equal |= {"hazard_f1": Score(0.39), "element_f1": Score(None)}
+    texts = [f"text {i}" for i in range(40)]
+    assert notices(texts, metrics, {"most_frequent": below, "always_hazard": None}, language) == []
+    baselines = {"most_frequent": below, "nearest": equal}
+    [told] = notices(texts, metrics, baselines, language)
+    assert said in told
+
+
+@pytest.mark.parametrize(
+    ("seen", "en", "zh"),
+    [
+        (Seen(9, 0, 0, 0), None, None),
+        (
+            Seen(9, 2, 1, 3, {"cider_d": Score(1.5)}),
+            "Of 9 photos 2 were trained on, 1 show nearly the same as a training photo, "
+            "3 were used to choose the weights: the scores flatter the model. On the other 3",
+            "9 张照片中，2 张参加过训练，1 张与训练照片几乎相同，3 张参与过权重选择：得分偏高。"
+            "仅计其余 3 张",
+        ),
+        (Seen(9, 9, 0, 0), "trained on all 9", "9 张照片"),
+    ],
+)
+def test_photos_that_the_model_knows_are_told_of(seen, en, zh):
+    metrics = dict.fromkeys(("hazard_f1", "element_f1", "cider_d"), Score(2.0))
+    metrics |= {"shuffle_drop": Score(1.2, 0.3, 2.5)}
+    for language, said in (("en", en), ("zh", zh)):
+        texts = [f"text {i}" for i in range(40)]
+        found = notices(texts, metrics, {}, language, seen=seen)
+        assert [said in one for one in found] == ([True] if said else [])
 
 
 def test_photos_that_could_not_be_read_are_counted_and_told(cases):
