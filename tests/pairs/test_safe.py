@@ -13,7 +13,7 @@ from hazardscribe.pairs.ledger.folder import read_safe
 from hazardscribe.pairs.ledger.importing import import_ledger
 from hazardscribe.pairs.own_words import NO_HAZARD
 from hazardscribe.pairs.read import Pairs, read_pairs
-from hazardscribe.pairs.safe import with_safe
+from hazardscribe.pairs.safe import has_safe, with_safe
 
 ROWS = 20
 
@@ -34,6 +34,11 @@ def imported(tmp_path: Path, make_photo) -> Pairs:
 def test_none_by_default(imported):
     assert with_safe(imported, 0, "x") is imported
     assert len(imported) == ROWS
+
+
+def test_whether_there_are_any(imported, pairs):
+    assert has_safe(imported)
+    assert not has_safe(pairs)
 
 
 def test_a_share_of_each_split_joins_as_photos_without_a_hazard(imported):

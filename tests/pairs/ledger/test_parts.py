@@ -272,6 +272,39 @@ def test_empty_rows_that_bear_a_format_cost_next_to_nothing() -> None:
     assert (read[1], read[-2], read[-1]) == ((3, "blank"), (30_002, "blank"), (30_003, ""))
 
 
+@pytest.mark.parametrize(
+    ("cells", "reason", "said"),
+    [
+        ("序号|隐患描述|照片|地点", "header", ""),
+        ("序号|隐患描述||三楼", "header", ""),
+        ("序号|护栏缺失||", "", ""),  # half of it is not enough
+        ("合计|3项||", "total", "合计"),
+        ("合计|||", "total", "合计"),
+        ("合计|护栏缺失||", "", ""),
+        ("检查人：张三|||", "signature", "检查人：张三"),
+        ("检查人：张三||2025.1.3|", "signature", "检查人：张三"),
+        ("检查人：张三|护栏缺失||", "", ""),
+        ("检查人：张三||a.png|", "", ""),
+        ("备注：急|||", "note", "备注：急"),
+        ("备注：急|||三楼", "note", "备注：急"),
+        ("备注：急||a.png|", "", ""),
+        ("备注：急|护栏缺失||", "", ""),
+        ("一、办公区|||", "title", "一、办公区"),
+        ("7|||", "", ""),
+        ("|护栏缺失||", "", ""),
+    ],
+)
+def test_what_a_row_below_the_header_is(cells: str, reason: str, said: str) -> None:
+    top = Row(1, ("序号", "隐患描述", "照片", "地点"), False)
+    header = find_header([top], [], {}, where="t")
+    assert header is not None
+    rows = iter([top, Row(2, tuple(cells.split("|")), False)])
+    [record] = read_records(rows, [], header, pictured=(), surplus_is_bad=False)
+    assert record.reason == reason
+    assert said in record.detail
+    assert record.cells == cells.split("|")
+
+
 @pytest.mark.parametrize("titled", [False, True])
 def test_a_header_of_three_merged_rows(titled: bool) -> None:
     merges = [(1, 1, 3, 1), (1, 2, 1, 4), (1, 5, 1, 8), (2, 2, 3, 2), (2, 3, 2, 4), (2, 5, 2, 6)]
