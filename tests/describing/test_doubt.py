@@ -146,6 +146,9 @@ def test_novelty_is_the_distance_of_the_tenth_neighbour_in_float64():
     np.testing.assert_allclose(
         Novelty(train[:3]).distances(asked), 1 - cosine[:, :3].min(1), atol=1e-6
     )
+    # Features of nought point nowhere.
+    assert Novelty(train).distances(np.zeros((1, 6))).tolist() == [1]
+    assert Novelty(np.zeros((12, 6))).distances(asked).tolist() == [1] * 5
 
 
 def test_an_answer_that_judges_nothing_is_no_description_to_learn():
