@@ -47,6 +47,20 @@ def test_predictions_for_dev_have_not_seen_their_photo():
     # Signs that tell nothing give nothing more than the share itself.
     assert abs(np.corrcoef(blind, right)[0, 1]) < 0.3
     assert np.array_equal(seen, fit_confidence(rows, right)[1])
+    # Whatever a photo's own outcome is, its prediction stays as it is; that of others does not.
+    for i in range(0, len(right), 17):
+        other = right.copy()
+        other[i] = 1 - other[i]
+        changed = fit_confidence(rows, other)[1]
+        assert changed[i] == seen[i]
+        assert not np.array_equal(changed, seen)
+
+
+def test_a_sign_that_never_varies_tells_nothing():
+    rows, right = made_up()
+    _, varied = fit_confidence([{"wording": row["wording"]} for row in rows], right)
+    _, constant = fit_confidence([{**row, "support": 0.7} for row in rows], right)
+    np.testing.assert_allclose(constant, varied, atol=1e-6)
 
 
 @pytest.mark.parametrize("outcome", [0, 1])
@@ -68,3 +82,4 @@ def test_far_signs_stay_within_a_probability():
     assert (certain({"wording": -1e6}), certain({"wording": 1e6})) == (pytest.approx(0), 1)
     assert np.isfinite([log_odds(0.0), log_odds(1.0)]).all()
     assert log_odds(0.5) == 0
+    assert log_odds(0.9) == pytest.approx(np.log(9), rel=0.01) == -log_odds(0.1)

@@ -16,7 +16,7 @@ DOUBT = Doubt(least_confidence=0.6, least_safe=0.8, farthest=0.3, risk=0.1, reac
 @pytest.mark.parametrize(
     ("confidence", "no_hazard", "distance", "reason"),
     [
-        (0.6, 0.0, 0.1, None),
+        (0.6, 0.0, 0.3, None),
         (0.59, 0.79, 0.1, "unsure"),
         (0.59, 0.8, 0.1, "likely_safe"),
         (0.99, 0.9, 0.31, "unfamiliar"),  # however sure
@@ -106,6 +106,14 @@ def test_photos_whose_draft_is_given_say_nothing_of_those_held_back():
     assert doubt.least_safe is None  # ten are too few to tell
 
 
+@pytest.mark.parametrize(("photos", "enough"), [(14, False), (15, True)])
+def test_so_many_dev_photos_tell_what_is_safe_and_what_is_far(photos, enough):
+    unsure, wrong, sure = np.full(photos, 0.1), np.zeros(photos, int), np.full(photos, 0.9)
+    doubt = fit_doubt(unsure, wrong, sure, 0 * wrong, np.linspace(0, 0.2, photos))
+    assert (doubt.least_safe is not None) is enough
+    assert (doubt.farthest is not None) is enough
+
+
 def test_another_risk_reads_another_threshold_off_dev():
     confidences = np.linspace(0, 1, 400)
     right = (np.arange(400) >= 200).astype(int)
@@ -138,6 +146,9 @@ def test_novelty_is_the_distance_of_the_tenth_neighbour_in_float64():
     np.testing.assert_allclose(
         Novelty(train[:3]).distances(asked), 1 - cosine[:, :3].min(1), atol=1e-6
     )
+    # Features of nought point nowhere.
+    assert Novelty(train).distances(np.zeros((1, 6))).tolist() == [1]
+    assert Novelty(np.zeros((12, 6))).distances(asked).tolist() == [1] * 5
 
 
 def test_an_answer_that_judges_nothing_is_no_description_to_learn():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hazardscribe.describing.generate import Candidate
-from hazardscribe.describing.rerank import Reranking, fit_reranking
+from hazardscribe.describing.rerank import LENGTH_POWERS, WEIGHTS, Reranking, fit_reranking
 from hazardscribe.evaluation import Case, Rules
 from hazardscribe.evaluation.photo_scores import Truth
 
@@ -30,9 +30,9 @@ def test_the_score_is_its_formula():
     assert Reranking(3, 1.0, 1.0).order(candidates, None) == [0, 1, 2]
 
 
-def dev(n, informed):
+def dev(n, informed, seed=0):
     """Photos that show the one or the other; the language model always prefers the hat."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     shown = [HAT if i % 2 else VEST for i in range(n)]
     cases = [Case(f"{i}.jpg", [text], HAT, True) for i, text in enumerate(shown)]
     candidates = [[Candidate(HAT, -2.0, 10), Candidate(VEST, -3.0, 10)]] * n
@@ -57,8 +57,24 @@ def test_a_score_that_dev_does_not_define_gives_way_to_rouge():
     assert way.reranked > way.plain
 
 
-def test_an_alignment_that_guesses_leaves_the_search_greedy():
+@pytest.mark.parametrize("seed", [0, 1, 7, 10])
+def test_an_alignment_that_guesses_leaves_the_search_greedy(seed):
+    truth, plain, candidates, fits = dev(40, informed=False, seed=seed)
     # Some weight is better on these very photos by chance; on held-out ones none is.
+    shown = [text for (text,) in truth.references]
+    right = [
+        [
+            own[Reranking(4, power, weight).order(own, fit)[0]].text == text
+            for own, fit, text in zip(candidates, fits, shown, strict=True)
+        ]
+        for power in LENGTH_POWERS
+        for weight in WEIGHTS
+    ]
+    assert max(map(sum, right)) > 20
+    assert fit_reranking(truth, plain, candidates, fits, best_by="element_f1") is None
+
+
+def test_an_alignment_that_tells_nothing_leaves_the_search_greedy():
     truth, plain, candidates, _ = dev(40, informed=True)
     fits = [[0.0, 0.0]] * 40
     assert fit_reranking(truth, plain, candidates, fits, best_by="element_f1") is None

@@ -8,16 +8,20 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from itertools import zip_longest
 
 import numpy as np
 import pytest
+import sacrebleu
 from evaluation_texts import groups, sentences
 
 from hazardscribe.errors import InputError
 from hazardscribe.evaluation import Case, Rules, Score, evaluate_texts
+from hazardscribe.evaluation.bootstrap import wilson
 from hazardscribe.evaluation.cider import cider_d
 from hazardscribe.evaluation.notices import notices
-from hazardscribe.evaluation.tokens import characters
+from hazardscribe.evaluation.result import Seen
+from hazardscribe.evaluation.tokens import characters, tokenizers
 
 NO_HAT, SAFE = "一名工人未戴安全帽", "未发现明显隐患"
 TRAIN = [SAFE, SAFE, NO_HAT]
@@ -160,6 +164,13 @@ def test_english_with_several_references():
         cases, language="en", train_texts=["No visible hazard"], embed=None, nearest=None
     )
     assert "cider_d_word" not in evaluation.metrics
+    [words] = tokenizers("en").values()
+    spoken = [" ".join(words(case.prediction)) for case in cases]
+    written = [[" ".join(words(text)) for text in case.references] for case in cases]
+    streams = list(zip_longest(*written))
+    bleu = sacrebleu.corpus_bleu(spoken, streams, smooth_method="none", tokenize="none")
+    assert float(evaluation.metrics["bleu_4"]) == pytest.approx(bleu.score / 100)
+    assert float(evaluation.metrics["bleu_1"]) == pytest.approx(bleu.bp * bleu.precisions[0] / 100)
     assert evaluation.counts["references"] == sum(map(len, texts))
     assert evaluation.nulls["baselines.nearest"]
     assert evaluation.nulls["baselines.always_hazard"]
@@ -248,6 +259,24 @@ def test_shares_of_0_and_1_keep_an_interval():
     assert evaluate(hazards + safe, resamples=0).metrics["false_alarm_rate"] == Score(0.0)
 
 
+def test_the_intervals_of_one_kind_are_those_of_its_counts():
+    said = [(NO_HAT, NO_HAT)] * 6 + [(SAFE, NO_HAT)] * 2 + [(NO_HAT, SAFE)] * 3
+    cases = [
+        Case(f"{i}.jpg", [written], predicted, written == NO_HAT)
+        for i, (written, predicted) in enumerate(said)
+    ]
+    found = evaluate(cases, resamples=20)
+    helmet = found.elements["helmet_missing"]
+    for score, hits, of in ((helmet.precision, 6, 8), (helmet.recall, 6, 9)):
+        assert score == Score(pytest.approx(hits / of), *wilson(hits, of))
+    for name, hits, of in (
+        ("hazard_precision", 6, 8),
+        ("hazard_recall", 6, 9),
+        ("false_alarm_rate", 2, 2),
+    ):
+        assert found.metrics[name] == Score(pytest.approx(hits / of), *wilson(hits, of))
+
+
 def test_a_kind_that_was_never_named_has_no_precision():
     cases = [Case("a.jpg", [NO_HAT], SAFE, True), Case("b.jpg", [SAFE], SAFE, False)]
     helmet = evaluate(cases).elements["helmet_missing"]
@@ -296,6 +325,48 @@ def test_a_drop_that_may_be_chance_is_not_called_none(drop, told, language):
     else:
         assert len(found) == 1
         assert (told if language == "en" else words[told]) in found[0]
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "the model (0.400) is not above the baseline “Nearest training photo” (0.400)"),
+        ("zh", "模型（0.400）没有超过无需模型的基线“最相似训练照片”（0.400）"),
+    ],
+)
+def test_a_model_that_no_more_than_equals_a_baseline_is_told_so(language, said):
+    names = ("hazard_f1", "element_f1", "cider_d")
+    metrics = dict.fromkeys(names, Score(0.4)) | {"shuffle_drop": Score(1.2, 0.3, 2.5)}
+    below, equal = dict.fromkeys(names, Score(0.3)), dict.fromkeys(names, Score(0.4))
+    equal |= {"hazard_f1": Score(0.39), "element_f1": Score(None)}
+    texts = [f"text {i}" for i in range(40)]
+    assert notices(texts, metrics, {"most_frequent": below, "always_hazard": None}, language) == []
+    baselines = {"most_frequent": below, "nearest": equal}
+    [told] = notices(texts, metrics, baselines, language)
+    assert said in told
+
+
+@pytest.mark.parametrize(
+    ("seen", "en", "zh"),
+    [
+        (Seen(9, 0, 0, 0), None, None),
+        (
+            Seen(9, 2, 1, 3, {"cider_d": Score(1.5)}),
+            "Of 9 photos 2 were trained on, 1 show nearly the same as a training photo, "
+            "3 were used to choose the weights: the scores flatter the model. On the other 3",
+            "9 张照片中，2 张参加过训练，1 张与训练照片几乎相同，3 张参与过权重选择：得分偏高。"
+            "仅计其余 3 张",
+        ),
+        (Seen(9, 9, 0, 0), "trained on all 9", "9 张照片"),
+    ],
+)
+def test_photos_that_the_model_knows_are_told_of(seen, en, zh):
+    metrics = dict.fromkeys(("hazard_f1", "element_f1", "cider_d"), Score(2.0))
+    metrics |= {"shuffle_drop": Score(1.2, 0.3, 2.5)}
+    for language, said in (("en", en), ("zh", zh)):
+        texts = [f"text {i}" for i in range(40)]
+        found = notices(texts, metrics, {}, language, seen=seen)
+        assert [said in one for one in found] == ([True] if said else [])
 
 
 def test_photos_that_could_not_be_read_are_counted_and_told(cases):

@@ -181,6 +181,20 @@ def test_elements(language, text, elements):
     assert Rules.load(language).elements(text) == elements
 
 
+def test_rules_can_be_told_the_programs_own_sentences(tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text("no_hazard: ['all quiet']", encoding="utf-8")
+    rules = Rules.load(path)
+    safe, unsure = "Nothing seen (so far).", "Ask somebody."
+    assert rules.hazard(safe)
+    assert rules.hazard(unsure)
+    knowing = rules.knowing(no_hazard=safe, cannot_judge=unsure)
+    assert (knowing.hazard(safe), knowing.cannot_judge(safe)) == (False, False)
+    assert (knowing.hazard(unsure), knowing.cannot_judge(unsure)) == (False, True)
+    assert not knowing.hazard("all quiet")
+    assert knowing.hazard("Nothing seen so far.")  # as written, not as a pattern
+
+
 def test_both_languages_name_the_same_elements():
     zh, en = Rules.load("zh"), Rules.load("en")
     assert set(zh.elements_by_name) == set(en.elements_by_name)

@@ -8,7 +8,7 @@ import pytest
 from hazardscribe.errors import InputError
 from hazardscribe.evaluation import Rules, collapse_warning, nearest_texts
 from hazardscribe.evaluation.baselines import hazard_texts, most_frequent
-from hazardscribe.evaluation.bootstrap import interval, resampled_sums
+from hazardscribe.evaluation.bootstrap import interval, resampled_sums, wilson
 from hazardscribe.evaluation.sanity import derangement
 
 
@@ -23,17 +23,26 @@ def test_bootstrap_of_a_mean_agrees_with_theory():
 
 def test_resamples_draw_as_many_photos_and_the_same_for_all(monkeypatch):
     table = np.stack([np.ones(7), np.arange(7.0)], axis=1)
-    sums = resampled_sums(table, 50, seed=3)
+    sums = resampled_sums(table, 53, seed=3)
     assert (sums[:, 0] == 7).all()
-    np.testing.assert_array_equal(sums[:, 1], resampled_sums(table[:, 1:], 50, seed=3)[:, 0])
-    # drawn block by block, the first draws are the same
+    np.testing.assert_array_equal(sums[:, 1], resampled_sums(table[:, 1:], 53, seed=3)[:, 0])
+    # drawn block by block, ten at a time and three at last, they are the same
     monkeypatch.setattr("hazardscribe.evaluation.bootstrap._BLOCK", 70)
-    np.testing.assert_array_equal(sums, resampled_sums(table, 50, seed=3))
+    np.testing.assert_array_equal(sums, resampled_sums(table, 53, seed=3))
 
 
 def test_undefined_resamples_are_left_out():
     assert interval(np.array([np.nan, 1.0, 1.0])) == (1.0, 1.0)
     assert interval(np.array([np.nan])) is None
+
+
+@pytest.mark.parametrize(("hits", "n"), [(0, 8), (3, 8), (20, 40), (39, 40), (40, 40)])
+def test_wilsons_bounds_lie_as_many_deviations_from_the_share(hits, n):
+    low, high = wilson(hits, n)
+    assert low <= hits / n <= high
+    for bound in {low, high} - {0.0, 1.0}:
+        assert abs(hits / n - bound) == pytest.approx(1.959964 * (bound * (1 - bound) / n) ** 0.5)
+    assert wilson(0, 0) == (0, 1)
 
 
 def test_derangement_moves_everything():

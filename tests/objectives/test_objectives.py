@@ -188,6 +188,8 @@ def test_the_head_gives_unit_vectors_and_a_bounded_scale():
     head = AlignmentHead(16, 8)
     vectors = head(torch.randn(3, 5, 16), torch.ones(3, 5).bool())
     torch.testing.assert_close(vectors.norm(dim=-1), torch.ones(3))
+    tokens = AlignmentHead(16, 8, "token").tokens(torch.randn(3, 5, 16))
+    torch.testing.assert_close(tokens.norm(dim=-1), torch.ones(3, 5))
     assert head.scale().item() == pytest.approx(INITIAL_SCALE, rel=1e-6)
     with torch.no_grad():
         head.log_scale.fill_(math.log(1e6))

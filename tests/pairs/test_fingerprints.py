@@ -6,9 +6,10 @@ import os
 import shutil
 
 import numpy as np
+import pytest
 from PIL import Image
 
-from hazardscribe.pairs.fingerprints import fingerprints
+from hazardscribe.pairs.fingerprints import Fingerprints, fingerprints
 from hazardscribe.pairs.photo import load_photo
 
 
@@ -48,3 +49,26 @@ def test_what_is_kept_is_not_taken_again_unless_the_file_has_changed(photos, tmp
     assert fingerprints([photo], counted, kept=kept).looks.tolist() != first.looks[:1].tolist()
     kept.write_text("[]", encoding="utf-8")
     assert len(fingerprints([photo], counted, kept=kept).looks) == 1
+
+
+@pytest.mark.parametrize("block", [1, 1 << 22])
+def test_looks_are_near_within_two_bits(block, monkeypatch):
+    monkeypatch.setattr("hazardscribe.pairs.fingerprints._BLOCK", block)
+    known = np.array([0x0F1E2D3C4B5A6978, 0xFFFF0000FFFF0000], dtype=np.uint64)
+    flips = np.array([0, 1 << 63, 3 << 20, 7 << 20, 5], dtype=np.uint64)
+    looks = np.concatenate([known[0] ^ flips, known[1] ^ flips])
+    found = Fingerprints(looks, looks).are_near(known)
+    assert found.tolist() == [True, True, True, False, True] * 2
+    # 0 stands for no look, and is near nothing, not even a look of one bit.
+    nought = np.zeros(1, dtype=np.uint64)
+    assert not Fingerprints(nought, nought).are_near(np.array([1], dtype=np.uint64)).any()
+
+
+def test_a_photo_that_could_not_be_read_is_tried_again(photos, tmp_path):
+    photo, kept = tmp_path / "a.png", tmp_path / "kept.json"
+    shutil.copyfile(photos[0], photo)
+    content = photo.read_bytes()
+    for written, known in ((bytes(len(content)), False), (content, True)):
+        photo.write_bytes(written)
+        os.utime(photo, ns=(1, 1))  # as before, by its size and time
+        assert bool(fingerprints([str(photo)], pixels, kept=kept).looks.all()) is known

@@ -3,7 +3,7 @@
 import pytest
 
 from hazardscribe.errors import InputError
-from hazardscribe.pairs.columns import find_columns, normal_name
+from hazardscribe.pairs.columns import find_columns, ledger_columns, normal_name, unique_names
 
 
 @pytest.mark.parametrize(
@@ -88,3 +88,19 @@ def test_chosen_name_must_be_one_column() -> None:
 def test_normal_name() -> None:
     assert normal_name(" File_Name ") == normal_name("ＦＩＬＥ－name") == "filename"
     assert normal_name("（照片）") == "照片"
+
+
+def test_column_names_become_unique() -> None:
+    names = ["a", "", "photo", "a", "a", "a_2", "photo"]
+    assert unique_names(names, taken=("photo",)) == [
+        *("a", "column_2", "source_photo", "a_2", "a_3", "a_2_2", "source_photo_2"),
+    ]
+
+
+def test_of_a_ledgers_usual_names_the_roles_own_goes_first_and_then_the_commonest() -> None:
+    assert ledger_columns(["现场照片", "隐患照片", "问题描述", "隐患描述"]) == {
+        "photo": "隐患照片",
+        "description": "隐患描述",
+    }
+    assert ledger_columns(["隐患描述", "description"]) == {"description": "description"}
+    assert ledger_columns(["AI描述", "备注"]) == {}

@@ -69,6 +69,26 @@ class TestDivide:
         splits = Counter(divide(groups, [f"{g}" for g in groups], THIRDS, seed=0))
         assert set(splits) == {"train", "dev", "validation"}
 
+    @pytest.mark.parametrize(("size", "held"), [(15, 105), (40, 120), (70, 70)])
+    def test_whole_groups_may_exceed_a_share_by_a_quarter_and_no_more(
+        self, size: int, held: int
+    ) -> None:
+        groups = [n // size for n in range(1000 // size * size)]
+        splits = Counter(divide(groups, [f"{g}" for g in groups], THIRDS, seed=0))
+        assert splits["validation"] == splits["dev"] == held
+
+    def test_categories_too_small_to_share_out_leave_no_share_empty(self) -> None:
+        splits = divide(range(5), list("12345"), THIRDS, seed=0, strata=list("abcde"))
+        assert Counter(splits) == {"train": 3, "validation": 1, "dev": 1}
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_a_group_belongs_to_its_commonest_category(self, seed: int) -> None:
+        groups = [n // 3 for n in range(60)]
+        strata = ["fire", "fire", "power"] * 10 + ["power"] * 30
+        splits = divide(groups, [f"{g}" for g in groups], THIRDS, seed=seed, strata=strata)
+        for share in THIRDS:
+            assert splits[:30].count(share) == splits[30:].count(share) == 3
+
     @pytest.mark.parametrize("groups", [[], [0], [0, 0, 0]])
     def test_train_keeps_the_last_group(self, groups: list[int]) -> None:
         assert set(divide(groups, ["a"] * len(groups), THIRDS, seed=0)) <= {"train"}

@@ -9,10 +9,11 @@ import pytest
 from hazardscribe.errors import InputError
 from hazardscribe.evaluation.rows import hazard_of
 from hazardscribe.evaluation.rules import Rules
+from hazardscribe.pairs.ledger.folder import read_safe
 from hazardscribe.pairs.ledger.importing import import_ledger
 from hazardscribe.pairs.own_words import NO_HAZARD
 from hazardscribe.pairs.read import Pairs, read_pairs
-from hazardscribe.pairs.safe import with_safe
+from hazardscribe.pairs.safe import has_safe, with_safe
 
 ROWS = 20
 
@@ -33,6 +34,11 @@ def imported(tmp_path: Path, make_photo) -> Pairs:
 def test_none_by_default(imported):
     assert with_safe(imported, 0, "x") is imported
     assert len(imported) == ROWS
+
+
+def test_whether_there_are_any(imported, pairs):
+    assert has_safe(imported)
+    assert not has_safe(pairs)
 
 
 def test_a_share_of_each_split_joins_as_photos_without_a_hazard(imported):
@@ -57,6 +63,10 @@ def test_the_same_share_is_the_same_photos_and_a_larger_one_holds_it(imported):
     assert len(half) == pytest.approx(ROWS / 2, abs=1.5)
     assert half == photos(0.5)
     assert half < photos(0.8)
+    # By chance, not from the top: ledgers are kept in an order that means something.
+    safe = read_safe(imported.folder)
+    top = [part["photo"][: round(len(part) / 2)] for _, part in safe.groupby("split")]
+    assert half != {photo for photos in top for photo in photos}
 
 
 def test_a_target_of_another_column_gets_the_text_there(imported):

@@ -81,6 +81,12 @@ def test_a_tokens_file_that_is_wrong(tmp_path, line, said):
         Tokens.load(tmp_path / "missing")
 
 
+@pytest.mark.parametrize("sign", [" ", "\x07", "\n", "é"])
+def test_a_token_from_the_environment_is_one_that_a_header_can_bear(sign):
+    with pytest.raises(InputError, match="HAZARDSCRIBE_TOKEN: a token is made of ASCII"):
+        Tokens.load(None, f"{ZHANG}{sign}{LI}")
+
+
 def test_a_sign_of_a_token_begins_no_comment(tmp_path):
     path = tmp_path / "tokens.txt"
     path.write_text(f"# tokens\n #\nadmin li {LI}#7  # phone\n", encoding="utf-8")
@@ -119,6 +125,8 @@ def test_the_gate_knows_callers_by_their_token(file):
         ("10.0.0.9", {}, "no_tokens"),
         ("127.0.0.1", {"host": "evil.example:8000"}, "no_tokens"),  # a name made to point here
         ("127.0.0.1", {"x_forwarded_for": "10.0.0.9"}, "no_tokens"),  # a proxy
+        ("127.0.0.1", {"forwarded": "for=10.0.0.9"}, "no_tokens"),
+        ("127.0.0.1", {"via": "1.1 proxy"}, "no_tokens"),
         ("127.0.0.1", {"origin": "https://evil.example"}, "cross_site"),
         ("127.0.0.1", {"origin": "http://127.0.0.1:9000"}, "cross_site"),
         ("127.0.0.1", {"origin": "null"}, "cross_site"),
@@ -167,6 +175,7 @@ def test_the_rate_limit_remembers_no_more_than_so_many_addresses():
     for i in range(11_000):
         limit.wait(str(i))
     assert len(limit._buckets) == 10_000
+    assert list(limit._buckets)[-1] == "10999"  # what is forgotten is the oldest
 
 
 def test_each_caller_has_a_rate_of_its_own_and_strangers_a_lower_one(file):
@@ -199,4 +208,5 @@ def test_other_machines_need_tokens(file):
 def test_local_is_who_comes_directly_from_this_machine():
     assert is_local(scope("127.0.0.1"))
     assert not is_local(scope("10.0.0.9"))
-    assert not is_local(scope("127.0.0.1", x_forwarded_for="1.2.3.4"))
+    for proxy in ({"x_forwarded_for": "1.2.3.4"}, {"forwarded": "for=1.2.3.4"}, {"via": "1.1 a"}):
+        assert not is_local(scope("127.0.0.1", **proxy))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import CancelledError
 
 import pytest
 
@@ -84,11 +85,19 @@ def test_who_finds_no_place_is_turned_away_and_may_come_back(queue, work):
         places.put(1, key="a", deadline=LATER)
         with pytest.raises(QueueFullError) as full:
             queue.reserve(3)
-        assert full.value.retry_after >= 1
+        assert full.value.retry_after == queue.retry_after == 6  # a second each, as none was timed
         with queue.reserve(2):
             assert queue.full
     assert queue.held == 0
     queue.reserve(8)
+
+
+def test_what_is_fast_is_waited_for_no_longer_than_it_takes(queue, work):
+    work.gate.set()
+    for i in range(20):
+        queue.reserve(1).put(i, key="a", deadline=LATER).future.result(20)
+    queue.reserve(8)
+    assert queue.retry_after < 4
 
 
 def test_who_leaves_gives_the_place_back_and_never_reaches_the_model(queue, work):
@@ -120,6 +129,7 @@ def test_a_deadline_that_passes_in_line_ends_the_wait(queue, work):
     with pytest.raises(DeadlineError):
         late.future.result(20)
     assert [items for _, items in work.batches] == [["first"], [2]]
+    assert queue.held == 0
 
 
 def test_one_that_fails_does_not_take_the_others_with_it():
@@ -155,11 +165,30 @@ def test_other_work_takes_its_turn_on_the_same_thread(queue, work):
     assert not queue.on_thread
 
 
+def test_an_item_is_kept_waiting_for_no_company_while_other_work_is_there(work):
+    queue = BatchQueue(work, max_batch=2, max_wait=60.0, capacity=8)
+    work.gate.set()
+    for pause in (0.0, 0.05):  # at once, and when the item is being kept waiting already
+        job = queue.reserve(1).put(1, key="a", deadline=LATER)
+        time.sleep(pause)
+        queue.run(lambda: None).result(20)
+        assert job.future.result(20) == "1!"
+    queue.close()
+
+
 def test_closing_drops_what_waits_and_takes_nothing_new(queue, work):
     _, first = occupy(queue, work)
-    waits = queue.reserve(1).put(1, key="a", deadline=LATER)
-    work.gate.set()
-    queue.close()
-    assert first.future.result(20) == "first!"
-    assert waits.future.cancelled() or waits.future.result(0) == "1!"
+    places = queue.reserve(2)
+    waits, task = places.put(1, key="a", deadline=LATER), queue.run(lambda: 1)
+    closing = threading.Thread(target=queue.close)
+    closing.start()
+    for dropped in (waits.future, task):
+        with pytest.raises(CancelledError):
+            dropped.result(20)
+    assert places.put(2, key="a", deadline=LATER).future.cancelled()
     assert queue.run(lambda: 1).cancelled()
+    work.gate.set()
+    closing.join(20)
+    assert first.future.result(0) == "first!"
+    assert [items for _, items in work.batches] == [["first"]]
+    assert queue.held == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -17,16 +18,17 @@ from hazardscribe.serving.app import create_app
 from hazardscribe.serving.engine import busy
 from hazardscribe.serving.settings import ServeSettings
 
-TOKEN = "0123456789-0123456789"
+TOKEN, INSPECTOR = "0123456789-0123456789", "9876543210-9876543210"
 AUTH = {"Authorization": f"Bearer {TOKEN}"}
 SMALL = {"max_request_bytes": 50_000, "max_photo_bytes": 30_000}
 
 
 @pytest.fixture(scope="module")
-def app():
-    app = create_app(
-        ServeSettings(engine="http://nowhere", token=TOKEN, **SMALL), engine=FakeEngine()
-    )
+def app(tmp_path_factory):
+    tokens = tmp_path_factory.mktemp("tokens") / "tokens.txt"
+    tokens.write_text(f"inspector zhang {INSPECTOR}\n", encoding="utf-8")
+    settings = ServeSettings(engine="http://nowhere", token=TOKEN, tokens=tokens, **SMALL)
+    app = create_app(settings, engine=FakeEngine())
 
     @app.get("/v1/broken")
     async def broken() -> None:
@@ -174,6 +176,19 @@ def test_a_body_that_does_not_come_is_given_up(address, monkeypatch, token, stat
     assert status in told_until_closed(address, request).partition(b"\r\n")[0]
 
 
+def test_a_body_that_comes_slowly_but_steadily_is_taken(address, monkeypatch):
+    monkeypatch.setattr(guards, "_GRACE", 1.0)
+
+    def parts():
+        for _ in range(6):
+            yield b" " * 2000
+            time.sleep(0.3)
+
+    headers = AUTH | {"Content-Type": "application/json"}
+    answer = httpx.post(f"{address}/v1/chat/completions", content=parts(), headers=headers)
+    assert answer.status_code == 400  # no JSON, but all of it came
+
+
 @pytest.mark.parametrize(
     "request_",
     [
@@ -274,6 +289,8 @@ def test_metrics_are_for_admins_and_this_machine(address):
     through_proxy = {"X-Forwarded-For": "10.0.0.9"}
     assert httpx.get(f"{address}/metrics", headers=through_proxy).status_code == 401
     assert httpx.get(f"{address}/metrics", headers=through_proxy | AUTH).status_code == 200
+    inspector = through_proxy | {"Authorization": f"Bearer {INSPECTOR}"}
+    assert httpx.get(f"{address}/metrics", headers=inspector).status_code == 403
     text = httpx.get(f"{address}/metrics").text
     assert 'hazardscribe_requests_total{method="GET",route="/healthz",status="200"}' in text
     httpx.get(f"{address}/v1/export", headers=AUTH)

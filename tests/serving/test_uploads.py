@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import io
 import resource
+import threading
+from pathlib import Path
 
 import httpx
 import pytest
 from running_server import running
+from starlette.datastructures import UploadFile
 
+from hazardscribe.pairs.photo import DEFAULT_LIMITS
 from hazardscribe.serving.errors import ApiError
+from hazardscribe.serving.memory import Memory
+from hazardscribe.serving.settings import ServeSettings
+from hazardscribe.serving.uploads import Decoders, read_photos
 from serving.odd_photos import BAD, GOOD, JPEG, PNG, SVG, bomb, png
 
 NAMES = ("../../etc/passwd", "a\\..\\b.jpg", "x.svg", "照片.jpg", "con", "." * 300, "%2e%2e%2f.jpg")
@@ -84,6 +93,62 @@ def test_too_many_photos_and_none(address):
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_many_photos")
     answer = httpx.post(f"{address}/v1/describe", files={"other": b"x"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "no_photo")
+
+
+@pytest.mark.parametrize("known", [True, False])  # whether the form tells the sizes
+@pytest.mark.parametrize(
+    ("photos", "code"),
+    [
+        ([JPEG, JPEG], None),
+        ([JPEG, JPEG, JPEG], "too_many_photos"),
+        ([JPEG, JPEG + b"\0"], "too_large"),
+        ([], "no_photo"),
+        ([JPEG, b"no photo"], "not_an_image"),
+    ],
+)
+def test_as_many_and_as_large_photos_as_are_allowed_and_no_more(photos, code, known):
+    settings = ServeSettings(model=Path("m"), max_photos=2, max_photo_bytes=len(JPEG))
+    files = [UploadFile(io.BytesIO(photo), size=len(photo) if known else None) for photo in photos]
+    memory = Memory(10**6)
+
+    def read() -> list[bytes]:
+        return asyncio.run(read_photos(files, settings, memory.hold()))
+
+    if code is None:
+        assert read() == photos
+        assert memory._taken == (2 * len(JPEG) if known else 0)
+    else:
+        with pytest.raises(ApiError) as refused:
+            read()
+        assert refused.value.code == code
+
+
+def test_of_large_pictures_one_at_a_time_is_decoded_and_of_others_two():
+    most, now, lock = {}, dict.fromkeys(("large", "small"), 0), threading.Lock()
+    met = threading.Barrier(2)
+
+    def decode(photo: bytes, limits: object) -> str:
+        kind = "small" if photo == JPEG else "large"
+        with lock:
+            now[kind] += 1
+            most[kind] = max(most.get(kind, 0), now[kind])
+        if kind == "small":
+            met.wait(20)  # both are here
+        else:
+            threading.Event().wait(0.1)
+        with lock:
+            now[kind] -= 1
+        return kind
+
+    async def all_of_them() -> list[object]:
+        decoders = Decoders(DEFAULT_LIMITS)
+        photos = [png(5000, 4000), png(4001, 4000), png(5000, 4000), JPEG, JPEG]
+        done = await asyncio.gather(*(decoders(photo, decode) for photo in photos))
+        decoders.close()
+        return done
+
+    assert asyncio.run(all_of_them()) == ["large"] * 3 + ["small"] * 2
+    assert most == {"large": 1, "small": 2}
 
 
 @pytest.mark.parametrize(

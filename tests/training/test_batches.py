@@ -109,6 +109,24 @@ def test_crops_and_light_stay_within_their_bounds():
         assert abs(int(relit[0, 0, 0]) - 128) <= 26
 
 
+def test_crops_take_from_every_side_and_light_changes_level_and_contrast():
+    rows, columns = np.mgrid[:100, :80].astype(np.uint8)
+    photo = np.stack([rows, columns, columns + 100], axis=2)
+    crops, means, deviations = [], [], []
+    for seed in range(50):
+        cropped, _ = augment(photo, "", Augmentation(crop=0.2), random.Random(seed))
+        crops.append([*cropped[0, 0, :2], *cropped[-1, -1, :2]])
+        relit, _ = augment(photo, "", Augmentation(brightness=0.2), random.Random(seed))
+        means.append(relit.mean() - photo.mean())
+        deviations.append(relit.std() / photo.std())
+    top, left, bottom, right = np.array(crops).T
+    for taken, most in ((top, 10), (left, 8), (99 - bottom, 10), (79 - right, 8)):
+        assert taken.min() < 0.2 * most < 0.8 * most <= taken.max() <= most
+    assert not np.array_equal(top, 99 - bottom)  # each side by its own chance
+    assert min(means) < -20 < 20 < max(means)
+    assert min(deviations) < 0.85 < 1.15 < max(deviations)
+
+
 def test_chance_depends_on_seed_epoch_and_row_alone(photos, tmp_path):
     cache = PixelCache.build(photos, tmp_path, bound=64)
 
@@ -141,14 +159,15 @@ def test_every_pair_comes_once_an_epoch_in_a_repeatable_order(pool):
         assert sorted(row for row, _ in order) == list(range(50))
         assert {of for _, of in order} == {epoch}
     assert [row for row, _ in orders[0][0]] != [row for row, _ in orders[0][1]]
+    assert orders[0][0] != list(BucketSampler(lengths, 8, seed=4, pool=pool))
 
 
 def test_pooled_batches_hold_like_lengths():
-    lengths = [(7 * i) % 100 for i in range(96)]
+    lengths = [(7 * i) % 100 for i in range(91)]  # a last batch of three
 
     def spread(pool):
         rows = [lengths[row] for row, _ in BucketSampler(lengths, 8, seed=0, pool=pool)]
-        batches = [rows[i : i + 8] for i in range(0, len(rows), 8)]
+        batches = [rows[i : i + 8] for i in range(0, len(rows), 8)]  # as the loader cuts them
         return np.mean([max(batch) - min(batch) for batch in batches])
 
     assert spread(12) < 0.2 * spread(1)

@@ -32,3 +32,15 @@ def test_a_few_are_spread_over_all(most, chosen):
     spread = rows(list(range(12))).spread(most)
     assert list(spread.photos()) == [f"{i}.png" for i in chosen]
     assert spread.texts() == [f"text {i}" for i in chosen]
+
+
+def test_chosen_rows_come_in_their_own_order_however_they_are_asked_for():
+    numbers = np.random.default_rng(0).permutation(2500)[:2100]
+    dataset = datasets.Dataset.from_dict({"photo": [f"{i}.png" for i in range(2500)]})
+    chosen = Rows(dataset, numbers, [f"text {i}" for i in range(2500)])
+    photos, texts = ([form.format(i) for i in numbers] for form in ("{}.png", "text {}"))
+    assert [row["photo"] for row in chosen] == photos  # read in blocks
+    assert (len(chosen), chosen[7]["photo"], chosen.photos()[7]) == (2100, photos[7], photos[7])
+    assert [row["photo"] for row in chosen[3:9:2]] == list(chosen.photos()[3:9:2]) == photos[3:9:2]
+    assert chosen[3:9].texts() == texts[3:9]
+    assert len(chosen.photos()[-5:]) == 5

@@ -207,7 +207,7 @@ class BatchQueue(Generic[Item, Result]):
                 if self._closed:
                     return [], None
                 task = self._tasks.popleft() if self._tasks else None
-                while self._waiting and task is None and not self._closed:
+                while self._waiting and not (task or self._tasks or self._closed):
                     # Company is worth waiting for only while there is nothing else to do.
                     remaining = self._waiting[0].put + self._max_wait - time.monotonic()
                     if remaining <= 0 or len(self._waiting) >= self._max_batch:

@@ -12,7 +12,7 @@ import pytest
 from hazardscribe.pairs.ledger.dates import iso_date
 from hazardscribe.pairs.ledger.grid import CellRange, Row
 from hazardscribe.pairs.ledger.header import find_header
-from hazardscribe.pairs.ledger.mapping import Name, map_columns
+from hazardscribe.pairs.ledger.mapping import Name, after_column, map_columns
 from hazardscribe.pairs.ledger.numbered import split_numbered
 from hazardscribe.pairs.ledger.rows import read_records
 from hazardscribe.pairs.ledger.unseeable import load_unseeable
@@ -272,6 +272,39 @@ def test_empty_rows_that_bear_a_format_cost_next_to_nothing() -> None:
     assert (read[1], read[-2], read[-1]) == ((3, "blank"), (30_002, "blank"), (30_003, ""))
 
 
+@pytest.mark.parametrize(
+    ("cells", "reason", "said"),
+    [
+        ("序号|隐患描述|照片|地点", "header", ""),
+        ("序号|隐患描述||三楼", "header", ""),
+        ("序号|护栏缺失||", "", ""),  # half of it is not enough
+        ("合计|3项||", "total", "合计"),
+        ("合计|||", "total", "合计"),
+        ("合计|护栏缺失||", "", ""),
+        ("检查人：张三|||", "signature", "检查人：张三"),
+        ("检查人：张三||2025.1.3|", "signature", "检查人：张三"),
+        ("检查人：张三|护栏缺失||", "", ""),
+        ("检查人：张三||a.png|", "", ""),
+        ("备注：急|||", "note", "备注：急"),
+        ("备注：急|||三楼", "note", "备注：急"),
+        ("备注：急||a.png|", "", ""),
+        ("备注：急|护栏缺失||", "", ""),
+        ("一、办公区|||", "title", "一、办公区"),
+        ("7|||", "", ""),
+        ("|护栏缺失||", "", ""),
+    ],
+)
+def test_what_a_row_below_the_header_is(cells: str, reason: str, said: str) -> None:
+    top = Row(1, ("序号", "隐患描述", "照片", "地点"), False)
+    header = find_header([top], [], {}, where="t")
+    assert header is not None
+    rows = iter([top, Row(2, tuple(cells.split("|")), False)])
+    [record] = read_records(rows, [], header, pictured=(), surplus_is_bad=False)
+    assert record.reason == reason
+    assert said in record.detail
+    assert record.cells == cells.split("|")
+
+
 @pytest.mark.parametrize("titled", [False, True])
 def test_a_header_of_three_merged_rows(titled: bool) -> None:
     merges = [(1, 1, 3, 1), (1, 2, 1, 4), (1, 5, 1, 8), (2, 2, 3, 2), (2, 3, 2, 4), (2, 5, 2, 6)]
@@ -325,6 +358,27 @@ def test_what_stands_under_before_repair_is_the_hazard() -> None:
     names = [Name("", "隐患描述"), Name(both, "整改前"), Name(both, "整改后"), Name(both, "备注")]
     roles = map_columns(names, {}, where="t")
     assert (roles["photo"], roles["after_photo"]) == ((1,), (2,))
+
+
+@pytest.mark.parametrize("group", ["整改", "Rectification", "Follow-up", "Corrective action"])
+def test_what_stands_under_the_repair_is_not_what_the_hazard_is(group: str) -> None:
+    names = [Name(group, "Description"), Name(group, "Location"), Name("Hazard", "Description")]
+    assert map_columns(names, {}, where="t") == {"description": (2,)}
+
+
+@pytest.mark.parametrize(
+    ("names", "after"),
+    [
+        (["隐患描述", "照片", "整改后照片"], "整改后照片"),
+        (["隐患描述", "前后对比图"], ""),  # of both, so of neither
+        (["隐患描述", "Before", "After"], "After"),
+        (["隐患描述", "照片"], ""),
+    ],
+)
+def test_the_column_of_photos_after_repair(names: list[str], after: str) -> None:
+    columns = [Name("", name) for name in names]
+    assert after_column(columns, {}) == after
+    assert after_column(columns, {"after_photo": (1,)}) == names[1]
 
 
 def test_a_role_can_be_switched_off() -> None:

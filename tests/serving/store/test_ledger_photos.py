@@ -230,3 +230,12 @@ def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be made or written"):
         PhotoFolder(tmp_path / "file" / "photos")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of POSIX")
+@pytest.mark.parametrize(("mode", "told"), [(0o700, False), (0o750, True), (0o704, True)])
+def test_a_folder_that_others_may_read_is_told_of(mode, told, tmp_path, caplog):
+    tmp_path.joinpath("photos").mkdir()
+    tmp_path.joinpath("photos").chmod(mode)
+    PhotoFolder(tmp_path / "photos")
+    assert ("others on this machine may read the photos" in caplog.text) is told

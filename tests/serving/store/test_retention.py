@@ -21,7 +21,8 @@ def later(days: float) -> datetime:
 
 
 def test_unconfirmed_texts_go_and_counts_stay(store, say, confirm):
-    unused, used, thrown = (say(f"说法{i}", categories=["消防"]) for i in range(3))
+    more = {"categories": ["消防"], "alternatives": ["另一说法"], "confidence": 0.7}
+    unused, used, thrown = (say(f"说法{i}", **more) for i in range(3))
     record = confirm("已确认", description_ids=[used])
     store.reject(thrown, "张三")
     retention = Retention(keep_unconfirmed_days=30)
@@ -32,7 +33,9 @@ def test_unconfirmed_texts_go_and_counts_stay(store, say, confirm):
         left = {row["id"]: row for row in connection.execute(select(sayings)).mappings()}
     assert left.keys() == {used, thrown}
     assert left[used]["text"] == "说法1"
-    assert (left[thrown]["text"], left[thrown]["draft"], left[thrown]["asked_by"]) == ("", "", "")
+    gone = {"text": "", "draft": "", "asked_by": "", "alternatives": [], "categories": []}
+    gone |= {"confidence": None, "rejected_by": None}
+    assert {name: left[thrown][name] for name in gone} == gone
     assert store.get(record.id).ai_text == "说法1"
     assert store.dashboard(1).categories[-1].rejected == 1
     with pytest.raises(NotFoundError):

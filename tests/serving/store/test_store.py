@@ -110,6 +110,7 @@ def test_several_photos_together_and_none(say, confirm):
     ids = [say("未戴安全帽"), say("通道堵塞", confidence=0.3), say("未戴安全帽", confidence=0.9)]
     record = confirm("未戴安全帽；通道堵塞", description_ids=ids)
     assert (record.outcome, record.confidence) == ("accepted", 0.3)
+    assert confirm("通道堵塞；；未戴安全帽；", description_ids=ids).outcome == "accepted"
     record = confirm("通道堵塞", description_ids=ids)  # of one of them
     assert record.outcome == "accepted"
     unsure = say("无法判断", draft="井盖缺失", doubt="unsure")
