@@ -29,7 +29,7 @@ def test_a_batch_gives_each_photo_what_it_has_alone(family, family_folder):
 
     def read(photos: list[np.ndarray]) -> FirstSequence:
         with torch.inference_mode():
-            return first_sequence(loaded.vlm, prompter.inputs(photos), prompter.image_token_id)
+            return first_sequence(loaded.vlm, prompter.inputs(photos))
 
     batch = read(PHOTOS)
     towers = batch.tower_vectors()
@@ -71,4 +71,4 @@ def test_placeholders_and_tokens_that_differ_in_number_are_refused(family_folder
     inputs = prompter.inputs(PHOTOS[:1])
     inputs["input_ids"] = torch.cat([inputs["input_ids"]] * 2, 1)
     with pytest.raises(InputError, match="processor and model do not belong together"):
-        first_sequence(loaded.vlm, inputs, prompter.image_token_id)
+        first_sequence(loaded.vlm, inputs)

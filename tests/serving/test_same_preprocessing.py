@@ -42,8 +42,8 @@ def seen(monkeypatch) -> set[str]:
     digests: set[str] = set()
     former = Prompter.inputs
 
-    def inputs(self, photos):
-        batch = former(self, photos)
+    def inputs(self, photos, device="cpu"):
+        batch = former(self, photos, device)
         for row in batch["pixel_values"]:
             digests.add(hashlib.sha256(row.contiguous().numpy().tobytes()).hexdigest())
         return batch
