@@ -1,14 +1,15 @@
 """An engine elsewhere: any OpenAI-compatible endpoint (vLLM, SGLang, llama.cpp, hazardscribe).
 
 The address comes from the command line alone. A photo goes there as our own loader sees it, upright
-and at most 2048 pixels, as a PNG without EXIF, so the place where it was taken stays here. The
-texts are read as a stream, at temperature 0. Such an endpoint tells no alternatives, and a
-confidence only where it is a hazardscribe server.
+and with the pixels that the model folder was trained on, or at most 2048, as a PNG without EXIF, so
+the place where it was taken stays here. The texts are read as a stream, at temperature 0. Such an
+endpoint tells no alternatives, and a confidence only where it is a hazardscribe server.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import io
 import json
 import logging
@@ -32,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 _SIDE = 2048
 _LONGEST_LINE = 1_000_000  # bytes of one event
+_LONGEST_REASON = 10_000  # bytes of an answer that says why not
 _READY_FOR = 5.0  # seconds that an answer about being ready is believed
 
 
@@ -64,6 +66,7 @@ class RemoteEngine:
         self._decode = Decoders(photo_limits(settings))
         self._checked: tuple[float, bool] = (-_READY_FOR, False)
         self.language, self._prompt = language_and_prompt(settings)
+        self._picture = functools.partial(_data_url, bound=_bound(settings))
         self.categories: list[str] = []
         self._asked = settings.engine_model or asyncio.run(self._only_model())
         self.model = self._asked
@@ -123,7 +126,7 @@ class RemoteEngine:
         return min(60.0, self._held * self._pace / self._settings.max_batch)
 
     async def _describe(self, place: int, photo: bytes, ask: Ask, watch: Watch | None) -> Described:
-        url = await self._decode(photo, _data_url)
+        url = await self._decode(photo, self._picture)
         if isinstance(url, PhotoError):
             return Described(problem=url)
         if watch is not None:
@@ -160,7 +163,7 @@ class RemoteEngine:
                 given = response.headers.get("retry-after", "")
                 raise busy(min(60, int(given)) if given.isdecimal() else 5)
             if response.status_code != 200:
-                raise _StatusError(response.status_code)
+                raise _StatusError(response.status_code, await _reason(response))
             async for line in _lines(response):
                 if not line.startswith("data:"):
                     continue
@@ -217,9 +220,23 @@ class RemoteEngine:
 class _StatusError(ValueError):
     """An answer of another status than 200."""
 
-    def __init__(self, status: int) -> None:
-        super().__init__(f"status {status}")
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(f"status {status}" + (f": {why}" if why else ""))
         self.status = status
+
+
+async def _reason(response: httpx.Response) -> str:
+    """Why an endpoint refuses, in its own words, for the log; empty where it says nothing."""
+    body = b""
+    async for part in response.aiter_bytes():
+        body += part
+        if len(body) > _LONGEST_REASON:
+            return ""
+    try:
+        said = json.loads(body)
+        return " ".join(str(said["error"]["message"]).split())
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ""
 
 
 async def _lines(response: httpx.Response) -> AsyncIterator[str]:
@@ -293,9 +310,19 @@ def language_and_prompt(settings: ServeSettings) -> tuple[Language, str]:
     return known, prompt or DEFAULT_PROMPT[known]
 
 
-def _data_url(photo: bytes, limits: PhotoLimits) -> str:
+def _bound(settings: ServeSettings) -> int:
+    """Longest side of what is sent: as the model was trained, since others would shrink a larger
+    photo in another way, and write another text.
+    """
+    from hazardscribe.model.checkpoint import load_card
+
+    card = None if settings.model is None else load_card(settings.model)
+    return min(_SIDE, (card and card.image_bound) or _SIDE)
+
+
+def _data_url(photo: bytes, limits: PhotoLimits, bound: int) -> str:
     """The photo as the endpoint gets it; lossless, so that it sees what our loader sees."""
-    image = load_photo(photo, bound=_SIDE, limits=limits)
+    image = load_photo(photo, bound=bound, limits=limits)
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=1)
     return data_url("image/png", buffer.getvalue())
