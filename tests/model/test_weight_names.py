@@ -13,7 +13,9 @@ from transformers import LlavaForConditionalGeneration
 import tiny
 from hazardscribe.checksums import CHECKSUMS
 from hazardscribe.model.checkpoint import load_checkpoint, save_checkpoint
-from hazardscribe.model.compose import compose, load_language_model, load_tower
+from hazardscribe.model.compose import compose
+from hazardscribe.model.language_model import load_language_model
+from hazardscribe.model.tower import load_tower
 from hazardscribe.model.weight_names import publish_names
 
 INDEX = "model.safetensors.index.json"
