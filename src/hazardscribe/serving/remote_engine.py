@@ -14,7 +14,8 @@ import io
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import Any
 
 import httpx
@@ -136,15 +137,16 @@ class RemoteEngine:
             taken = time.monotonic()
             told = _Told()
             try:
-                async for chunk in self._chunks(url, ask):
-                    if told.take(chunk) and watch is not None:
-                        watch.text(place, told.draft)
+                async with aclosing(self._chunks(url, ask)) as chunks:
+                    async for chunk in chunks:
+                        if told.take(chunk) and watch is not None:
+                            watch.text(place, told.draft)
             except (httpx.HTTPError, ValueError, TypeError, AttributeError) as error:
                 raise self._failed(error) from error
         self._pace += 0.2 * (time.monotonic() - taken - self._pace)
         return told.described(taken, waited=taken - put)
 
-    async def _chunks(self, url: str, ask: Ask) -> AsyncIterator[dict[str, Any]]:
+    async def _chunks(self, url: str, ask: Ask) -> AsyncGenerator[dict[str, Any]]:
         """The parts of a streamed answer."""
         image = {"type": "image_url", "image_url": {"url": url}}
         content = [image, {"type": "text", "text": self._prompt}]
@@ -164,16 +166,17 @@ class RemoteEngine:
                 raise busy(min(60, int(given)) if given.isdecimal() else 5)
             if response.status_code != 200:
                 raise _StatusError(response.status_code, await _reason(response))
-            async for line in _lines(response):
-                if not line.startswith("data:"):
-                    continue
-                data = line.removeprefix("data:").strip()
-                if data == "[DONE]":
-                    return
-                chunk = json.loads(data)
-                if not isinstance(chunk, dict) or "error" in chunk:
-                    raise ValueError("it ended with an error")
-                yield chunk
+            async with aclosing(_lines(response)) as lines:
+                async for line in lines:
+                    if not line.startswith("data:"):
+                        continue
+                    data = line.removeprefix("data:").strip()
+                    if data == "[DONE]":
+                        return
+                    chunk = json.loads(data)
+                    if not isinstance(chunk, dict) or "error" in chunk:
+                        raise ValueError("it ended with an error")
+                    yield chunk
         raise ValueError("its answer broke off")
 
     def _http(self) -> httpx.AsyncClient:
@@ -239,7 +242,7 @@ async def _reason(response: httpx.Response) -> str:
         return ""
 
 
-async def _lines(response: httpx.Response) -> AsyncIterator[str]:
+async def _lines(response: httpx.Response) -> AsyncGenerator[str]:
     """The lines of a stream, which end in line feeds alone: a text may hold U+2028.
 
     Raises:
