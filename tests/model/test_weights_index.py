@@ -21,6 +21,7 @@ from hazardscribe.model.bank_file import BANK_FILE, save_bank
 from hazardscribe.model.checkpoint import HEAD_FILE, load_checkpoint, save_checkpoint
 from hazardscribe.model.lsa import LsaEncoder
 from hazardscribe.model.text_bank import TextBank
+from hazardscribe.model.weight_names import publish_names
 from hazardscribe.objectives.alignment import AlignmentHead
 
 INDEX = "model.safetensors.index.json"
@@ -65,6 +66,7 @@ def test_others_load_the_models_own_weights_and_nothing_else(family, family_fold
     save_calibration(folder, calibration())
     assert all((folder / name).is_file() for name in (HEAD_FILE, BANK_FILE, PHOTOS_FILE))
     loaded.vlm.save_pretrained(tmp_path / "alone")
+    publish_names(tmp_path / "alone", loaded.vlm.config)
     assert names_that_vllm_loads(folder) == names_that_vllm_loads(tmp_path / "alone")
     assert INDEX in (folder / CHECKSUMS).read_text()
     again = load_checkpoint(folder).vlm.state_dict()

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import io
 import json
+from dataclasses import asdict
 
 import httpx
 import pytest
@@ -13,8 +14,11 @@ from PIL import Image
 from running_server import picture, running
 
 from hazardscribe.errors import InputError
+from hazardscribe.files import write_json
+from hazardscribe.model.checkpoint import CARD_FILE, Card
+from hazardscribe.pairs.photo import load_photo
 from hazardscribe.serving.app import create_app
-from hazardscribe.serving.engine import Ask
+from hazardscribe.serving.engine import Ask, EngineError
 from hazardscribe.serving.errors import ApiError
 from hazardscribe.serving.remote_engine import RemoteEngine
 from hazardscribe.serving.settings import ServeSettings
@@ -103,6 +107,81 @@ def test_what_is_sent_is_what_such_endpoints_take_and_holds_no_place():
     assert image.size == (300, 400)  # upright
     assert not image.getexif()
     assert made.language == "en"
+
+
+@pytest.mark.parametrize(
+    ("bound", "sent"), [(64, (48, 64)), (None, (300, 400)), (4096, (300, 400))]
+)
+def test_a_photo_is_sent_with_the_pixels_that_the_model_was_trained_on(bound, sent, tmp_path):
+    """Which others would shrink in another way, and then write another text."""
+    write_json(tmp_path / CARD_FILE, asdict(Card(language="en", image_bound=bound)))
+    urls = []
+
+    def answer(request):
+        [message] = json.loads(request.content)["messages"]
+        urls.append(message["content"][0]["image_url"]["url"])
+        return stream(part("x", "stop"))
+
+    ask(engine(answer, model=tmp_path), TURNED)
+    image = Image.open(io.BytesIO(base64.b64decode(urls[0].partition(",")[2])))
+    assert image.size == sent
+    if bound == 64:
+        ours = load_photo(TURNED, bound=bound)
+        assert image.tobytes() == ours.tobytes()
+
+
+def from_vllm(delta: dict, finish: str | None = None) -> dict:
+    """A part of a stream as vLLM 0.32 sends it, with what hazardscribe does not ask for."""
+    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
+    more = {"stop_reason": None, "token_ids": None}
+    head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "hazards"}
+    return head | {"choices": [choice | more if finish else choice], "usage": None}
+
+
+def test_what_vllm_answers_is_understood():
+    """Its first part holds a role and an empty text, its last the usage and no choice."""
+    usage = {"prompt_tokens": 266, "total_tokens": 268, "completion_tokens": 2}
+    parts = [
+        from_vllm({"role": "assistant", "content": ""}),
+        from_vllm({"content": "One worker"}),
+        from_vllm({"content": " without a hard hat.\n"}, "stop"),
+        from_vllm({}) | {"choices": [], "usage": usage},
+    ]
+    listed = {"object": "list", "data": [{"id": "hazards", "object": "model", "owned_by": "vllm"}]}
+
+    def answer(request):
+        if request.url.path == "/v1/models":
+            return httpx.Response(200, json=listed)
+        return stream(*parts)
+
+    made = engine(answer, engine_model=None)
+    assert made.model == "hazards"
+    [said] = ask(made)
+    assert (said.text, said.ended, said.confidence) == (
+        "One worker without a hard hat.",
+        True,
+        None,
+    )
+    assert (said.prompt_tokens, said.tokens) == (266, 2)
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ({"error": {"message": "too\nlong: 9", "type": "BadRequestError"}}, ": too long: 9"),
+        ({"error": "Unauthorized"}, ""),
+        ({"error": {"message": "x" * 20_000}}, ""),
+        ({"detail": "Not Found"}, ""),
+        ([], ""),
+    ],
+)
+def test_the_log_tells_why_an_endpoint_refuses(body, told, caplog):
+    with pytest.raises(EngineError) as raised:
+        ask(engine(lambda _: httpx.Response(400, json=body)))
+    assert raised.value.answered == 400
+    [message] = [one.getMessage() for one in caplog.records if "failed" in one.getMessage()]
+    assert message.endswith(f"failed: status 400{told}")
+    assert "long" not in raised.value.en
 
 
 def broken(request):

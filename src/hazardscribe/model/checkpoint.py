@@ -36,6 +36,7 @@ from hazardscribe.model.parts import image_token_id
 from hazardscribe.model.prompting import refuse_unprompted
 from hazardscribe.model.seen_photos import SEEN_FILE, SeenPhotos
 from hazardscribe.model.text_bank import TextBank
+from hazardscribe.model.weight_names import publish_names
 from hazardscribe.model.weights_index import write_index
 
 CARD_FILE = "hazardscribe.json"
@@ -115,6 +116,7 @@ def save_checkpoint(
     """
     with new_folder(Path(folder)) as partial:
         vlm.save_pretrained(partial, state_dict=state_dict)
+        publish_names(partial, vlm.config)
         processor.save_pretrained(partial)
         if card is not None:
             write_json(partial / CARD_FILE, asdict(card))

@@ -67,6 +67,7 @@ class Endpoints:
                 future.cancel()
             for engine in self._engines:
                 begin(engine.close()).result()
+            begin(loop.shutdown_asyncgens()).result()  # streams that were left before their end
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
             loop.close()

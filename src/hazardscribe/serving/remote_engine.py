@@ -1,19 +1,21 @@
 """An engine elsewhere: any OpenAI-compatible endpoint (vLLM, SGLang, llama.cpp, hazardscribe).
 
 The address comes from the command line alone. A photo goes there as our own loader sees it, upright
-and at most 2048 pixels, as a PNG without EXIF, so the place where it was taken stays here. The
-texts are read as a stream, at temperature 0. Such an endpoint tells no alternatives, and a
-confidence only where it is a hazardscribe server.
+and with the pixels that the model folder was trained on, or at most 2048, as a PNG without EXIF, so
+the place where it was taken stays here. The texts are read as a stream, at temperature 0. Such an
+endpoint tells no alternatives, and a confidence only where it is a hazardscribe server.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import io
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import Any
 
 import httpx
@@ -32,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 _SIDE = 2048
 _LONGEST_LINE = 1_000_000  # bytes of one event
+_LONGEST_REASON = 10_000  # bytes of an answer that says why not
 _READY_FOR = 5.0  # seconds that an answer about being ready is believed
 
 
@@ -64,6 +67,7 @@ class RemoteEngine:
         self._decode = Decoders(photo_limits(settings))
         self._checked: tuple[float, bool] = (-_READY_FOR, False)
         self.language, self._prompt = language_and_prompt(settings)
+        self._picture = functools.partial(_data_url, bound=_bound(settings))
         self.categories: list[str] = []
         self._asked = settings.engine_model or asyncio.run(self._only_model())
         self.model = self._asked
@@ -123,7 +127,7 @@ class RemoteEngine:
         return min(60.0, self._held * self._pace / self._settings.max_batch)
 
     async def _describe(self, place: int, photo: bytes, ask: Ask, watch: Watch | None) -> Described:
-        url = await self._decode(photo, _data_url)
+        url = await self._decode(photo, self._picture)
         if isinstance(url, PhotoError):
             return Described(problem=url)
         if watch is not None:
@@ -133,15 +137,16 @@ class RemoteEngine:
             taken = time.monotonic()
             told = _Told()
             try:
-                async for chunk in self._chunks(url, ask):
-                    if told.take(chunk) and watch is not None:
-                        watch.text(place, told.draft)
+                async with aclosing(self._chunks(url, ask)) as chunks:
+                    async for chunk in chunks:
+                        if told.take(chunk) and watch is not None:
+                            watch.text(place, told.draft)
             except (httpx.HTTPError, ValueError, TypeError, AttributeError) as error:
                 raise self._failed(error) from error
         self._pace += 0.2 * (time.monotonic() - taken - self._pace)
         return told.described(taken, waited=taken - put)
 
-    async def _chunks(self, url: str, ask: Ask) -> AsyncIterator[dict[str, Any]]:
+    async def _chunks(self, url: str, ask: Ask) -> AsyncGenerator[dict[str, Any]]:
         """The parts of a streamed answer."""
         image = {"type": "image_url", "image_url": {"url": url}}
         content = [image, {"type": "text", "text": self._prompt}]
@@ -160,17 +165,18 @@ class RemoteEngine:
                 given = response.headers.get("retry-after", "")
                 raise busy(min(60, int(given)) if given.isdecimal() else 5)
             if response.status_code != 200:
-                raise _StatusError(response.status_code)
-            async for line in _lines(response):
-                if not line.startswith("data:"):
-                    continue
-                data = line.removeprefix("data:").strip()
-                if data == "[DONE]":
-                    return
-                chunk = json.loads(data)
-                if not isinstance(chunk, dict) or "error" in chunk:
-                    raise ValueError("it ended with an error")
-                yield chunk
+                raise _StatusError(response.status_code, await _reason(response))
+            async with aclosing(_lines(response)) as lines:
+                async for line in lines:
+                    if not line.startswith("data:"):
+                        continue
+                    data = line.removeprefix("data:").strip()
+                    if data == "[DONE]":
+                        return
+                    chunk = json.loads(data)
+                    if not isinstance(chunk, dict) or "error" in chunk:
+                        raise ValueError("it ended with an error")
+                    yield chunk
         raise ValueError("its answer broke off")
 
     def _http(self) -> httpx.AsyncClient:
@@ -217,12 +223,26 @@ class RemoteEngine:
 class _StatusError(ValueError):
     """An answer of another status than 200."""
 
-    def __init__(self, status: int) -> None:
-        super().__init__(f"status {status}")
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(f"status {status}" + (f": {why}" if why else ""))
         self.status = status
 
 
-async def _lines(response: httpx.Response) -> AsyncIterator[str]:
+async def _reason(response: httpx.Response) -> str:
+    """Why an endpoint refuses, in its own words, for the log; empty where it says nothing."""
+    body = b""
+    async for part in response.aiter_bytes():
+        body += part
+        if len(body) > _LONGEST_REASON:
+            return ""
+    try:
+        said = json.loads(body)
+        return " ".join(str(said["error"]["message"]).split())
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ""
+
+
+async def _lines(response: httpx.Response) -> AsyncGenerator[str]:
     """The lines of a stream, which end in line feeds alone: a text may hold U+2028.
 
     Raises:
@@ -293,9 +313,19 @@ def language_and_prompt(settings: ServeSettings) -> tuple[Language, str]:
     return known, prompt or DEFAULT_PROMPT[known]
 
 
-def _data_url(photo: bytes, limits: PhotoLimits) -> str:
+def _bound(settings: ServeSettings) -> int:
+    """Longest side of what is sent: as the model was trained, since others would shrink a larger
+    photo in another way, and write another text.
+    """
+    from hazardscribe.model.checkpoint import load_card
+
+    card = None if settings.model is None else load_card(settings.model)
+    return min(_SIDE, (card and card.image_bound) or _SIDE)
+
+
+def _data_url(photo: bytes, limits: PhotoLimits, bound: int) -> str:
     """The photo as the endpoint gets it; lossless, so that it sees what our loader sees."""
-    image = load_photo(photo, bound=_SIDE, limits=limits)
+    image = load_photo(photo, bound=bound, limits=limits)
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=1)
     return data_url("image/png", buffer.getvalue())

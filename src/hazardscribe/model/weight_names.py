@@ -1,0 +1,57 @@
+"""Names of a composed model's weights as published checkpoints of its class have them.
+
+transformers leaves `vision_model.` out of a SigLIP or CLIP tower's names when it saves a model that
+was put together in memory, and reads both forms; vLLM knows the published one alone.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import struct
+from pathlib import Path
+from typing import Any
+
+_TOWERS = ("siglip_vision_model", "clip_vision_model")
+_TOWER, _PUBLISHED = "vision_tower.", "vision_tower.vision_model."
+
+
+def publish_names(folder: Path, config: Any) -> None:
+    """Rename what is stored under other names; does nothing where there is none.
+
+    Args:
+        folder: a model folder, its weights written. config: the model's.
+    """
+    tower = getattr(config, "vision_config", None)
+    if config.model_type != "llava" or getattr(tower, "model_type", None) not in _TOWERS:
+        return
+    for weights in folder.glob("model*.safetensors"):
+        _rename(weights)
+    for index in folder.glob("model*.safetensors.index.json"):
+        stored = json.loads(index.read_text(encoding="utf-8"))
+        stored["weight_map"] = {_published(k): v for k, v in stored["weight_map"].items()}
+        index.write_text(json.dumps(stored, indent=2) + "\n", encoding="utf-8")
+
+
+def _rename(weights: Path) -> None:
+    """Give a file another header; its tensors are copied as bytes, whatever their type."""
+    draft = weights.with_suffix(".renamed")
+    with weights.open("rb") as source:
+        (length,) = struct.unpack("<Q", source.read(8))
+        header = json.loads(source.read(length))
+        names = {_published(name): tensor for name, tensor in header.items()}
+        if names == header:
+            return
+        text = json.dumps(names).encode()
+        text += b" " * (-len(text) % 8)  # tensors begin at a multiple of 8
+        with draft.open("wb") as target:
+            target.write(struct.pack("<Q", len(text)) + text)
+            shutil.copyfileobj(source, target, 1 << 20)
+    draft.replace(weights)
+
+
+def _published(name: str) -> str:
+    rest = name.removeprefix(_TOWER)
+    if rest == name or name.startswith(_PUBLISHED):
+        return name
+    return _PUBLISHED + rest
