@@ -7,10 +7,10 @@ was put together in memory, and reads both forms; vLLM knows the published one a
 from __future__ import annotations
 
 import json
-import shutil
-import struct
 from pathlib import Path
 from typing import Any
+
+from safetensors.torch import load_file, save_file
 
 _TOWERS = ("siglip_vision_model", "clip_vision_model")
 _TOWER, _PUBLISHED = "vision_tower.", "vision_tower.vision_model."
@@ -34,19 +34,12 @@ def publish_names(folder: Path, config: Any) -> None:
 
 
 def _rename(weights: Path) -> None:
-    """Give a file another header; its tensors are copied as bytes, whatever their type."""
+    tensors = load_file(weights)
+    named = {_published(name): tensor for name, tensor in tensors.items()}
+    if named.keys() == tensors.keys():
+        return
     draft = weights.with_suffix(".renamed")
-    with weights.open("rb") as source:
-        (length,) = struct.unpack("<Q", source.read(8))
-        header = json.loads(source.read(length))
-        names = {_published(name): tensor for name, tensor in header.items()}
-        if names == header:
-            return
-        text = json.dumps(names).encode()
-        text += b" " * (-len(text) % 8)  # tensors begin at a multiple of 8
-        with draft.open("wb") as target:
-            target.write(struct.pack("<Q", len(text)) + text)
-            shutil.copyfileobj(source, target, 1 << 20)
+    save_file(named, draft, metadata={"format": "pt"})
     draft.replace(weights)
 
 

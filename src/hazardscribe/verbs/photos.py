@@ -33,7 +33,7 @@ def describe(
 
     Args:
         photos: photos, folders or patterns.
-        model: model folder. With `engine`, only its prompt and language are used.
+        model: model folder. With `engine`, only its prompt, language and size of photos are used.
         out: file to write: `.jsonl`, `.csv` or `.xlsx` (with the photos). An existing file is
             replaced only if `describe` wrote it.
         resume: describe only photos that have no line in `out` (a `.jsonl`) yet; append them.
