@@ -192,7 +192,7 @@ class Gate:
                     headers={"WWW-Authenticate": "Bearer"},
                 )
         else:
-            _refuse_other_sites(headers, address)
+            _refuse_other_sites(scope, headers)
             caller = LOCAL
         _refuse_haste(self._rate.wait(caller.name))
         return caller
@@ -206,10 +206,9 @@ def is_local(scope: MutableMapping[str, Any]) -> bool:
     return is_loopback(address) and not proxied
 
 
-def _refuse_other_sites(headers: Headers, address: str) -> None:
+def _refuse_other_sites(scope: MutableMapping[str, Any], headers: Headers) -> None:
     host = headers.get("host", "")
-    proxied = any(header in headers for header in ("x-forwarded-for", "forwarded", "via"))
-    if proxied or not is_loopback(address) or not is_loopback(_name(host)):
+    if not is_local(scope) or not is_loopback(_name(host)):
         raise ApiError(
             403,  # and no 401: nobody has a token that would help
             "no_tokens",
