@@ -3,9 +3,11 @@
     python benchmarks/site_ppe.py --data DIR --parts DIR                    # English, llm-en
     python benchmarks/site_ppe.py --data DIR --parts DIR --variant zh-scratch
 
+    python benchmarks/site_ppe.py --data DIR --parts DIR --variant zh-cpu       # recipes/cpu.yaml
+
 DIR of --data is the site-ppe folder (pairs.csv, photos/); DIR of --parts holds the pretrained parts
-`vision-cnn`, `llm-en` and `text`. The tower, EfficientNet-Lite0 at 256 pixels, is
-trained in every variant. Figures go to benchmarks/results/site-ppe/<variant>/ and the table beside
+`vision-cnn`, `llm-en`, `llm-zh` and `text`. The tower, EfficientNet-Lite0 at 256 pixels, is
+trained in every variant; `zh-cpu` is the recipe that users copy, as it stands. Figures go to benchmarks/results/site-ppe/<variant>/ and the table beside
 them is written anew; checkpoints stay in --work.
 """
 
@@ -38,6 +40,7 @@ class Variant:
 VARIANTS = {
     "en": Variant("llm-en", "site-ppe-en.yaml", "English, SmolLM2-135M"),
     "zh-scratch": Variant("scratch", "site-ppe-zh.yaml", "Chinese, language model from scratch"),
+    "zh-cpu": Variant("llm-zh", "cpu.yaml", "Chinese, Gemma 3 270M, recipes/cpu.yaml"),
 }
 
 
@@ -61,8 +64,10 @@ def main() -> None:
     work = args.work / f"{args.variant}-seed{args.seed}"
     start = args.work / f"{args.variant}-start"
     recipe = Recipe.load(ROOT / "recipes" / variant.recipe)
-    alignment = replace(recipe.alignment, text_encoder=str(args.parts / "text"))
-    recipe = replace(recipe, start=str(start), seed=args.seed, alignment=alignment)
+    recipe = replace(recipe, start=str(start), seed=args.seed)
+    if recipe.alignment.text_encoder.startswith("PARTS/"):
+        alignment = replace(recipe.alignment, text_encoder=str(args.parts / "text"))
+        recipe = replace(recipe, alignment=alignment)
     if not start.exists():
         verbs.init(
             start,
