@@ -55,7 +55,7 @@ def test_training_ends_with_a_calibrated_folder(run):
     record = json.loads((run.folder / "run.json").read_text(encoding="utf-8"))
     assert record["calibration"]["dev_photos"] == 2
     calibration = load_calibration(run.model)
-    assert calibration.confidence.signs == ("wording", "support", "agreement")
+    assert calibration.confidence.signs == ("wording", "support", "agreement", "distance")
     assert calibration.novelty.references.shape == (8, 16)
     assert calibration.dev_no_hazard.shape == calibration.dev_hazard.shape == (2,)
 
@@ -240,12 +240,12 @@ def test_few_dev_photos_are_told_of(folder, pairs, caplog):
     assert "fewer than 15" in caplog.text
 
 
-def test_a_model_without_alignment_is_calibrated_by_its_wording(folder, pairs, photos):
+def test_a_model_without_alignment_is_calibrated_by_wording_and_distance(folder, pairs, photos):
     for name in (HEAD_FILE, BANK_FILE, BANK_TEXTS_FILE):
         (folder / name).unlink()
     assert load_head(folder) is None
     calibration = calibrate(folder, pairs)
-    assert calibration.confidence.signs == ("wording",)
+    assert calibration.confidence.signs == ("wording", "distance")
     assert calibration.reranking is None
     assert 0 < Describer(folder, **BRIEF)(photos[0]).confidence < 1
 

@@ -120,10 +120,11 @@ def calibrate(
     chosen = _chosen(dev, aligner, reranking)
     right = acceptable(cases_of(chosen), rules).astype(np.int64)
     statements = None if aligner is None else Statements(aligner.bank.texts, rules)
-    found = [signs(c, r, statements) for c, r in zip(chosen, dev.readings, strict=True)]
+    distances = novelty.distances(np.stack([reading.tower for reading in dev.readings]))
+    of_each = zip(chosen, dev.readings, distances.tolist(), strict=True)
+    found = [signs(draft, reading, statements, far) for draft, reading, far in of_each]
     confidence, predicted = fit_confidence(found, right, seed)
     no_hazard = None if statements is None else _no_hazard(statements, dev)
-    distances = novelty.distances(np.stack([reading.tower for reading in dev.readings]))
     _warn_of_lost_safe(Path(model), truth.hazard)
     calibration = Calibration(
         reranking,

@@ -4,12 +4,16 @@
 
 * `wording`: mean log probability of the description's tokens, from the language model;
 * `support`, `agreement`: log-odds of what the aligned encoder gives to its statements
-  (`describing.statements`).
+  (`describing.statements`);
+* `distance`: log of the photo's distance from the training photos (`describing.novelty`): of photos
+  unlike those that it learned from, a model is right less often, whatever it makes of them (Jiang
+  et al., "To trust or not to trust a classifier", NeurIPS 2018).
 
 Fitted on dev with an L2 penalty (scikit-learn, C = 1): dev may hold a hundred photos, so the signs
-are few. Reliability figures need predictions for photos the regression was not fitted on: they are
-cross-validated. Where a model has no alignment, `wording` stands alone. The form is Platt's
-("Probabilistic outputs for support vector machines", 1999) with more than one input.
+are few; `benchmarks/confidence_signs.py` tells what each is worth, and what others were not.
+Reliability figures need predictions for photos the regression was not fitted on: they are
+cross-validated. Where a model has no alignment, `wording` and `distance` stand alone. The form is
+Platt's ("Probabilistic outputs for support vector machines", 1999) with more than one input.
 """
 
 from __future__ import annotations
@@ -20,9 +24,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SIGNS = ("wording", "support", "agreement")
+OF_ALIGNMENT = ("support", "agreement")
+SIGNS = ("wording", *OF_ALIGNMENT, "distance")
 _FOLDS = 10
 _FLOOR = 1e-3  # of a probability before its log-odds are taken
+_LEAST_DISTANCE = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,11 @@ class Confidence:
         rows = zip(self.signs, self.means, self.scales, self.weights, strict=True)
         total = self.intercept + sum(w * (signs[n] - m) / s for n, m, s, w in rows)
         return 1 / (1 + math.exp(-min(max(total, -500.0), 500.0)))
+
+
+def log_distance(distance: float) -> float:
+    """`log(d)`, kept finite for a photo that the model was trained on ten times over."""
+    return math.log(max(distance, _LEAST_DISTANCE))
 
 
 def log_odds(probability: float) -> float:

@@ -16,6 +16,7 @@ import torch
 from hazardscribe.describing import packed
 from hazardscribe.describing.aligner import Aligner
 from hazardscribe.describing.calibration import Calibration, load_calibration
+from hazardscribe.describing.confidence import OF_ALIGNMENT
 from hazardscribe.describing.device import usable_device
 from hazardscribe.describing.doubt import Doubt, Reason, answer
 from hazardscribe.describing.generate import Candidate, Decoding, generate
@@ -199,7 +200,7 @@ class Describer:
         calibration = replace(self.calibration, doubt=self._doubt_at(self.calibration, risk))
         self.calibration = calibration
         aligner = Aligner.load(self.folder, self.device)
-        if aligner is None and calibration.confidence.signs != ("wording",):
+        if aligner is None and not set(OF_ALIGNMENT).isdisjoint(calibration.confidence.signs):
             raise InputError(
                 f"{self.folder}: was calibrated with its alignment head and text bank, of which a "
                 "file is missing. Run `hazardscribe calibrate` on the model."

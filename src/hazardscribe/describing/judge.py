@@ -10,7 +10,7 @@ import torch
 
 from hazardscribe.describing.aligner import Aligner
 from hazardscribe.describing.calibration import Calibration
-from hazardscribe.describing.confidence import log_odds
+from hazardscribe.describing.confidence import log_distance, log_odds
 from hazardscribe.describing.doubt import Reason
 from hazardscribe.describing.generate import Candidate, Generated
 from hazardscribe.describing.rerank import Reranking
@@ -44,10 +44,14 @@ def read_photos(sequence: FirstSequence, aligner: Aligner | None) -> list[Readin
 
 
 def signs(
-    candidate: Candidate, reading: Reading, statements: Statements | None
+    candidate: Candidate, reading: Reading, statements: Statements | None, distance: float
 ) -> dict[str, float]:
-    """What the confidence in a description rests on; see `describing.confidence`."""
-    found = {"wording": candidate.mean}
+    """What the confidence in a description rests on; see `describing.confidence`.
+
+    Args:
+        distance: of the photo from the training photos.
+    """
+    found = {"wording": candidate.mean, "distance": log_distance(distance)}
     if statements is not None and reading.posterior is not None:
         support, agreement = statements.weigh(reading.posterior, candidate.text)
         found |= {"support": log_odds(support), "agreement": log_odds(agreement)}
@@ -91,14 +95,15 @@ class Judge:
         """Judge what was written of one photo."""
         candidates = self.order(generated, reading)
         calibration = self._calibration
-        found = signs(candidates[0], reading, self._statements)
-        confidence = calibration.confidence(found)
-        [distance] = calibration.novelty.distances(reading.tower[None])
+        distance = float(calibration.novelty.distances(reading.tower[None])[0])
+        confidence = calibration.confidence(
+            signs(candidates[0], reading, self._statements, distance)
+        )
         safe = None
         if self._statements is not None and reading.posterior is not None:
             safe = self._statements.no_hazard(reading.posterior)
         return Judgement(
-            candidates, confidence, calibration.doubt.reason(confidence, safe, float(distance))
+            candidates, confidence, calibration.doubt.reason(confidence, safe, distance)
         )
 
     def order(self, generated: Generated, reading: Reading) -> list[Candidate]:
