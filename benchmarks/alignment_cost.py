@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-from measuring import processor, spread
+from measuring import passing_folder, processor, spread
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -49,7 +48,7 @@ def main() -> None:
             "batch_size": args.batch,
         }
     )
-    folder = Path(tempfile.mkdtemp())
+    folder = passing_folder()
     session = LikelihoodSession(read_pairs(args.data), recipe, folder, progress=False)
     trainer = session.trainer(StopOnSignal())
     module, optimizer = session.module.train(), trainer.create_optimizer()

@@ -25,7 +25,6 @@ import contextlib
 import itertools
 import json
 import os
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,7 +32,7 @@ from typing import Any
 
 from counting import operations
 from gpu_kernels import by_kind, kernels_of
-from measuring import accelerator, processor
+from measuring import accelerator, passing_folder, processor
 from training_peers import open_to_compiler
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -163,7 +162,7 @@ def training(args: argparse.Namespace) -> tuple[Any, Any]:
             "workers": args.workers,
         }
     )
-    folder = Path(tempfile.mkdtemp())
+    folder = passing_folder()
     session = LikelihoodSession(read_pairs(args.data), recipe, folder, progress=False)
     return session, session.trainer(StopOnSignal())
 

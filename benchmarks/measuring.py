@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import platform
+import shutil
 import statistics
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,3 +30,10 @@ def spread(values: Sequence[float], digits: int = 4) -> dict[str, float]:
     """Median and extremes."""
     found = {"median": statistics.median(values), "low": min(values), "high": max(values)}
     return {name: round(one, digits) for name, one in found.items()} | {"repeats": len(values)}
+
+
+def passing_folder() -> Path:
+    """An empty folder that goes when the process ends."""
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder

@@ -25,6 +25,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from measuring import passing_folder
+
 ROOT = Path(__file__).resolve().parent.parent
 SIZES = (1000, 10_000, 100_000, 1_000_000)
 SITES = ("东侧", "西侧", "南侧", "北侧", "一层", "二层", "三层", "基坑")
@@ -165,8 +167,6 @@ def banking(folder: Path) -> Callable[[], Any]:
 
 
 def training(folder: Path) -> Callable[[], Any]:
-    import tempfile
-
     from hazardscribe import Recipe, read_pairs, verbs
     from hazardscribe.training.callbacks import StopOnSignal
     from hazardscribe.training.likelihood import LikelihoodSession
@@ -185,7 +185,7 @@ def training(folder: Path) -> Callable[[], Any]:
         }
     )
     pairs = read_pairs(folder / "pairs", check_photos=False)
-    session = LikelihoodSession(pairs, recipe, Path(tempfile.mkdtemp()), progress=False)
+    session = LikelihoodSession(pairs, recipe, passing_folder(), progress=False)
     trainer = session.trainer(StopOnSignal())
     only_steps(trainer)
     return trainer.train

@@ -6,9 +6,10 @@
     python benchmarks/site_ppe.py --data DIR --parts DIR --variant zh-cpu       # recipes/cpu.yaml
 
 DIR of --data is the site-ppe folder (pairs.csv, photos/); DIR of --parts holds the pretrained parts
-`vision-cnn`, `llm-en`, `llm-zh` and `text`. The tower, EfficientNet-Lite0 at 256 pixels, is
-trained in every variant; `zh-cpu` is the recipe that users copy, as it stands. Figures go to benchmarks/results/site-ppe/<variant>/ and the table beside
-them is written anew; checkpoints stay in --work.
+`vision-cnn`, `llm-en`, `llm-zh` and `text`. The tower, EfficientNet-Lite0 at 256 pixels, is trained
+in every variant; `zh-cpu` is the recipe that users copy, as it stands. Figures go to
+benchmarks/results/site-ppe/<variant>/ and the table beside them is written anew; checkpoints stay
+in --work.
 """
 
 from __future__ import annotations

@@ -17,13 +17,12 @@ import os
 import platform
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from measuring import processor
+from measuring import passing_folder, processor
 
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = ("ours", "ours-compiled", "trl", "plain")
@@ -87,7 +86,7 @@ def work(args: argparse.Namespace) -> dict[str, Any]:
     """Train a peer and profile its last steps."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ["HAZARDSCRIBE_CACHE"] = tempfile.mkdtemp()
+    os.environ["HAZARDSCRIBE_CACHE"] = str(passing_folder())
     import torch
     from transformers import TrainerCallback
 

@@ -9,7 +9,6 @@ import os
 import random
 import resource
 import statistics
-import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from counting import operations
+from measuring import passing_folder
 
 WARM = 2  # steps left out of the timing
 
@@ -31,7 +31,7 @@ def work(args: argparse.Namespace) -> dict[str, Any]:
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
     # Photos decoded before would make the first epoch cheap.
-    os.environ["HAZARDSCRIBE_CACHE"] = tempfile.mkdtemp()
+    os.environ["HAZARDSCRIBE_CACHE"] = str(passing_folder())
     begin = time.perf_counter()
     trainer, losses, ticks = (ours if args.worker.startswith("ours") else peer)(args)
     in_use = watch_memory(trainer)
@@ -94,7 +94,7 @@ def ours(args: argparse.Namespace) -> tuple[Any, list[float], list[float]]:
     if "padded" in args.worker:
         pad = prompting._pad
         prompting._pad = lambda rows, value: to_multiple(pad(rows, value), value)
-    session = LikelihoodSession(pairs_of(args), recipe_of(args), Path(tempfile.mkdtemp()), False)
+    session = LikelihoodSession(pairs_of(args), recipe_of(args), passing_folder(), False)
     if "contiguous" in args.worker:
         session.module.to(memory_format=torch.contiguous_format)
     if "mkl" in args.worker:
@@ -158,7 +158,7 @@ def peer(args: argparse.Namespace) -> tuple[Any, list[float], list[float]]:
     dataset = dataset.cast_column("images", [Image()])
     optimizer = torch.optim.AdamW(groups(model, recipe), betas=(0.9, 0.95), eps=1e-8, fused=True)
     settings: dict[str, Any] = {
-        "output_dir": tempfile.mkdtemp(),
+        "output_dir": str(passing_folder()),
         "max_steps": args.steps,
         "per_device_train_batch_size": args.batch,
         "logging_steps": 1,
