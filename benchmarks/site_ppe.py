@@ -2,7 +2,6 @@
 
     python benchmarks/site_ppe.py --data DIR --parts DIR                    # English, llm-en
     python benchmarks/site_ppe.py --data DIR --parts DIR --variant zh-scratch
-
     python benchmarks/site_ppe.py --data DIR --parts DIR --variant zh-cpu       # recipes/cpu.yaml
 
 DIR of --data is the site-ppe folder (pairs.csv, photos/); DIR of --parts holds the pretrained parts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import shutil
 from dataclasses import replace
@@ -21,6 +22,7 @@ from hazardscribe.describing.calibration import (
     load_calibration,
     save_calibration,
 )
+from hazardscribe.describing.confidence import Confidence
 from hazardscribe.describing.describer import Describer
 from hazardscribe.describing.doubt import Doubt
 from hazardscribe.describing.rerank import Reranking
@@ -248,6 +250,28 @@ def test_a_model_without_alignment_is_calibrated_by_wording_and_distance(folder,
     assert calibration.confidence.signs == ("wording", "distance")
     assert calibration.reranking is None
     assert 0 < Describer(folder, **BRIEF)(photos[0]).confidence < 1
+
+
+def test_a_photo_unlike_the_training_photos_is_described_with_less_confidence(folder, photos):
+    """With weight -1 on the log of its distance d, the confidence is 1 / (1 + d)."""
+    calibration = load_calibration(folder)
+    by_distance = Confidence(("distance",), (0.0,), (1.0,), (-1.0,), 0.0)
+    change(folder, confidence=by_distance)
+    describer = Describer(folder, **BRIEF)
+    for photo in photos[:2]:
+        [reading] = describer.read([describer.pixels(photo)], None)
+        [distance] = calibration.novelty.distances(reading.tower[None])
+        expected = 1 / (1 + max(float(distance), 1e-4))
+        assert describer(photo).confidence == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_calibration_from_before_the_distance_counted_is_used_as_it_is(folder, photos):
+    former = Confidence(
+        ("wording", "support", "agreement"), (0.0,) * 3, (1.0,) * 3, (0.0,) * 3, 0.5
+    )
+    change(folder, confidence=former)
+    described = Describer(folder, **BRIEF)(photos[0])
+    assert described.confidence == pytest.approx(1 / (1 + math.exp(-0.5)))
 
 
 def test_damaged_files_are_named(folder):
