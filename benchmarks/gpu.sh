@@ -11,6 +11,7 @@
 #   peers      beside TRL and a plain Trainer                                  3
 #   large      photos of twelve megapixels beside TRL as it comes, 32 a step   5
 #   describe   beside the pipeline                                             3
+#   recipes    what the recipes for a GPU cost, within the memory they name    8
 #
 # WORK (runs/gpu) takes what it makes, NAME (gpu) goes into the names of the results, PEAK is the device's
 # TFLOP/s by its data sheet, BATCH (64) the photos a step. What a stage prints is kept in WORK too.
@@ -66,6 +67,13 @@ for stage in "$@"; do
         within 300 describe "$PYTHON" benchmarks/describing_speed.py --data "$DATA" \
             --model "$WORK/start" --photos 64 --repeats 1 --name "$NAME" \
             --peers pipeline pipeline-batched ours ours-bfloat16
+        ;;
+    recipes)
+        for of in 8:7.5 24:22.5 80:78; do
+            within 240 "recipe-${of%:*}" "$PYTHON" benchmarks/recipe_cost.py "gpu-${of%:*}gb" \
+                --data "$DATA" --tokenizer "${LLM:?}" --megapixels 2 --gpu-gib "${of#*:}" \
+                --work "$WORK" --name "$NAME"
+        done
         ;;
     *)
         echo "gpu.sh: no stage is called $stage" >&2

@@ -11,7 +11,8 @@ as they are allowed to be; describing is measured at --new-tokens a photo.
 Each recipe runs as it stands for --steps steps, with one evaluation, checkpoint and model at the
 end, in a process of its own; another describes --photos photos. The steps of a composed start
 that train the encoder alone are told apart from those that train all. --megapixels blows the
-photos up, since some models take more tokens for larger ones. Writes
+photos up, since some models take more tokens for larger ones; --set changes the recipe; --gpu-gib
+leaves PyTorch no more of a larger GPU than a smaller one has. Writes
 benchmarks/results/recipe_cost-<recipe>-<name>.json.
 """
 
@@ -50,6 +51,8 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=32, help="to describe")
     parser.add_argument("--new-tokens", type=int, default=32)
     parser.add_argument("--megapixels", type=float, help="blow the photos up to JPEGs of this size")
+    parser.add_argument("--gpu-gib", type=float, help="memory that PyTorch may take of the GPU")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--work", type=Path, default=ROOT / "runs" / "recipe_cost")
     parser.add_argument("--name", default="cpu", help="of the result")
     parser.add_argument("--job", choices=JOBS, help=argparse.SUPPRESS)
@@ -57,11 +60,18 @@ def main() -> None:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     if args.job:
+        if args.gpu_gib:
+            import torch
+
+            whole = torch.cuda.get_device_properties(0).total_memory / GIB
+            torch.cuda.set_per_process_memory_fraction(args.gpu_gib / whole)
         print("RESULT " + json.dumps(JOBS[args.job](args)))
         return
     found = {job: run(job) for job in JOBS}
     result = {
         "recipe": args.recipe,
+        "changes": args.set,
+        "gpu_gib": args.gpu_gib,
         "megapixels": args.megapixels,
         "target": args.target,
         "processor": processor(),
@@ -241,6 +251,7 @@ def train(args: argparse.Namespace) -> dict[str, Any]:
         evaluate_every=args.steps,
         evaluate_photos=recipe.batch_size,
         calibrate=False,
+        **changes(args.set),
     )
     watched: list[tuple[int, list[float]]] = []
     former = LikelihoodSession.trainer
@@ -269,6 +280,14 @@ def train(args: argparse.Namespace) -> dict[str, Any]:
         "model_gib": size(run.model),
         **peaks(),
     }
+
+
+def changes(given: list[str]) -> dict[str, Any]:
+    """Keys of the recipe's first level, their values as in YAML."""
+    from ruamel.yaml import YAML
+
+    pairs = (one.partition("=") for one in given)
+    return {key: YAML(typ="safe").load(value) for key, _, value in pairs}
 
 
 def describe(args: argparse.Namespace) -> dict[str, Any]:
