@@ -27,7 +27,6 @@ from hazardscribe.model.checkpoint import (
 from hazardscribe.model.layout import lay_out_convolutions
 from hazardscribe.training.callbacks import (
     EvaluateMissed,
-    EvaluateStart,
     EvaluateWhenDue,
     StopOnSignal,
     StopWhenParted,
@@ -141,8 +140,8 @@ class RewardSession(Session):
             callbacks=[stop, EvaluateWhenDue(0)],
         )
         trainer.keep_by(self.dev_scores, self.keep_best, recipe.keep)
-        trainer.add_callback(EvaluateStart(trainer.evaluate_and_keep))
-        trainer.add_callback(EvaluateMissed(0, trainer.evaluate_and_keep))
+        # The start model is scored too, so that it is seen whether training made anything better.
+        trainer.add_callback(EvaluateMissed(-1, trainer.evaluate_and_keep))
         trainer.add_callback(WarnOfWildDraws(self._warn))
         if recipe.reward.part_after:
             parted = StopWhenParted(recipe.best_by, recipe.reward.part_after, self._tell)

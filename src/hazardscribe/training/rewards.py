@@ -17,13 +17,9 @@ from hazardscribe.evaluation.cases import Case, true_elements, true_hazard
 from hazardscribe.evaluation.cider import FixedCiderD
 from hazardscribe.evaluation.rules import Rules
 from hazardscribe.evaluation.tokens import Tokens, normalise, tokenizers
-from hazardscribe.model.text_encoder import default_pooling, embed, load_text_encoder
-from hazardscribe.objectives.reward import (
-    centred_similarity,
-    element_f1,
-    length_excess,
-    repetition_excess,
-)
+from hazardscribe.model.text_bank import TextBank
+from hazardscribe.model.text_encoder import default_pooling, load_text_encoder
+from hazardscribe.objectives.reward import element_f1, length_excess, repetition_excess
 from hazardscribe.training.recipe import Recipe
 
 # Texts shorter or longer than these percentiles of the written ones are what nobody writes.
@@ -110,23 +106,25 @@ def _cider(references: list[list[Tokens]], split: Callable[[str], Tokens]) -> An
 
 
 def _similarity(recipe: Recipe, cases: Sequence[Case]) -> Any:
+    """The best cosine with a written text in the space of the text bank, centred as there.
+
+    Sentence encoders put all texts of one subject close together (cosines of 0.8 and more); the
+    mean of the training descriptions is what they share.
+    """
     options = recipe.alignment
     corpus = [text for case in cases for text in case.references]
     encoder = load_text_encoder(options.text_encoder, corpus, options.prefix)
     pooling = options.pooling or default_pooling(options.text_encoder)
-    distinct = list(dict.fromkeys(corpus))
-    vectors = embed(encoder, distinct, pooling).double()
-    mean, row = vectors.mean(0), {text: i for i, text in enumerate(distinct)}
+    bank = TextBank(corpus, encoder, pooling=pooling)
+    rows = [[bank.index(text) for text in case.references] for case in cases]
 
     def scores(texts: Sequence[str], photos: Sequence[int]) -> list[float]:
-        known = {text: i for i, text in enumerate(dict.fromkeys(texts))}
-        ours = embed(encoder, list(known), pooling).double()
-        found = []
-        for text, photo in zip(texts, photos, strict=True):
-            theirs = vectors[[row[reference] for reference in cases[photo].references]]
-            each = centred_similarity(ours[known[text]].expand_as(theirs), theirs, mean)
-            found.append(float(each.max()) if text else 0.0)
-        return found
+        ours = bank.embed(texts)
+        assert ours is not None  # the encoder is at hand
+        return [
+            float((bank.vectors[rows[photo]] @ vector).max()) if text else 0.0
+            for text, vector, photo in zip(texts, ours, photos, strict=True)
+        ]
 
     return scores
 

@@ -215,19 +215,14 @@ def trainer_settings(recipe: Recipe, folder: Path, steps: int) -> dict[str, Any]
     Args:
         folder: where resumable checkpoints go. steps: optimizer steps in all.
     """
-    every = recipe.evaluate_every or steps
-    schedules = {
-        "cosine": "cosine",
-        "linear": "linear",
-        "constant": "constant_with_warmup",
-    }
+    every, schedule = recipe.evaluate_every or steps, recipe.schedule
     return {
         "output_dir": str(folder),
         "max_steps": steps,
         "per_device_train_batch_size": recipe.batch_size,
         "gradient_accumulation_steps": recipe.accumulation,
         "auto_find_batch_size": recipe.find_batch_size,
-        "lr_scheduler_type": schedules[recipe.schedule],
+        "lr_scheduler_type": {"constant": "constant_with_warmup"}.get(schedule, schedule),
         "warmup_steps": round(recipe.warmup * steps),
         "max_grad_norm": recipe.max_grad_norm,
         "eval_strategy": "steps",
