@@ -25,13 +25,7 @@ from hazardscribe.model.checkpoint import (
     load_checkpoint,
 )
 from hazardscribe.model.layout import lay_out_convolutions
-from hazardscribe.training.callbacks import (
-    EvaluateMissed,
-    EvaluateWhenDue,
-    StopOnSignal,
-    StopWhenParted,
-    WarnOfWildDraws,
-)
+from hazardscribe.training.callbacks import StopOnSignal, StopWhenParted, WarnOfWildDraws
 from hazardscribe.training.module import TrainingModule
 from hazardscribe.training.plots import plot_rewards
 from hazardscribe.training.products import use_faster_products
@@ -137,16 +131,13 @@ class RewardSession(Session):
             self.out / "checkpoints",
             photos=len(self.cases),
             steps=steps,
-            callbacks=[stop, EvaluateWhenDue(0)],
         )
-        trainer.keep_by(self.dev_scores, self.keep_best, recipe.keep)
         # The start model is scored too, so that it is seen whether training made anything better.
-        trainer.add_callback(EvaluateMissed(-1, trainer.evaluate_and_keep))
+        self._surround(trainer, stop, first_steps=-1)
         trainer.add_callback(WarnOfWildDraws(self._warn))
         if recipe.reward.part_after:
             parted = StopWhenParted(recipe.best_by, recipe.reward.part_after, self._tell)
             trainer.add_callback(parted)
-        self._add_callbacks(trainer)
         return trainer
 
     def _tell(self, reason: str) -> None:

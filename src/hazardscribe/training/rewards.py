@@ -66,22 +66,14 @@ def reward_parts(
     options = recipe.reward
     split = tokenizers(language)[""]
     references = [[split(text) for text in case.references] for case in cases]
-    parts = []
-    if options.cider_d:
-        parts.append(RewardPart("cider_d", options.cider_d, _cider(references, split)))
-    if options.text_similarity:
-        part = RewardPart("text_similarity", options.text_similarity, _similarity(recipe, cases))
-        parts.append(part)
-    if options.element_f1:
-        elements = _elements(cases, rules or Rules.load(language))
-        part = RewardPart("element_f1", options.element_f1, elements)
-        parts.append(part)
-    if options.length:
-        parts.append(RewardPart("length", -options.length, _length(references, split)))
-    if options.repetition:
-        part = RewardPart("repetition", -options.repetition, _repetition(references, split))
-        parts.append(part)
-    return parts
+    parts = {
+        "cider_d": (options.cider_d, lambda: _cider(references, split)),
+        "text_similarity": (options.text_similarity, lambda: _similarity(recipe, cases)),
+        "element_f1": (options.element_f1, lambda: _elements(cases, rules or Rules.load(language))),
+        "length": (-options.length, lambda: _length(references, split)),
+        "repetition": (-options.repetition, lambda: _repetition(references, split)),
+    }
+    return [RewardPart(name, weight, make()) for name, (weight, make) in parts.items() if weight]
 
 
 def _each(score: Score) -> Callable[[Sequence[str], Sequence[int]], list[float]]:

@@ -39,7 +39,9 @@ class Rows(Sequence[Row]):
         return row
 
     def __iter__(self) -> Iterator[Row]:
-        for columns in self._dataset.iter(batch_size=1000):  # one by one takes several times as long
+        for columns in self._dataset.iter(
+            batch_size=1000
+        ):  # one by one takes several times as long
             for values in zip(*columns.values(), strict=True):
                 yield dict(zip(columns, values, strict=True))
 
