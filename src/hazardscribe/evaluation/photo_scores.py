@@ -33,13 +33,15 @@ class Truth:
 
     Attributes:
         references: N lists of normalised texts.
-        tokens: by suffix of the score names, the references' tokens.
+        tokens: by suffix of the score names, the references' tokens. cider: likewise, CIDEr-D
+            against them.
         hazard: (N,) bool.
         elements: (N, E) bool, in the order of `rules.elements_by_name`.
     """
 
     references: list[list[str]]
     tokens: dict[str, list[list[Tokens]]]
+    cider: dict[str, CiderD]
     hazard: np.ndarray
     elements: np.ndarray
     rules: Rules
@@ -49,12 +51,14 @@ class Truth:
     def of(cls, cases: Sequence[Case], rules: Rules, language: str) -> Truth:
         """Reads the truth of each case; see `hazardscribe.evaluation.cases`."""
         references = [[normalise(text) for text in case.references] for case in cases]
+        tokens = {
+            suffix: [[split(text) for text in group] for group in references]
+            for suffix, split in tokenizers(language).items()
+        }
         return cls(
             references=references,
-            tokens={
-                suffix: [[split(text) for text in group] for group in references]
-                for suffix, split in tokenizers(language).items()
-            },
+            tokens=tokens,
+            cider={suffix: CiderD(of_suffix) for suffix, of_suffix in tokens.items()},
             hazard=np.array([true_hazard(case, rules) for case in cases]),
             elements=element_table([true_elements(case, rules) for case in cases], rules),
             rules=rules,
@@ -120,11 +124,12 @@ def photo_columns(
                 [[" ".join(text) for text in group] for group in theirs],
                 "none",
             )
-        cider = CiderD(ours, theirs)
+        cider = truth.cider[suffix]
         if cider.informative:
-            scores = columns[f"cider{suffix}"] = cider.scores()
+            weights = cider.weigh(ours)
+            scores = columns[f"cider{suffix}"] = cider.scores(weights, np.arange(len(ours)))
             if not suffix:
-                columns["shuffle"] = shuffle_drops(cider, scores, seed)
+                columns["shuffle"] = shuffle_drops(cider, weights, scores, seed)
     if similarity is not None:
         columns["similarity"] = similarity(texts)
     return {

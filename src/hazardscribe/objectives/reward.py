@@ -14,7 +14,7 @@ p, and p_0 the model that the likelihood left, each is worth
 (leave-one-out: Ahmadian et al. 2024, arXiv 2402.14740, after Kool et al. 2019; group-relative: Shao
 et al. 2024, arXiv 2402.03300; a sentence score as the reward of a captioner: Rennie et al. 2017,
 "Self-critical sequence training"). log p(y|x) counts the end token, so stopping is learned too.
-Advantages and KL are TRL's, CIDEr-D is `hazardscribe.evaluation.cider.FixedCiderD` divided by ten,
+Advantages and KL are TRL's, CIDEr-D is `hazardscribe.evaluation.cider.CiderD` divided by ten,
 text similarity the text bank's centred cosine. This file holds element F1 and the two guards, all
 of them within 0..1.
 """

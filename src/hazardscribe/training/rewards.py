@@ -14,7 +14,7 @@ import numpy as np
 
 from hazardscribe.errors import InputError
 from hazardscribe.evaluation.cases import Case, true_elements, true_hazard
-from hazardscribe.evaluation.cider import FixedCiderD
+from hazardscribe.evaluation.cider import CiderD
 from hazardscribe.evaluation.rules import Rules
 from hazardscribe.evaluation.tokens import Tokens, normalise, tokenizers
 from hazardscribe.model.text_bank import TextBank
@@ -87,14 +87,20 @@ def _each(score: Score) -> Callable[[Sequence[str], Sequence[int]], list[float]]
 
 
 def _cider(references: list[list[Tokens]], split: Callable[[str], Tokens]) -> Any:
-    scorer = FixedCiderD(references)
+    scorer = CiderD(references)
     if not scorer.informative:
         raise InputError(
             "reward.cider_d: all training photos have the same description, so CIDEr-D is 0 "
             "whatever the model writes. Set reward.cider_d to 0, or look at the pairs with "
             "`hazardscribe check`."
         )
-    return _each(lambda text, photo: scorer.score(split(text), photo) / 10)
+
+    def scores(texts: Sequence[str], photos: Sequence[int]) -> list[float]:
+        candidates = scorer.weigh([split(text) for text in texts])
+        found: list[float] = (scorer.scores(candidates, np.asarray(photos)) / 10).tolist()
+        return found
+
+    return scores
 
 
 def _similarity(recipe: Recipe, cases: Sequence[Case]) -> Any:
