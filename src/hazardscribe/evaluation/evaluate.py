@@ -1,7 +1,6 @@
 """Scores a set of predicted descriptions, always beside the baselines and with intervals.
 
-    evaluation = evaluate_texts(cases, train_texts=texts, train_hazards=None, nearest=None,
-                                language="zh", embed=None)
+    evaluation = evaluate_texts(cases, language="zh", train_texts=texts)
     float(evaluation.metrics["hazard_f1"])
 
 What each score means is written where it is computed: `cases` (truth), `rules` (what a text
@@ -53,12 +52,12 @@ _ANSWERED = "answered"
 def evaluate_texts(
     cases: Sequence[Case],
     *,
-    train_texts: Sequence[str],
-    train_hazards: Sequence[bool | None] | None,
-    nearest: Sequence[str] | None,
     language: str,
+    train_texts: Sequence[str] = (),
+    train_hazards: Sequence[bool | None] | None = None,
+    nearest: Sequence[str] | None = None,
     rules: Rules | None = None,
-    embed: Embed | None,
+    embed: Embed | None = None,
     seed: int = 0,
     resamples: int = 1000,
     confidences: Sequence[float] | None = None,
@@ -72,11 +71,11 @@ def evaluate_texts(
 
     Args:
         cases: the photos with references and predictions.
+        language: "zh" or "en".
         train_texts: descriptions of the training photos, for the two constant baselines.
         train_hazards: whether each shows a hazard; None, or None within, leaves it to the rules.
         nearest: for each case, the description of its nearest training photo
             (`baselines.nearest_texts`), or None.
-        language: "zh" or "en".
         rules: how statements are read; the shipped rules of the language by default.
         embed: maps n texts to (n, d) vectors, for `text_similarity`.
         seed: of the bootstrap and the shuffle test.

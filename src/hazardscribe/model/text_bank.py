@@ -127,18 +127,14 @@ class TextBank(nn.Module):
 
         None where a text is not of the bank and the text encoder is not at hand.
         """
-        missing = [text for text in dict.fromkeys(texts) if text not in self._index]
-        if missing and self.encoder is None:
-            return None
-        fresh: dict[str, torch.Tensor] = {}
-        if missing and self.encoder is not None:
+        found = {text: self.vectors[self._index[text]] for text in texts if text in self._index}
+        missing = [text for text in dict.fromkeys(texts) if text not in found]
+        if missing:
+            if self.encoder is None:
+                return None
             vectors = self.centred(embed(self.encoder, missing, self.pooling))
-            fresh = dict(zip(missing, vectors, strict=True))
-        if not texts:
-            return self.vectors[:0]
-        return torch.stack(
-            [fresh[text] if text in fresh else self.vectors[self._index[text]] for text in texts]
-        )
+            found |= zip(missing, vectors, strict=True)
+        return torch.stack([found[text] for text in texts]) if texts else self.vectors[:0]
 
     def __len__(self) -> int:
         return len(self.texts)

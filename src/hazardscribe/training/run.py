@@ -102,7 +102,7 @@ def resumed_from(
     Raises:
         InputError: if the run was with another recipe or other pairs, or the checkpoint is damaged.
     """
-    changed = _changed(folder, former, json.loads(json.dumps(recipe.to_dict())))
+    changed = _changed(folder, former, recipe.to_dict())
     if changed:
         raise InputError(
             f"{folder}: was trained with another recipe; these keys differ: {', '.join(changed)}. "
@@ -158,7 +158,7 @@ def _changed(folder: Path, former: dict[str, Any], wanted: dict[str, Any]) -> li
         InputError: where only the number of processes differs, and with it the photos a step.
     """
     # A key that is newer than the run stood at its default; one that is gone is told of.
-    defaults = json.loads(json.dumps(Recipe().to_dict()))
+    defaults = Recipe().to_dict()
     recorded = defaults | {
         key: defaults[key] | value if isinstance(value, dict) and key in defaults else value
         for key, value in former.get("recipe", {}).items()
