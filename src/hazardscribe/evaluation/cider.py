@@ -59,7 +59,7 @@ class CiderD:
     def __init__(self, references: Sequence[Sequence[Tokens]]) -> None:
         frequencies: Counter[tuple[str, ...]] = Counter()
         for group in references:
-            frequencies.update({ngram for text in group for ngram in _ngrams(text)})
+            frequencies.update({ngram for text in group for ngram in _ngrams(tuple(text))})
         self._log_photos = math.log(max(1, len(references)))
         self._columns = {ngram: column for column, ngram in enumerate(frequencies)}
         self._rarity = [self._log_photos - math.log(count) for count in frequencies.values()]
@@ -72,10 +72,12 @@ class CiderD:
 
     def weigh(self, texts: Sequence[Tokens]) -> Weights:
         """The weights of any texts."""
+        rows: dict[tuple[str, ...], int] = {}
+        own = [rows.setdefault(tuple(text), len(rows)) for text in texts]  # many texts are equal
         places: tuple[list[int], list[int]] = ([], [])
         values: list[float] = []
-        squares = np.zeros((len(texts), ORDERS))
-        for row, text in enumerate(texts):
+        squares = np.zeros((len(rows), ORDERS))
+        for text, row in rows.items():
             for ngram, count in Counter(_ngrams(text)).items():
                 column = self._columns.get(ngram)
                 weight = count * (self._log_photos if column is None else self._rarity[column])
@@ -84,9 +86,9 @@ class CiderD:
                     places[0].append(row)
                     places[1].append(column)
                     values.append(weight)
-        table = sp.csr_array((values, places), shape=(len(texts), len(self._columns)))
-        lengths = np.array([max(0, len(text) - 1) for text in texts], dtype=np.float64)
-        return Weights(table, np.sqrt(squares), lengths)
+        table = sp.csr_array((values, places), shape=(len(rows), len(self._columns)))
+        lengths = np.array([max(0, len(text) - 1) for text in rows], dtype=np.float64)
+        return Weights(table[own], np.sqrt(squares)[own], lengths[own])
 
     def scores(self, candidates: Weights, photos: np.ndarray) -> np.ndarray:
         """CIDEr-D of each candidate, on the scale 0 to 10.
@@ -115,10 +117,8 @@ def cider_d(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
     return cider.scores(cider.weigh(candidates), np.arange(len(candidates)))
 
 
-def _ngrams(text: Tokens) -> list[tuple[str, ...]]:
+def _ngrams(text: tuple[str, ...]) -> list[tuple[str, ...]]:
     """All n-grams of the orders 1 to ORDERS."""
     return [
-        tuple(text[i : i + order])
-        for order in range(1, ORDERS + 1)
-        for i in range(len(text) - order + 1)
+        text[i : i + order] for order in range(1, ORDERS + 1) for i in range(len(text) - order + 1)
     ]

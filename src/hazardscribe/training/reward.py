@@ -81,15 +81,11 @@ class RewardSession(Session):
                 "`hazardscribe calibrate` afterwards."
             )
         return replace(
-            former,
-            language=card.language,
-            prompt=card.prompt,
-            target=card.target,
+            card,
             image_bound=former.image_bound or card.image_bound,
             start=former.start or card.start,
+            tower=former.tower,
             safe_share=card.safe_share or share,
-            safe_text=card.safe_text,
-            version=card.version,
         )
 
     def _check_photos(self) -> None:
