@@ -68,7 +68,8 @@ def wilson(hits: float, n: int) -> tuple[float, float]:
     """The 95 % score interval of a share, hits of n photos; of no photos nothing is known."""
     if not n:
         return 0.0, 1.0
-    from scipy.stats import binomtest  # slow to import, and not needed while training
+    # Slow to import, and not needed while training.
+    from scipy.stats import binomtest  # type: ignore[import-untyped]
 
     bounds = binomtest(int(hits), n).proportion_ci(method="wilson")
     return float(bounds.low), float(bounds.high)

@@ -108,7 +108,8 @@ class CiderD:
         cosines = np.divide(shared, norms, out=np.zeros_like(norms), where=norms > 0).sum(axis=1)
         gaps = candidates.lengths[ours] - self._references.lengths[theirs]
         alike = cosines * np.exp(-(gaps**2) / (2 * SIGMA**2))
-        return 10.0 / ORDERS * np.bincount(ours, alike, minlength=len(rows)) / times
+        summed = np.bincount(ours, alike, minlength=len(rows))
+        return np.asarray(10.0 / ORDERS * summed / times)
 
 
 def cider_d(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) -> np.ndarray:

@@ -77,7 +77,7 @@ def compared_scores(evaluation: Evaluation) -> list[tuple[str, Score, Score]]:
         return []
     zh = evaluation.language == "zh"
     return [
-        (METRICS[name][zh], evaluation.metrics[name], trust.metrics[name])
+        (str(METRICS[name][zh]), evaluation.metrics[name], trust.metrics[name])
         for name in COMPARED
         if evaluation.metrics[name].value is not None and name in trust.metrics
     ]
