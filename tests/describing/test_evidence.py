@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from hazardscribe.describing.describer import Describer
-from hazardscribe.describing.evidence import Evidence, evidence, phrases_of
+from hazardscribe.describing.evidence import Evidence, _tokens_of, evidence, phrases_of
 from hazardscribe.model.checkpoint import load_checkpoint
 from hazardscribe.model.prompting import Prompter
 from hazardscribe.model.sequences import TEXT_INPUTS, first_sequence
@@ -27,6 +27,14 @@ TEXT = "一名工人未佩戴安全帽，气瓶未固定。"
 )
 def test_phrases_stand_between_marks(text, phrases):
     assert [text[start:end] for start, end in phrases_of(text)] == phrases
+
+
+def test_a_phrase_has_its_own_tokens_beside_what_looks_special(family_folder):
+    loaded = load_checkpoint(family_folder("llava"))
+    prompter = Prompter(loaded.processor, loaded.vlm, loaded.card.prompt)
+    text = "标识<pad>褪色，气瓶未固定"
+    tokens = _tokens_of(prompter, text, *phrases_of(text)[1])
+    assert tokens[-1] == prompter.text_length(text) - 2  # the end token follows
 
 
 @pytest.mark.parametrize("family", ["llava", "fast_vlm", "gemma3", "internvl"])

@@ -31,3 +31,11 @@ def test_support_and_agreement_are_sums_that_can_be_made_by_hand(text, support, 
     statements = Statements(TEXTS, Rules.load("zh"))
     assert statements.weigh(POSTERIOR, text) == pytest.approx((support, agreement))
     assert statements.no_hazard(POSTERIOR) == pytest.approx(0.25)
+
+
+def test_rules_that_name_no_kind_tell_hazards_all_the_same(tmp_path):
+    own = tmp_path / "rules.yaml"
+    own.write_text("no_hazard: [未发现]", encoding="utf-8")
+    statements = Statements(TEXTS, Rules.load(own))
+    assert statements.weigh(POSTERIOR, "现场杂乱") == pytest.approx((0.75, 0.75))
+    assert statements.no_hazard(POSTERIOR) == pytest.approx(0.25)

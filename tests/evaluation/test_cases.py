@@ -51,6 +51,7 @@ def test_hazard(hazard, facts, references, expected):
         ({"no_helmet": "0"}, [NO_HAT], set()),
         ({"no_helmet": "False", "no_vest": "yes"}, [NO_HAT], {"vest_missing"}),
         ({"hazards": ["box_open", {"kind": "no_helmet"}]}, [SAFE], {"box_open", "helmet_missing"}),
+        ({"hazards": ["box_open", ["no_helmet"], {"kind": {}}]}, [SAFE], {"box_open"}),
         ({"hazards": []}, [NO_HAT], set()),
         (None, [NO_HAT, "工人未穿反光衣"], {"helmet_missing", "vest_missing"}),
     ],

@@ -41,3 +41,9 @@ def test_a_photo_shows_a_hazard_where_any_row_says_so(said, expected):
     rows = [{"photo": "a.png", "hazard": one} for one in said]
     [case] = cases_from_rows(rows, [HELMET, VEST], {"a.png": ""})
     assert case.hazard is expected
+
+
+@pytest.mark.parametrize("facts", ["{", "[1]", "  ", "[" * 100_000])
+def test_facts_that_are_no_object_say_nothing(facts):
+    [case] = cases_from_rows([{"photo": "a.png", "facts": facts}], ["text"], {"a.png": ""})
+    assert case.facts is None

@@ -353,6 +353,8 @@ def test_the_input_size_of_a_flexible_tower_can_be_changed(tmp_path):
     assert sequence.values.shape[1] == 16
     with pytest.raises(InputError, match="take 96 or 128"):
         set_image_size(vlm, processor, 100)
+    with pytest.raises(InputError, match=r"take 32\."):
+        set_image_size(vlm, processor, 20)
     with pytest.raises(InputError, match="keeps its own input size"):
         set_image_size(*composed(tmp_path / "other"), 64)
 

@@ -18,6 +18,9 @@ def test_a_size_that_the_tower_cannot_take_is_refused(tmp_path):
     timm = str(tiny.save_tower("timm", tmp_path / "timm"))
     with pytest.raises(InputError, match="no multiple of the backbone's stride 32"):
         load_tower(timm, 80)
+    dinov2 = str(tiny.save_tower("dinov2", tmp_path / "dinov2"))
+    with pytest.raises(InputError, match=r"patch size 8. Take 8\."):
+        load_tower(dinov2, 5)
 
 
 def test_a_tower_that_cannot_be_composed_is_named(tmp_path):

@@ -11,7 +11,6 @@ import pytest
 from hazardscribe.training import callbacks
 from hazardscribe.training.callbacks import (
     EvaluateMissed,
-    EvaluateStart,
     EvaluateWhenDue,
     GiveBackMemory,
     StopOnSignal,
@@ -72,7 +71,7 @@ def test_an_evaluation_that_a_signal_called_off_is_made_up_for(step, history, mi
 @pytest.mark.parametrize(("step", "times"), [(0, 1), (1, 0)])
 def test_the_start_is_evaluated_once(step, times):
     done = []
-    EvaluateStart(lambda: done.append(True)).on_train_begin(ARGS, state(step), None)
+    EvaluateMissed(-1, lambda: done.append(True)).on_train_begin(ARGS, state(step), None)
     assert len(done) == times
 
 

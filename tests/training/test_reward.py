@@ -22,7 +22,7 @@ from hazardscribe.describing.calibration import CALIBRATION_FILE
 from hazardscribe.describing.generate import Decoding, generate
 from hazardscribe.errors import InputError, TrainingDivergedError
 from hazardscribe.evaluation.cases import Case
-from hazardscribe.evaluation.cider import FixedCiderD
+from hazardscribe.evaluation.cider import CiderD
 from hazardscribe.evaluation.tokens import characters
 from hazardscribe.model.bank_file import BANK_FILE, BANK_TEXTS_FILE
 from hazardscribe.model.checkpoint import CARD_FILE, HEAD_FILE, load_card, load_checkpoint
@@ -239,9 +239,9 @@ def test_each_part_scores_the_photos_own_descriptions():
     texts = ["一名工人未佩戴安全帽", "一名工人未佩戴安全帽", "", "通道堆放杂物", "杂" * 60]
     photos = [0, 1, 1, 2, 2]
     scores = {name: part(texts, photos, extra=1) for name, part in parts.items()}
-    cider = FixedCiderD([[characters(text) for text in case.references] for case in CASES])
-    for i, (text, photo) in enumerate(zip(texts, photos, strict=True)):
-        assert scores["cider_d"][i] == cider.score(characters(text), photo) / 10
+    cider = CiderD([[characters(text) for text in case.references] for case in CASES])
+    candidates = cider.weigh([characters(text) for text in texts])
+    assert scores["cider_d"] == pytest.approx(cider.scores(candidates, np.array(photos)) / 10)
     assert scores["cider_d"][0] == pytest.approx(1.0)
     assert scores["text_similarity"][0] == pytest.approx(1.0)
     assert scores["text_similarity"][3] == pytest.approx(1.0)  # the better of two references

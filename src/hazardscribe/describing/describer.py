@@ -19,15 +19,15 @@ from hazardscribe.describing.calibration import Calibration, load_calibration
 from hazardscribe.describing.confidence import OF_ALIGNMENT
 from hazardscribe.describing.device import usable_device
 from hazardscribe.describing.doubt import Doubt, Reason, answer
-from hazardscribe.describing.generate import Candidate, Decoding, generate
+from hazardscribe.describing.generate import Decoding, Generated, generate
 from hazardscribe.describing.judge import Judge, Reading, read_photos
 from hazardscribe.describing.rerank import Reranking
 from hazardscribe.describing.statements import Statements
 from hazardscribe.errors import InputError, PhotoError
 from hazardscribe.evaluation.rules import rules_of
 from hazardscribe.model.checkpoint import load_checkpoint
+from hazardscribe.model.generation import LONGEST
 from hazardscribe.model.image_bound import image_bound
-from hazardscribe.model.length import LONGEST
 from hazardscribe.model.prompting import Prompter
 from hazardscribe.model.sequences import FirstSequence, first_sequence
 from hazardscribe.pairs.photo import load_photo
@@ -218,8 +218,7 @@ class Describer:
         reranking = calibration.reranking if aligner is not None and rerank is not False else None
         if rerank and reranking is None:
             logger.warning("--rerank: re-ranking gained nothing on dev and is left out")
-        judge = Judge(calibration, aligner, statements, rerank=rerank is not False)
-        return aligner, judge, reranking
+        return aligner, Judge(calibration, aligner, statements, reranking), reranking
 
     def _doubt_at(self, calibration: Calibration, risk: float | None) -> Doubt:
         """The thresholds for that risk; a warning tells what cannot be kept of it."""
@@ -313,27 +312,36 @@ class Describer:
         generated = write(search, listener)
         others = generated if wider is None else write(wider, None)
         read = inputs["attention_mask"].sum(-1).tolist()
-        if self._judge is None or sequence is None:
-            return [
-                replace(
-                    _description(one.candidates[0], one.confidences[0], other.candidates, asked),
-                    prompt_tokens=n,
-                )
-                for one, other, n in zip(generated, others, read, strict=True)
-            ]
-        readings = read_photos(sequence, self._aligner)
-        found = []
-        for one, other, reading, n in zip(generated, others, readings, read, strict=True):
-            judged = self._judge(one, reading)
-            further = self._judge.order(other, reading)
-            draft = judged.candidates[0]
-            description = _description(draft, judged.confidence, further, asked)
-            if self._doubt and judged.reason is not None:
-                held_back = answer(judged.reason, self.card.language)
-                description = replace(description, text=held_back, doubt=judged.reason)
+        readings: Sequence[Reading | None] = [None] * len(photos)
+        if self._judge is not None and sequence is not None:
+            readings = read_photos(sequence, self._aligner)
+        return [
+            replace(self._description(one, other, reading, asked), prompt_tokens=n)
+            for one, other, reading, n in zip(generated, others, readings, read, strict=True)
+        ]
+
+    def _description(
+        self, generated: Generated, others: Generated, reading: Reading | None, alternatives: int
+    ) -> Description:
+        """Of one photo, with at most so many alternatives, none of which is the draft."""
+        candidates, further = generated.candidates, others.candidates
+        confidence, reason, vector = generated.confidences[0], None, None
+        if self._judge is not None and reading is not None:
+            judged = self._judge(generated, reading)
+            candidates, further = judged.candidates, self._judge.order(others, reading)
+            confidence, reason = judged.confidence, judged.reason if self._doubt else None
             vector = None if reading.vector is None else reading.vector.float().cpu().numpy()
-            found.append(replace(description, prompt_tokens=n, vector=vector))
-        return found
+        draft = candidates[0]
+        return Description(
+            draft.text if reason is None else answer(reason, self.card.language),
+            [other.text for other in further if other.text != draft.text][:alternatives],
+            confidence,
+            doubt=reason,
+            draft=draft.text,
+            tokens=draft.tokens,
+            ended=draft.ended,
+            vector=vector,
+        )
 
     def _searches(self, alternatives: int, longest: int) -> tuple[Decoding, Decoding | None]:
         """How the text is searched for, and how alternatives are where that finds too few.
@@ -362,20 +370,6 @@ class Describer:
             fitted,
             replace(fitted, beams=search.beams, reranked=reranked),
         )
-
-
-def _description(
-    draft: Candidate, confidence: float, others: Sequence[Candidate], alternatives: int
-) -> Description:
-    """Of one photo, with at most so many alternatives, none of which is the draft."""
-    return Description(
-        draft.text,
-        [other.text for other in others if other.text != draft.text][:alternatives],
-        confidence,
-        draft=draft.text,
-        tokens=draft.tokens,
-        ended=draft.ended,
-    )
 
 
 def _tell_uncalibrated(folder: Path, rerank: bool | None, risk: float | None) -> None:

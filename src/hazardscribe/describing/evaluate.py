@@ -152,7 +152,7 @@ def _seen(
     if rest.all() or not rest.any():
         return seen
     others = [case for case, new in zip(cases, rest, strict=True) if new]
-    alone = scored(others, train_texts=[], train_hazards=None, nearest=None)
+    alone = scored(others)
     return replace(seen, unseen=alone.metrics)
 
 

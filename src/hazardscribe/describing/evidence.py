@@ -165,7 +165,9 @@ def _as_leaves(output: Any) -> torch.Tensor:
 
 def _tokens_of(prompter: Prompter, text: str, start: int, end: int) -> list[int]:
     """Positions of the tokens that hold some of the characters from `start` to `end`."""
-    encoded = prompter.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    # As the description is counted: what looks like a special token in it is plain text.
+    plain = {"add_special_tokens": False, "split_special_tokens": True}
+    encoded = prompter.tokenizer(text, **plain, return_offsets_mapping=True)
     return [
         at
         for at, (first, last) in enumerate(encoded["offset_mapping"])

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from hazardscribe.describing import greedy, packed
-from hazardscribe.model.length import LONGEST
+from hazardscribe.model.generation import LONGEST
 from hazardscribe.model.parts import image_token_id
 from hazardscribe.model.prompting import Prompter
 from hazardscribe.model.sequences import FirstSequence, first_sequence

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ class Journal:
         return self._out.with_name(f".{self._out.name}.part-{rank}")
 
     def _parts(self) -> list[Path]:
-        return sorted(self._out.parent.glob(_literal(self._part("")) + "*"))
+        return sorted(self._out.parent.glob(escape(self._part("").name) + "*"))
 
     def _done(self) -> dict[str, tuple[Path, int]]:
         """Photo, as `place_of` tells it -> the file and place of its first whole line."""
@@ -164,9 +165,3 @@ def _copy_lines(places: Sequence[tuple[Path, int]], target: Path) -> None:
     finally:
         for file in files.values():
             file.close()
-
-
-def _literal(path: Path) -> str:
-    from glob import escape
-
-    return escape(path.name)

@@ -77,7 +77,7 @@ class Judge:
 
     Args:
         calibration: of the model folder. aligner, statements: of its alignment, where it has one.
-        rerank: whether candidates are put in order by both likelihoods.
+        reranking: how candidates are put in order; None: as the language model has them.
     """
 
     def __init__(
@@ -85,11 +85,10 @@ class Judge:
         calibration: Calibration,
         aligner: Aligner | None,
         statements: Statements | None,
-        *,
-        rerank: bool = True,
+        reranking: Reranking | None,
     ) -> None:
         self._calibration, self._aligner, self._statements = calibration, aligner, statements
-        self._reranking = calibration.reranking if rerank and aligner is not None else None
+        self._reranking = reranking
 
     def __call__(self, generated: Generated, reading: Reading) -> Judgement:
         """Judge what was written of one photo."""

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from hazardscribe.evaluation.baselines import unit
+
 NEIGHBOURS = 10
 
 
@@ -21,19 +23,11 @@ class Novelty:
     """
 
     def __init__(self, features: np.ndarray) -> None:
-        self.references = unit(features)
+        self.references = unit(np.asarray(features, dtype=np.float32))
 
     def distances(self, features: np.ndarray) -> np.ndarray:
         """`(B, F)` to `(B,)`: 0 is alike, 2 opposite."""
-        nearness: np.ndarray = unit(features) @ self.references.T
+        nearness: np.ndarray = unit(np.asarray(features, dtype=np.float32)) @ self.references.T
         k = min(NEIGHBOURS, nearness.shape[1])
         found: np.ndarray = 1 - np.partition(nearness, -k, axis=1)[:, -k]
         return found
-
-
-def unit(features: np.ndarray) -> np.ndarray:
-    """`(N, F)` rows scaled to length one; a zero row stays zero."""
-    values = np.asarray(features, dtype=np.float32)
-    norms = np.linalg.norm(values, axis=1, keepdims=True)
-    scaled: np.ndarray = np.divide(values, norms, out=np.zeros_like(values), where=norms > 0)
-    return scaled

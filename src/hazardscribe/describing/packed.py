@@ -29,7 +29,6 @@ class PackedLinear(nn.Module):
 
     def __init__(self, linear: nn.Linear, dtype: torch.dtype) -> None:
         super().__init__()
-        self.in_features, self.out_features = linear.in_features, linear.out_features
         self.dtype = dtype
         weight = linear.weight.detach().to(dtype).contiguous()
         # Not a buffer: its layout is oneDNN's own, and can be neither saved nor moved.
@@ -47,10 +46,6 @@ class PackedLinear(nn.Module):
             x, self._weight, self._bias, "none", [], ""
         )
         return y.to(given)
-
-    def extra_repr(self) -> str:
-        """As `nn.Linear`'s."""
-        return f"{self.in_features}, {self.out_features}, dtype={self.dtype}"
 
 
 def can_pack(vlm: Any) -> bool:

@@ -14,16 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
 from hazardscribe.describing.generate import Candidate
-from hazardscribe.evaluation.photo_scores import (
-    Columns,
-    Formula,
-    Truth,
-    photo_columns,
-)
+from hazardscribe.evaluation.photo_scores import Columns, Formula, Truth, photo_columns
 from hazardscribe.evaluation.scores import defined_formulas
 
 BEAMS = 4
@@ -83,21 +79,22 @@ def fit_reranking(
         candidates: of each photo. fits: of each candidate, as in `Reranking.order`.
         best_by: name of the score. beams: of the search that gave the candidates. seed: of folds.
     """
+    if len(plain) < _FOLDS:
+        return None
     grid = [Reranking(beams, a, w, best_by) for a in LENGTH_POWERS for w in WEIGHTS]
     texts = [
         [own[way.order(own, fit)[0]].text for own, fit in zip(candidates, fits, strict=True)]
         for way in grid
     ]
-    tables: dict[tuple[str, ...], Columns] = {}
-    for said in (list(plain), *texts):
-        if tuple(said) not in tables:
-            tables[tuple(said)] = photo_columns(said, truth, None, seed)
-    ways = [tables[tuple(said)] for said in (list(plain), *texts)]
+
+    @cache  # many ways choose the same texts
+    def columns(said: tuple[str, ...]) -> Columns:
+        return photo_columns(said, truth, None, seed)
+
+    ways = [columns(tuple(said)) for said in (plain, *texts)]
     formulas, _ = defined_formulas(truth, ways[0], embedded=False)
     formula = formulas.get(best_by, formulas["rouge_l"])  # as training falls back
     everything = np.ones(len(plain), dtype=bool)
-    if len(plain) < _FOLDS:
-        return None
     folds = np.random.default_rng(seed).permutation(len(plain)) % _FOLDS
     held_out = []
     for fold in range(_FOLDS):

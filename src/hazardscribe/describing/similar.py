@@ -223,10 +223,8 @@ class _Encoder:
     def _encode_readable(self, photos: Sequence[str]) -> dict[str, np.ndarray]:
         pixels: dict[str, np.ndarray] = {}
         for photo in photos:
-            try:
+            with suppress(PhotoError):
                 pixels[photo] = self._describer.pixels(photo)
-            except PhotoError:
-                continue
         if not pixels:
             return {}
         return dict(zip(pixels, self.encode(list(pixels.values())), strict=True))

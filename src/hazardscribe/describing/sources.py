@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import glob
-import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from hazardscribe.errors import InputError
-
-if TYPE_CHECKING:
-    pass
-
-logger = logging.getLogger(__name__)
 
 # Those that cannot be decoded (HEIC, AVIF) get their row, which says how to save them.
 _SUFFIXES = {
@@ -38,7 +31,8 @@ def find_photos(sources: Sequence[str | Path]) -> list[str]:
         if path.is_dir():
             inside = sorted(p for p in path.rglob("*") if _is_photo(p, path))
             if not inside:
-                raise InputError(f"{source}: the folder holds no photos ({_listed()})")
+                kinds = ", ".join(sorted(suffix[1:] for suffix in _SUFFIXES))
+                raise InputError(f"{source}: the folder holds no photos ({kinds})")
             names = list(map(str, inside))
         elif glob.has_magic(source) and not path.exists():
             # The user's shell may not have expanded it (Windows, quotes).
@@ -66,7 +60,3 @@ def _is_photo(path: Path, folder: Path) -> bool:
     if path.suffix.lower() not in _SUFFIXES:
         return False
     return path.is_file() and not any(p.startswith(".") for p in path.relative_to(folder).parts)
-
-
-def _listed() -> str:
-    return ", ".join(sorted(suffix[1:] for suffix in _SUFFIXES))

@@ -53,4 +53,5 @@ class Statements:
 
     def _read(self, text: str) -> tuple[bool, np.ndarray]:
         named = self._rules.elements(text)
-        return self._rules.hazard(text), np.array([name in named for name in self._names])
+        held = np.array([name in named for name in self._names], dtype=bool)
+        return self._rules.hazard(text), held

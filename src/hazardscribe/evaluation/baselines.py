@@ -75,10 +75,10 @@ def nearest_texts(
             f"{len(theirs)} training features but {len(train_texts)} training texts: "
             "give one text for each, and at least one"
         )
-    theirs = _unit(theirs)
+    theirs = unit(theirs)
     found: list[str] = []
     for start in range(0, len(ours), 1024):  # a block of similarities, not all of them
-        likeness = _unit(ours[start : start + 1024]) @ theirs.T
+        likeness = unit(ours[start : start + 1024]) @ theirs.T
         for row, places in zip(likeness, own[start:] if own is not None else [], strict=False):
             row[list(places)] = -np.inf
         near = likeness.argmax(axis=1)
@@ -86,7 +86,8 @@ def nearest_texts(
     return found
 
 
-def _unit(rows: np.ndarray) -> np.ndarray:
+def unit(rows: np.ndarray) -> np.ndarray:
+    """`(N, d)` rows scaled to length one; a zero row stays zero."""
     norm = np.linalg.norm(rows, axis=1, keepdims=True)
-    unit: np.ndarray = np.divide(rows, norm, out=np.zeros_like(rows), where=norm > 0)
-    return unit
+    scaled: np.ndarray = np.divide(rows, norm, out=np.zeros_like(rows), where=norm > 0)
+    return scaled

@@ -68,9 +68,8 @@ def wilson(hits: float, n: int) -> tuple[float, float]:
     """The 95 % score interval of a share, hits of n photos; of no photos nothing is known."""
     if not n:
         return 0.0, 1.0
-    z = 1.959964  # of a normal distribution, 95 % lie within so many deviations
-    share = hits / n
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    # At 0 and 1 rounding must not put the share outside its own interval.
-    return float(min(share, max(0.0, middle - half))), float(max(share, min(1.0, middle + half)))
+    # Slow to import, and not needed while training.
+    from scipy.stats import binomtest  # type: ignore[import-untyped]
+
+    bounds = binomtest(int(hits), n).proportion_ci(method="wilson")
+    return float(bounds.low), float(bounds.high)

@@ -52,13 +52,20 @@ def check_cases(cases: Sequence[Case]) -> None:
             )
 
 
+def listed_kinds(facts: Mapping[str, Any] | None) -> list[Any] | None:
+    """The kinds that a list `hazards` names; None where facts hold no such list."""
+    listed = (facts or {}).get("hazards")
+    if not isinstance(listed, (list, tuple)):
+        return None
+    return [item.get("kind") if isinstance(item, Mapping) else item for item in listed]
+
+
 def element_facts(facts: Mapping[str, Any] | None, rules: Rules) -> dict[str, bool]:
     """What `facts` say about elements; elements on which they are silent are left out."""
     if not facts:
         return {}
-    listed = facts.get("hazards")
-    if isinstance(listed, (list, tuple)):
-        kinds = {item.get("kind") if isinstance(item, Mapping) else item for item in listed}
+    kinds = listed_kinds(facts)
+    if kinds is not None:
         return {
             name: any(key in kinds for key in element.facts_keys)
             for name, element in rules.elements_by_name.items()
@@ -97,8 +104,9 @@ def true_hazard(case: Case, rules: Rules) -> bool:
     """
     if case.hazard is not None:
         return bool(case.hazard)
-    if case.facts and isinstance(case.facts.get("hazards"), (list, tuple)):
-        return bool(case.facts["hazards"])
+    kinds = listed_kinds(case.facts)
+    if kinds is not None:
+        return bool(kinds)
     said = element_facts(case.facts, rules)
     if any(said.values()) or len(said) == len(rules.elements_by_name) > 0:
         return any(said.values())

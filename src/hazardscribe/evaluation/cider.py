@@ -1,4 +1,4 @@
-"""CIDEr-D on whole sets at once: the shuffle test and the baselines score thousands of pairs.
+"""CIDEr-D of any candidates against photos whose references are fixed.
 
 Vedantam, Zitnick and Parikh, "CIDEr: Consensus-based image description evaluation", CVPR 2015,
 with the -D changes of its reference implementation (`pycocoevalcap`): clipped counts, a Gaussian
@@ -21,128 +21,36 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp  # type: ignore[import-untyped]
 
-from hazardscribe.evaluation.tokens import Tokens, encode
+from hazardscribe.evaluation.tokens import Tokens
 
 ORDERS = 4
 SIGMA = 6.0
 
-_Weights = tuple[dict[tuple[str, ...], float], float]  # of n-grams, and their norm
 
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """The weights g of T texts.
 
-def ngram_counts(texts: Sequence[Sequence[int]], order: int) -> sp.csr_array:
-    """Counts of the n-grams of one order.
-
-    Args:
-        texts: token ids of each text.
-        order: n, at least 1.
-
-    Returns:
-        (texts, distinct n-grams) sparse counts, float64.
+    Attributes:
+        values: `(T, W)` sparse, of the n-grams that some reference holds.
+        norms: `(T, ORDERS)` |g|, of all n-grams. lengths: `(T,)` l.
     """
-    lengths = np.fromiter((len(text) for text in texts), dtype=np.int64, count=len(texts))
-    tokens = np.fromiter(
-        (token for text in texts for token in text), dtype=np.int64, count=int(lengths.sum())
-    )
-    rows = np.repeat(np.arange(len(texts)), lengths)
-    left = np.arange(len(tokens)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    remaining = np.repeat(lengths, lengths) - left
-    size = int(tokens.max(initial=0)) + 1
-    # An n-gram's id is made of its first n - 1 tokens' id and its last token, so that no tuple is
-    # ever built; starts whose n-gram would run past the end of the text are dropped.
-    ids, starts = tokens, np.arange(len(tokens))
-    for shift in range(1, order):
-        keep = remaining[starts] > shift
-        starts, ids = starts[keep], ids[keep]
-        ids = np.unique(ids, return_inverse=True)[1] * size + tokens[starts + shift]
-    distinct, columns = np.unique(ids, return_inverse=True)
-    matrix = sp.coo_array(
-        (np.ones(len(ids)), (rows[starts], columns)), shape=(len(texts), max(1, len(distinct)))
-    )
-    return sp.csr_array(matrix)  # sums duplicates
+
+    values: sp.csr_array
+    norms: np.ndarray
+    lengths: np.ndarray
 
 
 class CiderD:
-    """Weights of all candidates and references; scores any assignment of candidates to photos.
+    """Document frequencies and weights of the references; the candidates come later.
 
     Args:
-        candidates: N token lists, one a photo.
-        references: N lists of at least one token list.
-    """
-
-    def __init__(
-        self, candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
-    ) -> None:
-        if len(candidates) != len(references):
-            raise ValueError("candidates and references differ in length")
-        vocabulary: dict[str, int] = {}
-        flat = [reference for group in references for reference in group]
-        texts = encode([*candidates, *flat], vocabulary)
-        count = len(candidates)
-        self._group = np.repeat(np.arange(count), [len(group) for group in references])
-        self._per_photo = np.bincount(self._group, minlength=count)
-        bigrams = np.array([max(0, len(text) - 1) for text in texts], dtype=np.float64)
-        self._candidate_length, self._reference_length = bigrams[:count], bigrams[count:]
-        self._weights: list[tuple[sp.csr_array, sp.csr_array]] = []
-        self.informative = False
-        for order in range(1, ORDERS + 1):
-            counts = ngram_counts(texts, order)
-            references_only = sp.coo_array(counts[count:])
-            seen = sp.csr_array(
-                (
-                    np.ones(references_only.nnz),
-                    (self._group[references_only.row], references_only.col),
-                ),
-                shape=(count, counts.shape[1]),
-            )
-            frequency = np.bincount(seen.indices, minlength=counts.shape[1])
-            weight = np.log(float(max(1, count))) - np.log(np.maximum(1.0, frequency))
-            self.informative |= bool((weight[frequency > 0] > 0).any())
-            weighted = sp.csr_array(counts.multiply(weight[None, :]))
-            norm = np.sqrt(np.asarray(weighted.multiply(weighted).sum(axis=1)).ravel())
-            unit = np.divide(1.0, norm, out=np.zeros_like(norm), where=norm > 0)
-            self._weights.append((weighted, unit))
-
-    def scores(self, order: np.ndarray | None = None) -> np.ndarray:
-        """CIDEr-D of each photo, on the scale 0 to 10.
-
-        Args:
-            order: (N,) candidate given to each photo; each its own by default.
-
-        Returns:
-            (N,) float64.
-        """
-        count = len(self._per_photo)
-        order = np.arange(count) if order is None else order
-        candidate = order[self._group]  # one pair per reference
-        total = np.zeros(len(self._group))
-        for weighted, unit in self._weights:
-            ours, theirs = weighted[candidate], weighted[count:]
-            shared = np.asarray(ours.minimum(theirs).multiply(theirs).sum(axis=1)).ravel()
-            total += shared * unit[candidate] * unit[count:]
-        gap = self._candidate_length[candidate] - self._reference_length
-        total *= np.exp(-(gap**2) / (2 * SIGMA**2))
-        summed = np.bincount(self._group, weights=total, minlength=count)
-        return 10.0 / ORDERS * summed / self._per_photo
-
-
-def cider_d(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) -> np.ndarray:
-    """CIDEr-D of each photo (N,); document frequencies come from `references`."""
-    return CiderD(candidates, references).scores()
-
-
-class FixedCiderD:
-    """Scores single candidates against photos whose references, and frequencies, are fixed.
-
-    `CiderD` scores whole sets in which each photo has one candidate. Where candidates come in small
-    batches, many a photo, as in training by reward, the document frequencies must not depend on the
-    batch: here they are those of `references`, once and for all.
-
-    Args:
-        references: N lists of at least one token list.
+        references: N lists of at least one token list, one a photo.
 
     Attributes:
         informative: False where nothing tells the photos apart, so that every score is 0.
@@ -151,43 +59,67 @@ class FixedCiderD:
     def __init__(self, references: Sequence[Sequence[Tokens]]) -> None:
         frequencies: Counter[tuple[str, ...]] = Counter()
         for group in references:
-            frequencies.update({ngram for text in group for ngram in _ngrams(text)})
+            frequencies.update({ngram for text in group for ngram in _ngrams(tuple(text))})
         self._log_photos = math.log(max(1, len(references)))
-        self._log_frequency = {ngram: math.log(count) for ngram, count in frequencies.items()}
+        self._columns = {ngram: column for column, ngram in enumerate(frequencies)}
+        self._rarity = [self._log_photos - math.log(count) for count in frequencies.values()]
         self.informative = any(count < len(references) for count in frequencies.values())
-        self._references = [[self._vectors(text) for text in group] for group in references]
-        self._lengths = [[max(0, len(text) - 1) for text in group] for group in references]
+        orders = [len(ngram) - 1 for ngram in frequencies]
+        self._is_order = np.eye(ORDERS)[orders]  # (W, ORDERS)
+        self._references = self.weigh([text for group in references for text in group])
+        ends = np.cumsum([len(group) for group in references])
+        self._rows = np.split(np.arange(ends[-1]), ends[:-1])  # of each photo's references
 
-    def score(self, candidate: Tokens, photo: int) -> float:
-        """CIDEr-D of one candidate against the references of one photo, on the scale 0 to 10."""
-        ours, length = self._vectors(candidate), max(0, len(candidate) - 1)
-        total = 0.0
-        for theirs, their_length in zip(self._references[photo], self._lengths[photo], strict=True):
-            alike = sum(_clipped_cosine(a, b) for a, b in zip(ours, theirs, strict=True))
-            total += alike * math.exp(-((length - their_length) ** 2) / (2 * SIGMA**2))
-        return 10.0 / ORDERS * total / len(self._references[photo])
+    def weigh(self, texts: Sequence[Tokens]) -> Weights:
+        """The weights of any texts."""
+        rows: dict[tuple[str, ...], int] = {}
+        own = [rows.setdefault(tuple(text), len(rows)) for text in texts]  # many texts are equal
+        places: tuple[list[int], list[int]] = ([], [])
+        values: list[float] = []
+        squares = np.zeros((len(rows), ORDERS))
+        for text, row in rows.items():
+            for ngram, count in Counter(_ngrams(text)).items():
+                column = self._columns.get(ngram)
+                weight = count * (self._log_photos if column is None else self._rarity[column])
+                squares[row, len(ngram) - 1] += weight * weight
+                if column is not None:
+                    places[0].append(row)
+                    places[1].append(column)
+                    values.append(weight)
+        table = sp.csr_array((values, places), shape=(len(rows), len(self._columns)))
+        lengths = np.array([max(0, len(text) - 1) for text in rows], dtype=np.float64)
+        return Weights(table[own], np.sqrt(squares)[own], lengths[own])
 
-    def _vectors(self, text: Tokens) -> list[_Weights]:
-        """For each order, the weights of the text's n-grams and their norm."""
-        weights: list[dict[tuple[str, ...], float]] = [{} for _ in range(ORDERS)]
-        for ngram, count in Counter(_ngrams(text)).items():
-            rarity = self._log_photos - self._log_frequency.get(ngram, 0.0)
-            weights[len(ngram) - 1][ngram] = count * rarity
-        return [(held, math.sqrt(sum(w * w for w in held.values()))) for held in weights]
+    def scores(self, candidates: Weights, photos: np.ndarray) -> np.ndarray:
+        """CIDEr-D of each candidate, on the scale 0 to 10.
+
+        Args:
+            candidates: of C texts. photos: (C,) number of the photo that each describes.
+
+        Returns:
+            (C,) float64.
+        """
+        rows = [self._rows[photo] for photo in photos]
+        times = np.array([len(of_photo) for of_photo in rows])
+        ours, theirs = np.repeat(np.arange(len(rows)), times), np.concatenate(rows)  # the pairs
+        clipped = candidates.values[ours].minimum(self._references.values[theirs])
+        shared = clipped.multiply(self._references.values[theirs]) @ self._is_order
+        norms = candidates.norms[ours] * self._references.norms[theirs]
+        cosines = np.divide(shared, norms, out=np.zeros_like(norms), where=norms > 0).sum(axis=1)
+        gaps = candidates.lengths[ours] - self._references.lengths[theirs]
+        alike = cosines * np.exp(-(gaps**2) / (2 * SIGMA**2))
+        summed = np.bincount(ours, alike, minlength=len(rows))
+        return np.asarray(10.0 / ORDERS * summed / times)
 
 
-def _clipped_cosine(ours: _Weights, theirs: _Weights) -> float:
-    (a, norm_a), (b, norm_b) = ours, theirs
-    if not norm_a or not norm_b:
-        return 0.0
-    shared = sum(min(weight, b.get(ngram, 0.0)) * b.get(ngram, 0.0) for ngram, weight in a.items())
-    return shared / (norm_a * norm_b)
+def cider_d(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) -> np.ndarray:
+    """CIDEr-D of each photo (N,); document frequencies come from `references`."""
+    cider = CiderD(references)
+    return cider.scores(cider.weigh(candidates), np.arange(len(candidates)))
 
 
-def _ngrams(text: Tokens) -> list[tuple[str, ...]]:
+def _ngrams(text: tuple[str, ...]) -> list[tuple[str, ...]]:
     """All n-grams of the orders 1 to ORDERS."""
     return [
-        tuple(text[i : i + order])
-        for order in range(1, ORDERS + 1)
-        for i in range(len(text) - order + 1)
+        text[i : i + order] for order in range(1, ORDERS + 1) for i in range(len(text) - order + 1)
     ]

@@ -1,7 +1,6 @@
 """Scores a set of predicted descriptions, always beside the baselines and with intervals.
 
-    evaluation = evaluate_texts(cases, train_texts=texts, train_hazards=None, nearest=None,
-                                language="zh", embed=None)
+    evaluation = evaluate_texts(cases, language="zh", train_texts=texts)
     float(evaluation.metrics["hazard_f1"])
 
 What each score means is written where it is computed: `cases` (truth), `rules` (what a text
@@ -30,7 +29,7 @@ import numpy as np
 
 from hazardscribe import __version__
 from hazardscribe.errors import InputError
-from hazardscribe.evaluation.baselines import BASELINES, hazard_texts, most_frequent
+from hazardscribe.evaluation.baselines import BASELINES, hazard_texts, most_frequent, unit
 from hazardscribe.evaluation.cases import Case, check_cases
 from hazardscribe.evaluation.notices import NO_BASELINE, notices
 from hazardscribe.evaluation.photo_scores import SHARES, Columns, Similarity, Truth, photo_columns
@@ -39,7 +38,7 @@ from hazardscribe.evaluation.rules import Rules
 from hazardscribe.evaluation.scores import (
     defined_formulas,
     element_scores,
-    in_order,
+    formulas_of,
     with_intervals,
 )
 from hazardscribe.evaluation.selective import Answer, trust_in
@@ -53,12 +52,12 @@ _ANSWERED = "answered"
 def evaluate_texts(
     cases: Sequence[Case],
     *,
-    train_texts: Sequence[str],
-    train_hazards: Sequence[bool | None] | None,
-    nearest: Sequence[str] | None,
     language: str,
+    train_texts: Sequence[str] = (),
+    train_hazards: Sequence[bool | None] | None = None,
+    nearest: Sequence[str] | None = None,
     rules: Rules | None = None,
-    embed: Embed | None,
+    embed: Embed | None = None,
     seed: int = 0,
     resamples: int = 1000,
     confidences: Sequence[float] | None = None,
@@ -72,11 +71,11 @@ def evaluate_texts(
 
     Args:
         cases: the photos with references and predictions.
+        language: "zh" or "en".
         train_texts: descriptions of the training photos, for the two constant baselines.
         train_hazards: whether each shows a hazard; None, or None within, leaves it to the rules.
         nearest: for each case, the description of its nearest training photo
             (`baselines.nearest_texts`), or None.
-        language: "zh" or "en".
         rules: how statements are read; the shipped rules of the language by default.
         embed: maps n texts to (n, d) vectors, for `text_similarity`.
         seed: of the bootstrap and the shuffle test.
@@ -106,7 +105,7 @@ def evaluate_texts(
     }
 
     def shown(system: str) -> dict[str, Score]:
-        return in_order({**scores[system], **dict.fromkeys(undefined, Score(None))}, truth)
+        return {name: scores[system].get(name, Score(None)) for name in formulas_of(truth)}
 
     metrics = shown(_MODEL)
     baselines = {name: shown(name) if name in systems else None for name in BASELINES}
@@ -194,8 +193,7 @@ def _similarity(
             f"embed gave an array of shape {vectors.shape} for {len(distinct)} texts: "
             "it must return (texts, width)"
         )
-    norm = np.linalg.norm(vectors, axis=1, keepdims=True)
-    vectors = np.divide(vectors, norm, out=np.zeros_like(vectors), where=norm > 0)
+    vectors = unit(vectors)
     row = {text: number for number, text in enumerate(distinct)}
     group = np.repeat(np.arange(len(references)), [len(texts) for texts in references])
     theirs = vectors[[row[text] for text in flat]]
@@ -217,7 +215,7 @@ def _case_scores(
     answers: Sequence[Answer | None] | None,
 ) -> tuple[CaseScore, ...]:
     names = np.array(list(truth.rules.elements_by_name), dtype=object)
-    said = (columns["hazard"][:, 0] + columns["hazard"][:, 1]) > 0
+    said = (columns["hazard_tp"] + columns["hazard_fp"])[:, 0] > 0
     named = (columns["element_tp"] + columns["element_fp"]) > 0
 
     def one(column: str, index: int) -> float | None:
@@ -244,7 +242,7 @@ def _case_scores(
 
 
 def _counts(truth: Truth, columns: Columns) -> dict[str, int]:
-    tp, fp, fn, tn = (int(value) for value in columns["hazard"].sum(axis=0))
+    tp, fp, fn, tn = (int(columns[f"hazard_{n}"].sum()) for n in ("tp", "fp", "fn", "tn"))
     return {
         "photos": len(truth.hazard),
         "references": sum(len(group) for group in truth.references),

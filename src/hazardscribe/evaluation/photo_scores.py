@@ -33,13 +33,15 @@ class Truth:
 
     Attributes:
         references: N lists of normalised texts.
-        tokens: by suffix of the score names, the references' tokens.
+        tokens: by suffix of the score names, the references' tokens. cider: likewise, CIDEr-D
+            against them.
         hazard: (N,) bool.
         elements: (N, E) bool, in the order of `rules.elements_by_name`.
     """
 
     references: list[list[str]]
     tokens: dict[str, list[list[Tokens]]]
+    cider: dict[str, CiderD]
     hazard: np.ndarray
     elements: np.ndarray
     rules: Rules
@@ -49,12 +51,14 @@ class Truth:
     def of(cls, cases: Sequence[Case], rules: Rules, language: str) -> Truth:
         """Reads the truth of each case; see `hazardscribe.evaluation.cases`."""
         references = [[normalise(text) for text in case.references] for case in cases]
+        tokens = {
+            suffix: [[split(text) for text in group] for group in references]
+            for suffix, split in tokenizers(language).items()
+        }
         return cls(
             references=references,
-            tokens={
-                suffix: [[split(text) for text in group] for group in references]
-                for suffix, split in tokenizers(language).items()
-            },
+            tokens=tokens,
+            cider={suffix: CiderD(of_suffix) for suffix, of_suffix in tokens.items()},
             hazard=np.array([true_hazard(case, rules) for case in cases]),
             elements=element_table([true_elements(case, rules) for case in cases], rules),
             rules=rules,
@@ -82,7 +86,7 @@ def photo_columns(
         seed: of the shuffle test.
 
     Returns:
-        (N, k) float64 arrays: `count` 1; `hazard` true/false positives, false/true negatives;
+        (N, k) float64 arrays: `count` 1; `hazard_tp`, `hazard_fp`, `hazard_fn`, `hazard_tn`;
         `cannot_judge`, `empty`, `distinct`; `element_tp`, `element_fp`, `element_fn` (k = E);
         `bleu*`, `cider*`, `rouge*` for each tokenizer; `similarity`, `shuffle` where defined.
         `cider*` and `shuffle` are left out where the references tell no photos apart.
@@ -96,15 +100,10 @@ def photo_columns(
     times = Counter(texts)
     columns: dict[str, np.ndarray] = {
         "count": np.ones(len(texts)),
-        "hazard": np.stack(
-            [
-                said & truth.hazard,
-                said & ~truth.hazard,
-                ~said & truth.hazard,
-                ~said & ~truth.hazard,
-            ],
-            axis=1,
-        ),
+        "hazard_tp": said & truth.hazard,
+        "hazard_fp": said & ~truth.hazard,
+        "hazard_fn": ~said & truth.hazard,
+        "hazard_tn": ~said & ~truth.hazard,
         "cannot_judge": np.array([read[text][1] for text in texts]),
         "empty": np.array([not text for text in texts]),
         # Sums to the number of distinct texts of the whole set. Counting distinct texts anew in
@@ -125,11 +124,12 @@ def photo_columns(
                 [[" ".join(text) for text in group] for group in theirs],
                 "none",
             )
-        cider = CiderD(ours, theirs)
+        cider = truth.cider[suffix]
         if cider.informative:
-            scores = columns[f"cider{suffix}"] = cider.scores()
+            weights = cider.weigh(ours)
+            scores = columns[f"cider{suffix}"] = cider.scores(weights, np.arange(len(ours)))
             if not suffix:
-                columns["shuffle"] = shuffle_drops(cider, scores, seed)
+                columns["shuffle"] = shuffle_drops(cider, weights, scores, seed)
     if similarity is not None:
         columns["similarity"] = similarity(texts)
     return {
@@ -148,96 +148,41 @@ def f1(tp: np.ndarray, fp: np.ndarray, fn: np.ndarray) -> np.ndarray:
     return _ratio(2 * tp, 2 * tp + fp + fn)
 
 
-def precision(tp: np.ndarray, fp: np.ndarray) -> np.ndarray:
-    """TP / (TP + FP); 0 where nothing was said, as scikit-learn has it."""
-    return _ratio(tp, tp + fp, empty=0.0)
-
-
-def recall(tp: np.ndarray, fn: np.ndarray) -> np.ndarray:
-    """TP / (TP + FN); NaN where there is nothing to find."""
-    return _ratio(tp, tp + fn)
-
-
-def mean_of(name: str) -> Formula:
-    """The mean over photos of a column."""
-    return lambda sums: sums[name][:, 0] / sums["count"][:, 0]
-
-
-def _hazard(sums: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...]:
-    return tuple(sums["hazard"].T)
-
-
-def _hazard_f1(sums: Mapping[str, np.ndarray]) -> np.ndarray:
-    tp, fp, fn, _ = _hazard(sums)
-    return f1(tp, fp, fn)
-
-
-def _hazard_precision(sums: Mapping[str, np.ndarray]) -> np.ndarray:
-    tp, fp, _, _ = _hazard(sums)
-    return precision(tp, fp)
-
-
-def _hazard_recall(sums: Mapping[str, np.ndarray]) -> np.ndarray:
-    tp, _, fn, _ = _hazard(sums)
-    return recall(tp, fn)
-
-
-def _false_alarm_rate(sums: Mapping[str, np.ndarray]) -> np.ndarray:
-    _, fp, _, tn = _hazard(sums)
-    return _ratio(fp, fp + tn)
-
-
-def _balanced_accuracy(sums: Mapping[str, np.ndarray]) -> np.ndarray:
-    return np.asarray((_hazard_recall(sums) + 1 - _false_alarm_rate(sums)) / 2)
-
-
-def _elements(sums: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return sums["element_tp"], sums["element_fp"], sums["element_fn"]
-
-
-def _element_f1(sums: Mapping[str, np.ndarray]) -> np.ndarray:
-    tp, fp, fn = (counts.sum(axis=1) for counts in _elements(sums))
-    return f1(tp, fp, fn)
+def f1_of(kind: str, places: slice | list[int] = slice(None)) -> Formula:
+    """F1 from the columns `<kind>_tp`, `_fp` and `_fn`, summed over these of their places."""
+    names = [f"{kind}_{count}" for count in ("tp", "fp", "fn")]
+    return lambda sums: f1(*(sums[name][:, places].sum(axis=1) for name in names))
 
 
 def element_f1_macro(present: np.ndarray) -> Formula:
     """The mean F1 of the elements that some photo of the set shows ((E,) bool)."""
 
     def formula(sums: Mapping[str, np.ndarray]) -> np.ndarray:
-        tp, fp, fn = (counts[:, present] for counts in _elements(sums))
-        scores = f1(tp, fp, fn)
+        scores = f1(*(sums[f"element_{count}"][:, present] for count in ("tp", "fp", "fn")))
         known = np.isfinite(scores)
         return _ratio(np.where(known, scores, 0.0).sum(axis=1), known.sum(axis=1).astype(float))
 
     return formula
 
 
-def element_formulas(index: int) -> dict[str, Formula]:
-    """F1, precision and recall of one element."""
-    return {
-        "f1": lambda sums: f1(*(counts[:, index] for counts in _elements(sums))),
-        "precision": lambda sums: precision(
-            sums["element_tp"][:, index], sums["element_fp"][:, index]
-        ),
-        "recall": lambda sums: recall(sums["element_tp"][:, index], sums["element_fn"][:, index]),
-    }
+def share(hits: str, others: str, place: int = 0) -> Share:
+    """One column as a share of itself and another."""
+    return lambda sums: (sums[hits][:, place], sums[hits][:, place] + sums[others][:, place])
 
 
-def element_shares(index: int) -> dict[str, Share]:
-    """The counts behind precision and recall of one element."""
+def precision(of: Share) -> Formula:
+    """TP / (TP + FP); 0 where nothing was said, as scikit-learn has it."""
+    return lambda sums: _ratio(*of(sums), empty=0.0)
 
-    def counts(sums: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-        return [column[:, index] for column in _elements(sums)]
 
-    def precision_of(sums: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        tp, fp, _ = counts(sums)
-        return tp, tp + fp
+def rate(of: Share) -> Formula:
+    """A share as a number; NaN where there are no photos of which it could be one."""
+    return lambda sums: _ratio(*of(sums))
 
-    def recall_of(sums: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        tp, _, fn = counts(sums)
-        return tp, tp + fn
 
-    return {"precision": precision_of, "recall": recall_of}
+def mean_of(name: str) -> Formula:
+    """The mean over photos of a column."""
+    return lambda sums: sums[name][:, 0] / sums["count"][:, 0]
 
 
 def text_formulas(suffix: str) -> dict[str, Formula]:
@@ -250,20 +195,21 @@ def text_formulas(suffix: str) -> dict[str, Formula]:
     }
 
 
-HAZARD_FORMULAS: dict[str, Formula] = {
-    "hazard_f1": _hazard_f1,
-    "hazard_precision": _hazard_precision,
-    "hazard_recall": _hazard_recall,
-    "balanced_accuracy": _balanced_accuracy,
-    "false_alarm_rate": _false_alarm_rate,
-    "element_f1": _element_f1,
-}
-
 SHARES: dict[str, Share] = {
-    "hazard_precision": lambda sums: (_hazard(sums)[0], _hazard(sums)[0] + _hazard(sums)[1]),
-    "hazard_recall": lambda sums: (_hazard(sums)[0], _hazard(sums)[0] + _hazard(sums)[2]),
-    "false_alarm_rate": lambda sums: (_hazard(sums)[1], _hazard(sums)[1] + _hazard(sums)[3]),
+    "hazard_precision": share("hazard_tp", "hazard_fp"),
+    "hazard_recall": share("hazard_tp", "hazard_fn"),
+    "false_alarm_rate": share("hazard_fp", "hazard_tn"),
     "cannot_judge_share": lambda sums: (sums["cannot_judge"][:, 0], sums["count"][:, 0]),
+}
+_recall, _false_alarms = rate(SHARES["hazard_recall"]), rate(SHARES["false_alarm_rate"])
+
+HAZARD_FORMULAS: dict[str, Formula] = {
+    "hazard_f1": f1_of("hazard"),
+    "hazard_precision": precision(SHARES["hazard_precision"]),
+    "hazard_recall": _recall,
+    "balanced_accuracy": lambda sums: (_recall(sums) + 1 - _false_alarms(sums)) / 2,
+    "false_alarm_rate": _false_alarms,
+    "element_f1": f1_of("element"),
 }
 
 SANITY_FORMULAS: dict[str, Formula] = {

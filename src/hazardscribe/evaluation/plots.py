@@ -88,12 +88,11 @@ def _bars(
     axis: Any, names: Sequence[str], systems: Mapping[str, Mapping[str, Score]], language: str
 ) -> None:
     height = 0.8 / len(systems)
-    column = 0 if language == "en" else 1
     for number, (system, scores) in enumerate(systems.items()):
         places = [row - 0.4 + (number + 0.5) * height for row in range(len(names))]
         label = WORDS[language][system]
         _draw(axis, places, [scores[n] for n in names], height * 0.88, _COLOURS[system], label)
-    axis.set_yticks(range(len(names)), [METRICS[name][column] for name in names])
+    axis.set_yticks(range(len(names)), [METRICS[name][language == "zh"] for name in names])
     axis.invert_yaxis()
 
 

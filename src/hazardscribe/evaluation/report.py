@@ -150,7 +150,7 @@ def render(
         ],
         "trust_sentences": trust_sentences(evaluation),
         "trust_rows": trust_rows(evaluation),
-        "compared": compared_scores(evaluation, METRICS),
+        "compared": compared_scores(evaluation),
         "trust_plots": [data_url("image/svg+xml", svg.encode()) for svg in trust_plots(evaluation)],
         "cards": [
             _card(case, language, look(case) if look and at < looks else ())
@@ -178,7 +178,7 @@ def _rows(evaluation: Evaluation, baselines: Sequence[str]) -> Any:
             "name": name,
             "label": chinese if language == "zh" else english,
             "up": up,
-            "starts": english[0].isupper() and name in _GROUP_STARTS,
+            "starts": name in _GROUP_STARTS,
             "cells": [
                 (
                     score,

@@ -131,19 +131,10 @@ class Trust:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for `metrics.json`."""
-        return {
-            **{
-                name: asdict(getattr(self, name))
-                for name in (
-                    *("brier_score", "calibration_error", "area_under_risk"),
-                    *("risk_of_all", "coverage", "risk"),
-                )
-            },
-            "reasons": dict(self.reasons),
-            "bins": [asdict(one) for one in self.bins],
-            "risk_coverage": [[round(c, 4), round(r, 4)] for c, r in self.curve],
-            "metrics_with_doubt": {name: asdict(score) for name, score in self.metrics.items()},
-        }
+        values = asdict(self)
+        values["risk_coverage"] = [[round(c, 4), round(r, 4)] for c, r in values.pop("curve")]
+        values["metrics_with_doubt"] = values.pop("metrics")
+        return values
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +160,7 @@ class Seen:
             "seen_in_train": self.in_train,
             "near_seen": self.near,
             "seen_in_dev": self.in_dev,
-            "metrics_unseen": {name: asdict(score) for name, score in self.unseen.items()},
+            "metrics_unseen": _plain(self.unseen),
         }
 
 
@@ -214,12 +205,12 @@ class Evaluation:
     def to_json(self) -> dict[str, Any]:
         """Plain data for `metrics.json`: flat metric names, each `{value, low, high}`."""
         return {
-            **{name: asdict(score) for name, score in self.metrics.items()},
+            **_plain(self.metrics),
             "baselines": {
-                name: None if scores is None else {k: asdict(v) for k, v in scores.items()}
+                name: None if scores is None else _plain(scores)
                 for name, scores in self.baselines.items()
             },
-            "elements": {name: asdict(score) for name, score in self.elements.items()},
+            "elements": _plain(self.elements),
             "confidence": None if self.trust is None else self.trust.to_json(),
             "counts": dict(self.counts),
             "seen": None if self.seen is None else self.seen.to_json(),
@@ -234,3 +225,7 @@ class Evaluation:
             "resamples": self.resamples,
             "seed": self.seed,
         }
+
+
+def _plain(scores: Mapping[str, Score] | Mapping[str, ElementScore]) -> dict[str, Any]:
+    return {name: asdict(score) for name, score in scores.items()}

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hazardscribe.evaluation.tokens import Tokens, encode
+from hazardscribe.evaluation.tokens import Tokens
 
 BETA = 1.2
 _CHUNK = 4096  # pairs a step: keeps the table within some megabytes
@@ -57,9 +57,10 @@ def rouge_l(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
     Returns:
         (N,) float64 in 0..1; 0 for an empty candidate.
     """
-    vocabulary: dict[str, int] = {}
-    ours = encode(candidates, vocabulary)
-    theirs = encode([reference for group in references for reference in group], vocabulary)
+    flat = [reference for group in references for reference in group]
+    known: dict[str, int] = {}
+    ids = [[known.setdefault(token, len(known)) for token in text] for text in (*candidates, *flat)]
+    ours, theirs = ids[: len(candidates)], ids[len(candidates) :]
     group = np.repeat(np.arange(len(ours)), [len(refs) for refs in references])
     common = lcs_lengths([ours[i] for i in group], theirs)
     precision, recall = np.zeros(len(ours)), np.zeros(len(ours))

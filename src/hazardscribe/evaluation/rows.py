@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hazardscribe.evaluation.cases import Case, is_positive
+from hazardscribe.evaluation.cases import Case, is_positive, listed_kinds
 from hazardscribe.pairs.yes_no import read_yes_no
 
 
@@ -52,9 +52,9 @@ def _all_facts(said: Sequence[dict[str, Any] | None]) -> dict[str, Any] | None:
     """The facts of a photo's rows as one; a list speaks for all elements if each row has one."""
     if len(said) == 1:
         return said[0]
-    listed = [one["hazards"] for one in said if one and isinstance(one.get("hazards"), list)]
+    listed = [kinds for kinds in map(listed_kinds, said) if kinds is not None]
     if len(listed) == len(said):
-        return {"hazards": [item for items in listed for item in items]}
+        return {"hazards": [kind for kinds in listed for kind in kinds]}
     found: dict[str, Any] = {}
     for one in said:
         for name, value in _flags(one or {}).items():
@@ -65,11 +65,8 @@ def _all_facts(said: Sequence[dict[str, Any] | None]) -> dict[str, Any] | None:
 
 def _flags(facts: dict[str, Any]) -> dict[str, Any]:
     """A list of hazards as flags, which speak for those named alone; counts as they are."""
-    items = facts.get("hazards")
-    if not isinstance(items, list):
-        return facts
-    kinds = (item.get("kind") if isinstance(item, Mapping) else item for item in items)
-    return {str(kind): True for kind in kinds}
+    kinds = listed_kinds(facts)
+    return facts if kinds is None else {str(kind): True for kind in kinds}
 
 
 def hazard_of(row: Mapping[str, Any]) -> bool | None:
@@ -84,6 +81,6 @@ def facts_of(row: Mapping[str, Any]) -> dict[str, Any] | None:
         return value
     try:
         parsed = json.loads(value) if isinstance(value, str) and value.strip() else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return parsed if isinstance(parsed, dict) else None

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hazardscribe.evaluation.cider import CiderD
+from hazardscribe.evaluation.cider import CiderD, Weights
 from hazardscribe.evaluation.tokens import normalise
 
 SHUFFLES = 10
@@ -35,11 +35,11 @@ def derangement(count: int, generator: np.random.Generator) -> np.ndarray:
     return order
 
 
-def shuffle_drops(cider: CiderD, scores: np.ndarray, seed: int) -> np.ndarray:
+def shuffle_drops(cider: CiderD, candidates: Weights, scores: np.ndarray, seed: int) -> np.ndarray:
     """Each photo's CIDEr-D minus its mean CIDEr-D with other photos' predictions.
 
     Args:
-        cider: candidates and references of at least two photos.
+        cider: the references of at least two photos. candidates: one for each.
         scores: (N,) scores of the candidates in their own places.
         seed: of the `SHUFFLES` derangements.
 
@@ -49,7 +49,8 @@ def shuffle_drops(cider: CiderD, scores: np.ndarray, seed: int) -> np.ndarray:
     generator = np.random.default_rng(seed)
     other = np.zeros_like(scores)
     for _ in range(SHUFFLES):
-        other += cider.scores(derangement(len(scores), generator))
+        places = np.argsort(derangement(len(scores), generator))  # where each is put
+        other[places] += cider.scores(candidates, places)
     drops = scores - other / SHUFFLES
     # Equal predictions drop by exactly nothing; rounding must not make that look like evidence.
     return np.where(np.abs(drops) < 1e-9, 0.0, drops)

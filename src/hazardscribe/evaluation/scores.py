@@ -27,28 +27,36 @@ from hazardscribe.evaluation.photo_scores import (
     Share,
     Truth,
     element_f1_macro,
-    element_formulas,
-    element_shares,
+    f1_of,
+    precision,
+    rate,
+    share,
     text_formulas,
 )
 from hazardscribe.evaluation.result import ElementScore, Score
+
+
+def formulas_of(truth: Truth) -> dict[str, Formula]:
+    """The formulas of all scores, in the order in which people read them."""
+    present = np.asarray(truth.elements.any(axis=0))
+    formulas = {**HAZARD_FORMULAS, "element_f1_macro": element_f1_macro(present)}
+    for suffix in truth.tokens:
+        formulas |= text_formulas(suffix)
+    return (
+        formulas
+        | SANITY_FORMULAS
+        | {
+            f"element_f1.{name}": f1_of("element", [index])
+            for index, name in enumerate(truth.rules.elements_by_name)
+            if present[index]
+        }
+    )
 
 
 def defined_formulas(
     truth: Truth, columns: Columns, embedded: bool
 ) -> tuple[dict[str, Formula], dict[str, str]]:
     """The formulas of the scores that are defined for these photos, and why others are not."""
-    present = np.asarray(truth.elements.any(axis=0))
-    formulas = {**HAZARD_FORMULAS, "element_f1_macro": element_f1_macro(present)}
-    formulas |= {
-        f"element_f1.{name}": element_formulas(index)["f1"]
-        for index, name in enumerate(truth.rules.elements_by_name)
-        if present[index]
-    }
-    for suffix in truth.tokens:
-        formulas |= text_formulas(suffix)
-    formulas |= SANITY_FORMULAS
-
     nulls: dict[str, str] = {}
     if truth.hazard.all():
         names = ("hazard_f1", "hazard_precision", "balanced_accuracy", "false_alarm_rate")
@@ -56,7 +64,7 @@ def defined_formulas(
     if not truth.hazard.any():
         names = ("hazard_f1", "hazard_precision", "hazard_recall", "balanced_accuracy")
         nulls |= dict.fromkeys(names, NO_HAZARD_PHOTO)
-    if not present.any():
+    if not truth.elements.any():
         nulls |= dict.fromkeys(("element_f1", "element_f1_macro"), NO_ELEMENT)
     alike = ONE_PHOTO if len(truth.hazard) < 2 else ALIKE
     for suffix in truth.tokens:
@@ -66,7 +74,8 @@ def defined_formulas(
         nulls["shuffle_drop"] = alike
     if not embedded:
         nulls["text_similarity"] = NO_EMBEDDING
-    return {name: formula for name, formula in formulas.items() if name not in nulls}, nulls
+    formulas = {name: one for name, one in formulas_of(truth).items() if name not in nulls}
+    return formulas, nulls
 
 
 def with_intervals(
@@ -100,41 +109,28 @@ def element_scores(
     support = (columns["element_tp"] + columns["element_fn"]).sum(axis=0)
     named = (columns["element_tp"] + columns["element_fp"]).sum(axis=0)
     needed = {name: columns[name] for name in ("element_tp", "element_fp", "element_fn")}
-    formulas = {
-        f"{index}.{kind}": formula
-        for index in np.flatnonzero(support + named)
-        for kind, formula in element_formulas(int(index)).items()
-    }
-    shares = {
-        f"{index}.{kind}": share
-        for index in np.flatnonzero(support + named)
-        for kind, share in element_shares(int(index)).items()
-    }
-    scores = with_intervals(needed, formulas, shares, resamples, seed) if formulas else {}
-    found = {}
+    formulas: dict[str, Formula] = {}
+    shares: dict[str, Share] = {}
+    for i in np.flatnonzero(support + named).tolist():
+        right = shares[f"{i}.precision"] = share("element_tp", "element_fp", i)
+        found = shares[f"{i}.recall"] = share("element_tp", "element_fn", i)
+        formulas[f"{i}.f1"] = f1_of("element", [i])
+        formulas |= {f"{i}.precision": precision(right), f"{i}.recall": rate(found)}
+    scores = with_intervals(needed, formulas, shares, resamples, seed)
+    elements = {}
     for index, (name, element) in enumerate(truth.rules.elements_by_name.items()):
         if support[index] + named[index] == 0:
             continue
         # Where no photo shows it, F1 is 0 for every model that names it: say so, not "0".
         f1 = scores[f"{index}.f1"] if support[index] else Score(None)
         # Of a kind that was never named nothing can be precise.
-        precision = scores[f"{index}.precision"] if named[index] else Score(None)
-        found[name] = ElementScore(
+        precise = scores[f"{index}.precision"] if named[index] else Score(None)
+        elements[name] = ElementScore(
             label=element.label(truth.language),
             f1=f1,
-            precision=precision,
+            precision=precise,
             recall=scores[f"{index}.recall"],
             support=int(support[index]),
             predicted=int(named[index]),
         )
-    return found
-
-
-def in_order(scores: Mapping[str, Score], truth: Truth) -> dict[str, Score]:
-    """Scores in the order in which people read them."""
-    names = [*HAZARD_FORMULAS, "element_f1_macro"]
-    for suffix in truth.tokens:
-        names += text_formulas(suffix)
-    names += SANITY_FORMULAS
-    names += [name for name in scores if name not in names]
-    return {name: scores[name] for name in names}
+    return elements

@@ -21,7 +21,7 @@ import logging
 import re
 import unicodedata
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -102,8 +102,3 @@ def tokenizers(language: str) -> dict[str, Callable[[str], Tokens]]:
     if check_language(language) == "zh":
         return {"": characters, "_word": chinese_words}
     return {"": english_words}
-
-
-def encode(texts: Sequence[Tokens], vocabulary: dict[str, int]) -> list[list[int]]:
-    """Tokens as integers; unknown tokens are added to `vocabulary`."""
-    return [[vocabulary.setdefault(token, len(vocabulary)) for token in text] for text in texts]

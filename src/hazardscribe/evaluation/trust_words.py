@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from hazardscribe.evaluation.report_words import percent
+from hazardscribe.evaluation.report_words import METRICS, percent
 from hazardscribe.evaluation.result import Evaluation, Score
 
 FIGURES: Mapping[str, tuple[str, str]] = {
@@ -70,16 +70,14 @@ def trust_rows(evaluation: Evaluation) -> list[tuple[str, Score]]:
     return [(label, score) for label, score in rows if score.value is not None]
 
 
-def compared_scores(
-    evaluation: Evaluation, labels: Mapping[str, tuple[str, str, bool | None]]
-) -> Sequence[tuple[str, Score, Score]]:
+def compared_scores(evaluation: Evaluation) -> list[tuple[str, Score, Score]]:
     """Label, score of the drafts, score of the answers: where doubt may change something."""
     trust = evaluation.trust
     if trust is None or not trust.metrics:
         return []
     zh = evaluation.language == "zh"
     return [
-        (labels[name][1] if zh else labels[name][0], evaluation.metrics[name], trust.metrics[name])
+        (str(METRICS[name][zh]), evaluation.metrics[name], trust.metrics[name])
         for name in COMPARED
         if evaluation.metrics[name].value is not None and name in trust.metrics
     ]

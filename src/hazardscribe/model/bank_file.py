@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save_file
 
 from hazardscribe.errors import InputError
 from hazardscribe.files import write_json
+from hazardscribe.model.folders import absolute
 from hazardscribe.model.lsa import LsaEncoder
 from hazardscribe.model.text_bank import KEPT, TextBank
 from hazardscribe.model.text_encoder import LSA, HubEncoder, embed
@@ -44,7 +45,7 @@ def save_bank(folder: Path, bank: TextBank) -> None:
         values["encoder"] = {"name": LSA}
     elif encoder is not None:
         values["encoder"] = {
-            "name": _absolute(encoder.path),
+            "name": absolute(encoder.path),
             "prefix": encoder.prefix,
             "identity": encoder.identity,
         }
@@ -111,7 +112,3 @@ def _hub_encoder(
         )
         return None
     return encoder
-
-
-def _absolute(path: str) -> str:
-    return str(Path(path).resolve()) if Path(path).is_dir() else path

@@ -13,9 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from hazardscribe.model.generation import plain_settings
+from hazardscribe.model.generation import LONGEST, plain_settings
 from hazardscribe.model.language_model import LanguageModel, uncomposable
-from hazardscribe.model.length import LONGEST
 from hazardscribe.model.placeholder import chat_template_for, choose_image_token
 from hazardscribe.model.tower import Tower
 

@@ -118,6 +118,11 @@ def damaged_settings(folder: Path) -> str:
     return ""
 
 
+def absolute(name: str) -> str:
+    """A model folder as an absolute path; a name in the local cache as it is."""
+    return str(Path(name).resolve()) if Path(name).is_dir() else name
+
+
 def model_folder(name: str) -> Path:
     """The folder of a model: the name itself, or its snapshot in the local Hugging Face cache.
 

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from transformers import GenerationConfig
 
 
+LONGEST = 96
+"""Tokens of a description where nobody says how long it may be, the end token included."""
+
+
 def plain_settings(
     source: Any, tokenizer: Any, marks: Iterable[int], max_new_tokens: int | None = None
 ) -> GenerationConfig:

@@ -34,7 +34,6 @@ class Prompter:
     def __init__(self, processor: Any, vlm: Any, prompt: str) -> None:
         self.processor = processor
         self.tokenizer = processor.tokenizer
-        self.prompt = prompt
         self.image_token_id = image_token_id(vlm.config)
         if processor.chat_template is None:
             # Set for good: it is saved with what is trained by it. What a processor replaces need

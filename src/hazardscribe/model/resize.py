@@ -24,9 +24,10 @@ def set_image_size(vlm: Any, processor: Any, size: int) -> None:
         )
     stride = int(processor.patch_size)
     if size % stride:
+        near = [str(times * stride) for times in (size // stride, size // stride + 1) if times]
         raise InputError(
             f"image_size {size} is no multiple of the tower's stride {stride}: "
-            f"take {size // stride * stride} or {(size // stride + 1) * stride}."
+            f"take {' or '.join(near)}."
         )
     side = {"height": size, "width": size}
     processor.image_processor.size = side

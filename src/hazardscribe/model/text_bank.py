@@ -17,12 +17,11 @@ from torch import nn
 
 from hazardscribe.model.lsa import LsaEncoder
 from hazardscribe.model.sequences import second_sequence
-from hazardscribe.model.text_encoder import HubEncoder, embed
+from hazardscribe.model.text_encoder import BATCH, HubEncoder, embed
 from hazardscribe.model.vector_cache import VectorCache
 
 KEPT = ("vectors", "mean", "log_counts")
 """The buffers that a model folder keeps."""
-_ENCODE_BATCH = 64
 _KEPT_AT_ONCE = 1024  # texts
 Encoder = LsaEncoder | HubEncoder
 
@@ -39,6 +38,8 @@ class TextBank(nn.Module):
             of one subject close together, and the mean is what they share.
         mean: `(D,)` that mean.
         log_counts: `(C,)` log of how often each text occurs.
+        cumulative_counts: `(C,)` float64, how many training photos show one of the texts up to and
+            with each; not in a bank that was loaded.
         encoder: what gave them; None where it is not at hand. pooling: of its token states.
         tokens: `(C, M, D)` unit token states and `token_mask` `(C, M)`; empty unless asked for.
     """
@@ -46,6 +47,7 @@ class TextBank(nn.Module):
     vectors: torch.Tensor
     mean: torch.Tensor
     log_counts: torch.Tensor
+    cumulative_counts: torch.Tensor
     tokens: torch.Tensor
     token_mask: torch.Tensor
 
@@ -65,12 +67,13 @@ class TextBank(nn.Module):
         self._encoder: Encoder | None = encoder
         self._load_encoder: Callable[[], Encoder | None] | None = None
         self.pooling = pooling
-        self._cumulative: torch.Tensor | None = None
         raw = _pooled(self.texts, encoder, pooling, cache)
         self.register_buffer("mean", raw.mean(0), persistent=False)
         self.register_buffer("vectors", self.centred(raw), persistent=False)
         log_counts = torch.tensor([float(counts[text]) for text in self.texts]).log()
         self.register_buffer("log_counts", log_counts, persistent=False)
+        cumulative = log_counts.double().exp().cumsum(0)
+        self.register_buffer("cumulative_counts", cumulative, persistent=False)
         tokens, mask = torch.empty(0), torch.empty(0, dtype=torch.bool)
         if with_tokens:
             tokens, mask = _tokens(self.texts, encoder)
@@ -90,7 +93,6 @@ class TextBank(nn.Module):
         nn.Module.__init__(bank)
         bank.texts, bank.pooling = list(texts), pooling
         bank._encoder, bank._load_encoder = encoder, None
-        bank._cumulative = None
         bank._index = {text: i for i, text in enumerate(bank.texts)}
         for name in KEPT:
             bank.register_buffer(name, tensors[name], persistent=False)
@@ -109,13 +111,6 @@ class TextBank(nn.Module):
         """Say how the encoder is loaded, should a text be asked for that is not of the bank."""
         self._load_encoder = load
 
-    @property
-    def cumulative_counts(self) -> torch.Tensor:
-        """`(C,)` float64, how many training photos show one of the texts up to and with each."""
-        if self._cumulative is None or self._cumulative.device != self.log_counts.device:
-            self._cumulative = self.log_counts.double().exp().cumsum(0)
-        return self._cumulative
-
     def index(self, text: str) -> int:
         """Row of a training description."""
         return self._index[text]
@@ -132,18 +127,14 @@ class TextBank(nn.Module):
 
         None where a text is not of the bank and the text encoder is not at hand.
         """
-        missing = [text for text in dict.fromkeys(texts) if text not in self._index]
-        if missing and self.encoder is None:
-            return None
-        fresh: dict[str, torch.Tensor] = {}
-        if missing and self.encoder is not None:
+        found = {text: self.vectors[self._index[text]] for text in texts if text in self._index}
+        missing = [text for text in dict.fromkeys(texts) if text not in found]
+        if missing:
+            if self.encoder is None:
+                return None
             vectors = self.centred(embed(self.encoder, missing, self.pooling))
-            fresh = dict(zip(missing, vectors, strict=True))
-        if not texts:
-            return self.vectors[:0]
-        return torch.stack(
-            [fresh[text] if text in fresh else self.vectors[self._index[text]] for text in texts]
-        )
+            found |= zip(missing, vectors, strict=True)
+        return torch.stack([found[text] for text in texts]) if texts else self.vectors[:0]
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -171,8 +162,8 @@ def _pooled(texts: list[str], encoder: Encoder, pooling: str, cache: Path | None
 def _tokens(texts: list[str], encoder: Encoder) -> tuple[torch.Tensor, torch.Tensor]:
     rows: list[torch.Tensor] = []
     masks: list[torch.Tensor] = []
-    for i in range(0, len(texts), _ENCODE_BATCH):
-        values, mask = second_sequence(encoder, texts[i : i + _ENCODE_BATCH])
+    for i in range(0, len(texts), BATCH):
+        values, mask = second_sequence(encoder, texts[i : i + BATCH])
         rows += list(nn.functional.normalize(values, dim=-1))
         masks += list(mask)
     pad = nn.utils.rnn.pad_sequence

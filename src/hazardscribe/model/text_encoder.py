@@ -25,7 +25,7 @@ from hazardscribe.model.sequences import TextEncoder, pool_sequence, second_sequ
 logger = logging.getLogger(__name__)
 
 LSA = "lsa"
-_BATCH = 64  # texts
+BATCH = 64  # texts
 _POOLINGS = {
     "mean": "mean",
     "cls": "cls",
@@ -98,8 +98,8 @@ def load_text_encoder(
 def embed(encoder: TextEncoder, texts: Sequence[str], pooling: str = "mean") -> torch.Tensor:
     """Pooled unit vectors `(len(texts), D)` of many texts, encoded in batches."""
     parts = [
-        pool_sequence(*second_sequence(encoder, list(texts[i : i + _BATCH])), pooling)
-        for i in range(0, len(texts), _BATCH)
+        pool_sequence(*second_sequence(encoder, list(texts[i : i + BATCH])), pooling)
+        for i in range(0, len(texts), BATCH)
     ]
     return torch.cat(parts)
 

@@ -120,7 +120,7 @@ def _vit(
     if size % config.patch_size:
         raise InputError(
             f"--image_size {size} is no multiple of the tower's patch size {config.patch_size}. "
-            f"Take {size // config.patch_size * config.patch_size}."
+            f"Take {size // config.patch_size * config.patch_size or config.patch_size}."
         )
     return Tower(
         model,

@@ -1,4 +1,4 @@
-"""Rewards of generated descriptions, on texts that are already tokens, sets or vectors.
+"""Rewards of generated descriptions, on texts that are already tokens or sets.
 
 The caption likelihood asks how probable the written words are; a reward asks how good the model's
 own words are, as a whole sentence. With G descriptions y_1..y_G drawn for photo x from the model
@@ -14,36 +14,14 @@ p, and p_0 the model that the likelihood left, each is worth
 (leave-one-out: Ahmadian et al. 2024, arXiv 2402.14740, after Kool et al. 2019; group-relative: Shao
 et al. 2024, arXiv 2402.03300; a sentence score as the reward of a captioner: Rennie et al. 2017,
 "Self-critical sequence training"). log p(y|x) counts the end token, so stopping is learned too.
-Advantages and KL are TRL's; this file holds the r_k and the two guards, all of them within 0..1
-(similarity: -1..1). CIDEr-D is `hazardscribe.evaluation.cider.FixedCiderD`, divided by ten.
+Advantages and KL are TRL's, CIDEr-D is `hazardscribe.evaluation.cider.CiderD` divided by ten,
+text similarity the text bank's centred cosine. This file holds element F1 and the two guards, all
+of them within 0..1.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Sequence
-
-import torch
-import torch.nn.functional as F
-
-
-def centred_similarity(
-    texts: torch.Tensor, references: torch.Tensor, mean: torch.Tensor
-) -> torch.Tensor:
-    """Cosine of text vectors after what all descriptions share is taken away.
-
-        r = <u, v>,  u = (t - m) / |t - m|,  v = (s - m) / |s - m|
-
-    Sentence encoders put all texts of one subject close together (cosines of 0.8 and more); the
-    mean m of the training descriptions is what they share. As in the text bank.
-
-    Args:
-        texts: `(B, D)`. references: `(B, D)`, row i belongs to text i. mean: `(D,)`.
-
-    Returns:
-        `(B,)` within -1..1; 0 where a vector equals the mean.
-    """
-    ours, theirs = F.normalize(texts - mean, dim=-1), F.normalize(references - mean, dim=-1)
-    return (ours * theirs).sum(-1)
 
 
 def element_f1(said: Collection[str], true: Collection[str]) -> float:

@@ -21,7 +21,7 @@ from typing import Any
 import httpx
 
 from hazardscribe.errors import InputError, PhotoError
-from hazardscribe.model.length import LONGEST
+from hazardscribe.model.generation import LONGEST
 from hazardscribe.pages import data_url
 from hazardscribe.pairs.photo import load_photo
 from hazardscribe.pairs.photo_limits import PhotoLimits

@@ -16,6 +16,7 @@ from hazardscribe.model.bank_file import BANK_FILE, save_bank
 from hazardscribe.model.text_bank import TextBank
 from hazardscribe.model.text_encoder import default_pooling, load_text_encoder
 from hazardscribe.pairs.targets import target_texts
+from hazardscribe.training.augment import mirrored_text
 from hazardscribe.training.recipe import Recipe
 from hazardscribe.training.run import run_of
 
@@ -48,8 +49,6 @@ def shown_counts(texts: Sequence[str], mirror: float) -> dict[str, float]:
     Args:
         texts: one a training photo. mirror: share of photos shown mirrored.
     """
-    from hazardscribe.training.augment import mirrored_text
-
     counts: dict[str, float] = dict.fromkeys(texts, 0.0)
     for text in texts:
         swapped = mirrored_text(text) if mirror else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -18,13 +18,8 @@ from hazardscribe.training.augment import augment
 from hazardscribe.training.recipe import Augmentation
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One photo with its description, as the collator takes it.
-
-    Attributes:
-        photo: `(H, W, 3)` uint8. text: what to learn.
-    """
+class Sample(NamedTuple):
+    """One photo, `(H, W, 3)` uint8, with the text to learn, as the collator takes it."""
 
     photo: np.ndarray
     text: str
@@ -54,10 +49,8 @@ class PairDataset(Dataset[Sample]):
     def __getitem__(self, key: tuple[int, int]) -> Sample:
         row, epoch = key
         draw = random.Random(f"{self._seed}/{epoch}/{row}")
-        photo, text = augment(
-            self._cache.pixels(self.photos[row]), self.texts[row], self._augmentation, draw
-        )
-        return Sample(photo, text)
+        pixels = self._cache.pixels(self.photos[row])
+        return Sample(*augment(pixels, self.texts[row], self._augmentation, draw))
 
 
 class BucketSampler(Sampler[tuple[int, int]]):
@@ -159,15 +152,12 @@ class Collator:
         self._bank_index, self._pixels = bank_index, pixels
 
     def __call__(self, samples: list[Sample]) -> dict[str, Any]:
-        batch = self._prompter.training_batch(
-            [sample.photo for sample in samples],
-            [sample.text for sample in samples],
-            self._max_text_tokens,
-        )
+        photos, texts = zip(*samples, strict=True)
+        batch = self._prompter.training_batch(photos, texts, self._max_text_tokens)
         for name, value in batch.items():
             if name.startswith("pixel_") and value.is_floating_point():
                 batch[name] = value.to(self._pixels)
-        indices = [self._bank_index(sample.text) for sample in samples]
+        indices = [self._bank_index(text) for text in texts]
         image_token = self._prompter.image_token_id
         places = Places.find(batch["input_ids"], batch["labels"], image_token)
         return {"batch": batch | {"bank_indices": torch.tensor(indices), "places": places}}

@@ -96,14 +96,15 @@ class EvaluateMissed(TrainerCallback):
     """A signal may have called off an evaluation that was due: the resumed run makes up for it.
 
     Args:
-        first_steps: steps that are never evaluated. evaluate: evaluates and keeps the best weights.
+        first_steps: steps that are never evaluated; -1: not even the start model is left out.
+        evaluate: evaluates and keeps the best weights.
     """
 
     def __init__(self, first_steps: int, evaluate: Callable[[], object]) -> None:
         self._first_steps, self._evaluate = first_steps, evaluate
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Evaluate before the first step of a resumed run, if need be."""
+        """Evaluate before the first step, if need be."""
         step = state.global_step
         due = step > self._first_steps and (step % args.eval_steps == 0 or step >= state.max_steps)
         done = any(
@@ -111,22 +112,6 @@ class EvaluateMissed(TrainerCallback):
             for entry in state.log_history
         )
         if due and not done:
-            self._evaluate()
-
-
-class EvaluateStart(TrainerCallback):
-    """Score the start model too, so that it is seen whether training made anything better.
-
-    Args:
-        evaluate: evaluates and keeps the best weights.
-    """
-
-    def __init__(self, evaluate: Callable[[], object]) -> None:
-        self._evaluate = evaluate
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Evaluate before the first step of a fresh run."""
-        if state.global_step == 0:
             self._evaluate()
 
 

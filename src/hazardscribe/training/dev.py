@@ -70,11 +70,8 @@ class Dev:
         evaluation = evaluate_texts(
             cases_from_rows(rows, rows.texts(), described),
             train_texts=train_texts,
-            train_hazards=None,
-            nearest=None,
             language=self._language,
             rules=self._rules,
-            embed=None,
             resamples=0,
         )
         self.warnings = list(evaluation.warnings)

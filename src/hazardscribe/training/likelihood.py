@@ -16,14 +16,14 @@ from hazardscribe.objectives.alignment import AlignmentHead
 from hazardscribe.processes import processes
 from hazardscribe.training.bank import text_bank
 from hazardscribe.training.batches import Collator, PairDataset
-from hazardscribe.training.callbacks import EvaluateMissed, EvaluateWhenDue, StopOnSignal
+from hazardscribe.training.callbacks import StopOnSignal
 from hazardscribe.training.compiled import compile_blocks
 from hazardscribe.training.module import TrainingModule
 from hazardscribe.training.plots import plot_losses
 from hazardscribe.training.recipe import Recipe
 from hazardscribe.training.session import Session
 from hazardscribe.training.sharding import is_sharded, whole
-from hazardscribe.training.trainer import DescriptionTrainer, first_steps, training_arguments
+from hazardscribe.training.trainer import DescriptionTrainer, training_arguments
 from hazardscribe.training.tuning import find_unreached, freeze_unreached
 
 if TYPE_CHECKING:
@@ -44,13 +44,9 @@ class LikelihoodSession(Session):
         recipe, options = self.recipe, self.recipe.alignment
         device = "cuda" if torch.cuda.is_available() else "cpu"
         texts = self.rows["train"].texts()
-        head = bank = None
-        if options.weight > 0:
-            bank = text_bank(recipe, texts, device)
-        self.bank = bank
-        if bank is not None:
-            head = self._head()
-        return TrainingModule(self.vlm, head, bank, recipe).to(device)
+        self.bank = text_bank(recipe, texts, device) if options.weight > 0 else None
+        head = self._head() if self.bank is not None else None
+        return TrainingModule(self.vlm, head, self.bank, recipe).to(device)
 
     def _head(self) -> AlignmentHead:
         assert self.bank is not None
@@ -93,12 +89,8 @@ class LikelihoodSession(Session):
             data_collator=collator,
             recipe=recipe,
             lengths=self._lengths(),
-            dev_scores=self.dev_scores,
-            keep_best=self.keep_best,
-            callbacks=[stop, EvaluateWhenDue(first_steps(recipe, steps))],
         )
-        trainer.add_callback(EvaluateMissed(trainer.first_steps, trainer.evaluate_and_keep))
-        self._add_callbacks(trainer)
+        self._surround(trainer, stop, trainer.first_steps)
         return trainer
 
     def _lengths(self) -> Sequence[int]:

@@ -19,21 +19,9 @@ def one_training(folder: Path) -> Iterator[None]:
     Raises:
         InputError: if another process holds it, or it cannot be written.
     """
-    made = not folder.exists()
-    try:
-        with _held(folder):
-            yield
-    finally:
-        if made:  # what failed before it wrote anything leaves no folder
-            with suppress(OSError):
-                if [path.name for path in folder.iterdir()] in ([], [LOCK_FILE]):
-                    (folder / LOCK_FILE).unlink(missing_ok=True)
-                    folder.rmdir()
-
-
-@contextmanager
-def _held(folder: Path) -> Iterator[None]:
     with ExitStack() as held:
+        if not folder.exists():
+            held.callback(_leave_nothing, folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             held.enter_context(locked(folder / LOCK_FILE, timeout=0))
@@ -48,3 +36,11 @@ def _held(folder: Path) -> Iterator[None]:
                 "and the free space, or name another folder."
             ) from error
         yield
+
+
+def _leave_nothing(folder: Path) -> None:
+    """What failed before it wrote anything leaves no folder."""
+    with suppress(OSError):
+        if [path.name for path in folder.iterdir()] in ([], [LOCK_FILE]):
+            (folder / LOCK_FILE).unlink(missing_ok=True)
+            folder.rmdir()

@@ -129,7 +129,8 @@ class Loop(_Base):
         target = self._folder / f"checkpoint-{self.state.global_step}"
         if target.exists():
             return
-        with self._saving() as folder, new_folder_on_main(self, target) as final:
+        new = new_folder(target) if self.args.should_save else contextlib.nullcontext()
+        with self._saving() as folder, new as final:
             self._checkpoint_folder = folder
             super()._save_checkpoint(model, trial)
             self.accelerator.wait_for_everyone()
@@ -203,16 +204,6 @@ class Loop(_Base):
         )
         self.optimizer.load_state_dict(distribute_optimizer(state, self.optimizer))
         self.lr_scheduler.load_state_dict(schedule)
-
-
-@contextlib.contextmanager
-def new_folder_on_main(trainer: Trainer, target: Path) -> Iterator[Path | None]:
-    """`new_folder` on the process that saves; the others only wait."""
-    if not trainer.args.should_save:
-        yield None
-        return
-    with new_folder(target) as folder:
-        yield folder
 
 
 def trained_tensors(module: Any) -> dict[str, torch.Tensor]:

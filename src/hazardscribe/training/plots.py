@@ -6,13 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hazardscribe.processes import is_first
-
 
 def plot_losses(history: list[dict[str, Any]], path: Path, score: str) -> None:
     """Draw the losses over the steps, and the dev score under them, as a PNG."""
-    if not is_first():
-        return
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 5), layout="constrained")
@@ -36,8 +32,6 @@ def plot_rewards(
     Args:
         parts: names of the reward's parts. score: the dev score that decides.
     """
-    if not is_first():
-        return
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8.5, 7.5), layout="constrained")

@@ -25,14 +25,7 @@ from hazardscribe.model.checkpoint import (
     load_checkpoint,
 )
 from hazardscribe.model.layout import lay_out_convolutions
-from hazardscribe.training.callbacks import (
-    EvaluateMissed,
-    EvaluateStart,
-    EvaluateWhenDue,
-    StopOnSignal,
-    StopWhenParted,
-    WarnOfWildDraws,
-)
+from hazardscribe.training.callbacks import StopOnSignal, StopWhenParted, WarnOfWildDraws
 from hazardscribe.training.module import TrainingModule
 from hazardscribe.training.plots import plot_rewards
 from hazardscribe.training.products import use_faster_products
@@ -88,15 +81,11 @@ class RewardSession(Session):
                 "`hazardscribe calibrate` afterwards."
             )
         return replace(
-            former,
-            language=card.language,
-            prompt=card.prompt,
-            target=card.target,
+            card,
             image_bound=former.image_bound or card.image_bound,
             start=former.start or card.start,
+            tower=former.tower,
             safe_share=card.safe_share or share,
-            safe_text=card.safe_text,
-            version=card.version,
         )
 
     def _check_photos(self) -> None:
@@ -138,16 +127,13 @@ class RewardSession(Session):
             self.out / "checkpoints",
             photos=len(self.cases),
             steps=steps,
-            callbacks=[stop, EvaluateWhenDue(0)],
         )
-        trainer.keep_by(self.dev_scores, self.keep_best, recipe.keep)
-        trainer.add_callback(EvaluateStart(trainer.evaluate_and_keep))
-        trainer.add_callback(EvaluateMissed(0, trainer.evaluate_and_keep))
+        # The start model is scored too, so that it is seen whether training made anything better.
+        self._surround(trainer, stop, first_steps=-1)
         trainer.add_callback(WarnOfWildDraws(self._warn))
         if recipe.reward.part_after:
             parted = StopWhenParted(recipe.best_by, recipe.reward.part_after, self._tell)
             trainer.add_callback(parted)
-        self._add_callbacks(trainer)
         return trainer
 
     def _tell(self, reason: str) -> None:

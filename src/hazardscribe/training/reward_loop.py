@@ -64,7 +64,6 @@ def make_trainer(
     *,
     photos: int,
     steps: int,
-    callbacks: list[Any],
 ) -> Any:
     """TRL's trainer of the recipe over our hooks; `keep_by` is left to call.
 
@@ -104,7 +103,6 @@ def make_trainer(
             train_dataset=dataset,
             eval_dataset=dataset,  # never drawn from: `Loop.evaluate` describes dev
             processing_class=processor,
-            callbacks=callbacks,
         )
     trainer.beta, trainer.ref_model = options.beta, reference
     trainer.eos_token_ids = sampling.prompter.stops

@@ -14,16 +14,12 @@ import numpy as np
 
 from hazardscribe.errors import InputError
 from hazardscribe.evaluation.cases import Case, true_elements, true_hazard
-from hazardscribe.evaluation.cider import FixedCiderD
+from hazardscribe.evaluation.cider import CiderD
 from hazardscribe.evaluation.rules import Rules
 from hazardscribe.evaluation.tokens import Tokens, normalise, tokenizers
-from hazardscribe.model.text_encoder import default_pooling, embed, load_text_encoder
-from hazardscribe.objectives.reward import (
-    centred_similarity,
-    element_f1,
-    length_excess,
-    repetition_excess,
-)
+from hazardscribe.model.text_bank import TextBank
+from hazardscribe.model.text_encoder import default_pooling, load_text_encoder
+from hazardscribe.objectives.reward import element_f1, length_excess, repetition_excess
 from hazardscribe.training.recipe import Recipe
 
 # Texts shorter or longer than these percentiles of the written ones are what nobody writes.
@@ -70,22 +66,14 @@ def reward_parts(
     options = recipe.reward
     split = tokenizers(language)[""]
     references = [[split(text) for text in case.references] for case in cases]
-    parts = []
-    if options.cider_d:
-        parts.append(RewardPart("cider_d", options.cider_d, _cider(references, split)))
-    if options.text_similarity:
-        part = RewardPart("text_similarity", options.text_similarity, _similarity(recipe, cases))
-        parts.append(part)
-    if options.element_f1:
-        elements = _elements(cases, rules or Rules.load(language))
-        part = RewardPart("element_f1", options.element_f1, elements)
-        parts.append(part)
-    if options.length:
-        parts.append(RewardPart("length", -options.length, _length(references, split)))
-    if options.repetition:
-        part = RewardPart("repetition", -options.repetition, _repetition(references, split))
-        parts.append(part)
-    return parts
+    parts = {
+        "cider_d": (options.cider_d, lambda: _cider(references, split)),
+        "text_similarity": (options.text_similarity, lambda: _similarity(recipe, cases)),
+        "element_f1": (options.element_f1, lambda: _elements(cases, rules or Rules.load(language))),
+        "length": (-options.length, lambda: _length(references, split)),
+        "repetition": (-options.repetition, lambda: _repetition(references, split)),
+    }
+    return [RewardPart(name, weight, make()) for name, (weight, make) in parts.items() if weight]
 
 
 def _each(score: Score) -> Callable[[Sequence[str], Sequence[int]], list[float]]:
@@ -99,34 +87,42 @@ def _each(score: Score) -> Callable[[Sequence[str], Sequence[int]], list[float]]
 
 
 def _cider(references: list[list[Tokens]], split: Callable[[str], Tokens]) -> Any:
-    scorer = FixedCiderD(references)
+    scorer = CiderD(references)
     if not scorer.informative:
         raise InputError(
             "reward.cider_d: all training photos have the same description, so CIDEr-D is 0 "
             "whatever the model writes. Set reward.cider_d to 0, or look at the pairs with "
             "`hazardscribe check`."
         )
-    return _each(lambda text, photo: scorer.score(split(text), photo) / 10)
+
+    def scores(texts: Sequence[str], photos: Sequence[int]) -> list[float]:
+        candidates = scorer.weigh([split(text) for text in texts])
+        found: list[float] = (scorer.scores(candidates, np.asarray(photos)) / 10).tolist()
+        return found
+
+    return scores
 
 
 def _similarity(recipe: Recipe, cases: Sequence[Case]) -> Any:
+    """The best cosine with a written text in the space of the text bank, centred as there.
+
+    Sentence encoders put all texts of one subject close together (cosines of 0.8 and more); the
+    mean of the training descriptions is what they share.
+    """
     options = recipe.alignment
     corpus = [text for case in cases for text in case.references]
     encoder = load_text_encoder(options.text_encoder, corpus, options.prefix)
     pooling = options.pooling or default_pooling(options.text_encoder)
-    distinct = list(dict.fromkeys(corpus))
-    vectors = embed(encoder, distinct, pooling).double()
-    mean, row = vectors.mean(0), {text: i for i, text in enumerate(distinct)}
+    bank = TextBank(corpus, encoder, pooling=pooling)
+    rows = [[bank.index(text) for text in case.references] for case in cases]
 
     def scores(texts: Sequence[str], photos: Sequence[int]) -> list[float]:
-        known = {text: i for i, text in enumerate(dict.fromkeys(texts))}
-        ours = embed(encoder, list(known), pooling).double()
-        found = []
-        for text, photo in zip(texts, photos, strict=True):
-            theirs = vectors[[row[reference] for reference in cases[photo].references]]
-            each = centred_similarity(ours[known[text]].expand_as(theirs), theirs, mean)
-            found.append(float(each.max()) if text else 0.0)
-        return found
+        ours = bank.embed(texts)
+        assert ours is not None  # the encoder is at hand
+        return [
+            float((bank.vectors[rows[photo]] @ vector).max()) if text else 0.0
+            for text, vector, photo in zip(texts, ours, photos, strict=True)
+        ]
 
     return scores
 

@@ -21,10 +21,11 @@ class Rows(Sequence[Row]):
     """
 
     def __init__(self, dataset: Any, numbers: np.ndarray, texts: Sequence[str]) -> None:
-        self._dataset, self._numbers, self._texts = dataset, numbers, texts
+        self._dataset = dataset.select(numbers)
+        self._texts = [texts[number] for number in numbers]
 
     def __len__(self) -> int:
-        return len(self._numbers)
+        return len(self._texts)
 
     @overload
     def __getitem__(self, place: int) -> Row: ...
@@ -33,15 +34,14 @@ class Rows(Sequence[Row]):
     def __getitem__(self, place: int | slice) -> Row | Rows:
         """A row, or the rows of a slice."""
         if isinstance(place, slice):
-            return Rows(self._dataset, self._numbers[place], self._texts)
-        number = int(self._numbers[place])
-        row: Row = self._dataset[number]
+            return Rows(self._dataset, np.arange(len(self))[place], self._texts)
+        row: Row = self._dataset[place]
         return row
 
     def __iter__(self) -> Iterator[Row]:
-        for start in range(0, len(self._numbers), 1000):
-            numbers = self._numbers[start : start + 1000].tolist()
-            columns = self._dataset[numbers]
+        for columns in self._dataset.iter(
+            batch_size=1000
+        ):  # one by one takes several times as long
             for values in zip(*columns.values(), strict=True):
                 yield dict(zip(columns, values, strict=True))
 
@@ -50,35 +50,16 @@ class Rows(Sequence[Row]):
         if len(self) <= most:
             return self
         places = np.linspace(0, len(self) - 1, most).round().astype(int)
-        return Rows(self._dataset, self._numbers[places], self._texts)
+        return Rows(self._dataset, places, self._texts)
 
     def texts(self) -> list[str]:
         """The text to learn of each row."""
-        return [self._texts[number] for number in self._numbers]
+        return self._texts
 
-    def photos(self) -> Photos:
+    def photos(self) -> Sequence[str]:
         """The photo of each row, read when it is asked for."""
-        return Photos(self._dataset, self._numbers)
-
-
-class Photos(Sequence[str]):
-    """Photo paths of chosen rows; see `Rows`."""
-
-    def __init__(self, dataset: Any, numbers: np.ndarray) -> None:
-        self._dataset, self._numbers = dataset.select_columns(["photo"]), numbers
-
-    def __len__(self) -> int:
-        return len(self._numbers)
-
-    @overload
-    def __getitem__(self, place: int) -> str: ...
-    @overload
-    def __getitem__(self, place: slice) -> Photos: ...
-    def __getitem__(self, place: int | slice) -> str | Photos:
-        """A path, or the paths of a slice."""
-        if isinstance(place, slice):
-            return Photos(self._dataset, self._numbers[place])
-        return str(self._dataset[int(self._numbers[place])]["photo"])
+        photos: Sequence[str] = self._dataset["photo"]
+        return photos
 
 
 def shared(texts: Sequence[str]) -> list[str]:

@@ -91,20 +91,18 @@ def check_folder(folder: Path, resume: bool) -> None:
         )
 
 
-def prepare_folder(folder: Path, recipe: Recipe, data_hash: str, resume: bool) -> Path | None:
-    """Check a run folder before work begins.
+def resumed_from(
+    folder: Path, former: dict[str, Any], recipe: Recipe, data_hash: str
+) -> Path | None:
+    """The checkpoint from which a run goes on; None where none was saved yet.
 
-    Returns:
-        The checkpoint to resume from, or None for a fresh start.
+    Args:
+        former: its record, as `read_run` gives it.
 
     Raises:
-        InputError: if the folder holds another run, or one with another recipe or other pairs.
+        InputError: if the run was with another recipe or other pairs, or the checkpoint is damaged.
     """
-    check_folder(folder, resume)
-    if not resume:
-        return None
-    former = _read_run(folder)
-    changed = _changed(folder, former, json.loads(json.dumps(recipe.to_dict())))
+    changed = _changed(folder, former, recipe.to_dict())
     if changed:
         raise InputError(
             f"{folder}: was trained with another recipe; these keys differ: {', '.join(changed)}. "
@@ -122,16 +120,16 @@ def prepare_folder(folder: Path, recipe: Recipe, data_hash: str, resume: bool) -
     return checkpoint
 
 
-def check_inputs(folder: Path, data: dict[str, Any]) -> None:
+def check_inputs(folder: Path, former: dict[str, Any], data: dict[str, Any]) -> None:
     """Check, once both are read, that a resumed run has the same texts to learn, start and rules.
 
     Args:
-        data: what `run.json` will hold as `data`; a run from before a key existed is not compared.
+        former: the `data` of its `run.json`; a run from before a key existed is not compared.
+        data: what `run.json` will hold as `data`.
 
     Raises:
         InputError: naming which of them is another.
     """
-    former = _read_run(folder).get("data", {})
     for key, what, same in (
         ("targets", "other texts (the columns that `target` names have changed)", "texts"),
         ("start", "other weights of `start`", "start"),
@@ -160,7 +158,7 @@ def _changed(folder: Path, former: dict[str, Any], wanted: dict[str, Any]) -> li
         InputError: where only the number of processes differs, and with it the photos a step.
     """
     # A key that is newer than the run stood at its default; one that is gone is told of.
-    defaults = json.loads(json.dumps(Recipe().to_dict()))
+    defaults = Recipe().to_dict()
     recorded = defaults | {
         key: defaults[key] | value if isinstance(value, dict) and key in defaults else value
         for key, value in former.get("recipe", {}).items()
@@ -195,7 +193,12 @@ def _other_version(former: dict[str, Any]) -> str:
     return f" The run is of hazardscribe {version}, this is {__version__}."
 
 
-def _read_run(folder: Path) -> dict[str, Any]:
+def read_run(folder: Path) -> dict[str, Any]:
+    """The record of a run that is to be resumed.
+
+    Raises:
+        InputError: if it is damaged.
+    """
     path = folder / RUN_FILE
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
@@ -209,19 +212,13 @@ def _read_run(folder: Path) -> dict[str, Any]:
     return record
 
 
-def changed_versions(folder: Path) -> list[str]:
+def changed_versions(former: dict[str, str]) -> list[str]:
     """What differs in version from the run that is resumed, as `torch 2.13.0 -> 2.14.1`."""
-    former, present = _read_run(folder).get("versions", {}), versions()
     return [
         f"{name} {former[name]} -> {version}"
-        for name, version in present.items()
+        for name, version in versions().items()
         if former.get(name, version) != version
     ]
-
-
-def former_warnings(folder: Path) -> list[str]:
-    """What `run.json` warns of; nothing where the run was killed before it could say so."""
-    return [str(warning) for warning in _read_run(folder).get("warnings", [])]
 
 
 def write_run(folder: Path, record: dict[str, Any]) -> None:

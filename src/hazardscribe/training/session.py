@@ -29,6 +29,7 @@ from hazardscribe.model.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
+from hazardscribe.model.folders import absolute
 from hazardscribe.model.image_bound import image_bound
 from hazardscribe.model.layout import lay_out_convolutions
 from hazardscribe.model.memory import keep_freed_memory
@@ -39,6 +40,8 @@ from hazardscribe.pairs.pixel_cache import PixelCache
 from hazardscribe.pairs.targets import detect_language, target_texts
 from hazardscribe.processes import is_first
 from hazardscribe.training.callbacks import (
+    EvaluateMissed,
+    EvaluateWhenDue,
     GiveBackMemory,
     Progress,
     StopOnSignal,
@@ -208,10 +211,18 @@ class Session(ABC):
         if self.recipe.activation_checkpointing:
             self.vlm.activation_checkpointing_enable({"use_reentrant": False})
 
-    def _add_callbacks(self, trainer: Any) -> None:
-        """What every loop has around it, in place of transformers' own printing."""
+    def _surround(self, trainer: Any, stop: StopOnSignal, first_steps: int) -> None:
+        """What every loop has around it, in place of transformers' own printing.
+
+        Args:
+            first_steps: steps that are never evaluated, see `EvaluateMissed`.
+        """
+        trainer.keep_by(self.dev_scores, self.keep_best, self.recipe.keep)
         trainer.remove_callback(PrinterCallback)
         trainer.remove_callback(ProgressCallback)
+        trainer.add_callback(stop)
+        trainer.add_callback(EvaluateWhenDue(first_steps))
+        trainer.add_callback(EvaluateMissed(first_steps, trainer.evaluate_and_keep))
         if self._keeps_memory:
             trainer.add_callback(GiveBackMemory())
         if self.progress:
@@ -331,8 +342,3 @@ def language_of(recipe: Recipe, pairs: Pairs) -> str:
     if recipe.language != "auto":
         return recipe.language
     return detect_language(target_texts(pairs["train"], recipe.target))
-
-
-def absolute(start: str) -> str:
-    """A folder as an absolute path; a name in the local cache as it is."""
-    return str(Path(start).resolve()) if Path(start).exists() else start

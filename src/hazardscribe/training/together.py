@@ -12,6 +12,8 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 import torch
+from accelerate import PartialState
+from accelerate.utils import broadcast_object_list, gather_object
 
 from hazardscribe.errors import InputError
 from hazardscribe.processes import is_first, processes
@@ -37,18 +39,13 @@ def join() -> None:
             "gives every process the whole model (DDP) and says nothing. Launch without FSDP: "
             "torchrun, or accelerate launch without --use_fsdp."
         )
-    from accelerate import PartialState
-
     PartialState(cpu=not on_gpu, timeout=timedelta(seconds=WAIT_S))
 
 
 def from_first(make: Callable[[], _Made]) -> _Made:
     """What the first process makes, in every process."""
-    if processes()[1] == 1:
-        return make()
-    made: list[Any] = [make() if is_first() else None]
-    torch.distributed.broadcast_object_list(made)
-    return made[0]  # type: ignore[no-any-return]
+    [made] = broadcast_object_list([make() if is_first() else None])
+    return made  # type: ignore[no-any-return]
 
 
 def wait() -> None:
@@ -80,9 +77,5 @@ def any_of(number: int | None) -> int | None:
 
 def gathered(own: list[Any]) -> list[list[Any]]:
     """Each process's list, in order of rank, in every process."""
-    world = processes()[1]
-    if world == 1:
-        return [own]
-    parts: list[list[Any]] = [[]] * world
-    torch.distributed.all_gather_object(parts, own)
+    parts: list[list[Any]] = gather_object([own])
     return parts

@@ -29,8 +29,8 @@ from hazardscribe.training.run import (
     changed_versions,
     check_folder,
     check_inputs,
-    former_warnings,
-    prepare_folder,
+    read_run,
+    resumed_from,
     start_digest,
     versions,
     write_run,
@@ -87,7 +87,8 @@ def _train(pairs: Pairs, recipe: Recipe, out: Path, resume: bool, progress: bool
         text = recipe.safe_text or NO_HAZARD[language_of(recipe, pairs)]
         pairs = with_safe(pairs, recipe.safe_share, text, target=recipe.target)
     digest = pairs.digest()
-    checkpoint = prepare_folder(out, recipe, digest, resume)
+    former = read_run(out) if resume else {}
+    checkpoint = resumed_from(out, former, recipe, digest) if resume else None
     set_seed(recipe.seed)
     session = _STAGES[recipe.stage](pairs, recipe, out, progress and is_first())
     data = {
@@ -96,12 +97,12 @@ def _train(pairs: Pairs, recipe: Recipe, out: Path, resume: bool, progress: bool
         **session.counts(),
     }
     if resume:
-        check_inputs(out, data)
+        check_inputs(out, former.get("data", {}), data)
         if is_first():
             clean_up(out)
     if checkpoint is not None:
-        session.recall(former_warnings(out))
-        session.tell_versions(changed_versions(out))
+        session.recall(former.get("warnings", []))  # none where it was killed before it said so
+        session.tell_versions(changed_versions(former.get("versions", {})))
     record: dict[str, Any] = {
         "status": "running",
         "recipe": recipe.to_dict(),
@@ -147,9 +148,10 @@ def _train(pairs: Pairs, recipe: Recipe, out: Path, resume: bool, progress: bool
     if session.reason is not None:
         record["reason"] = session.reason
     write_run(out, record)
-    if recipe.calibrate and status != "interrupted" and is_first():
-        write_run(out, record | {"calibration": session.calibrate()})
-    session.plot(history, out / "loss.png")
+    if is_first():
+        if recipe.calibrate and status != "interrupted":
+            write_run(out, record | {"calibration": session.calibrate()})
+        session.plot(history, out / "loss.png")
     together.wait()  # a launcher may end the first when another is done: its record comes before
     warnings = record["warnings"]
     return Run(out, out / "model", status, record["metrics"], stop.received, warnings)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,22 +25,11 @@ class DescriptionTrainer(Loop, Trainer):
 
     Args:
         recipe: the recipe. lengths: text length of each training pair, for bucketing.
-        dev_scores: generates on `dev` and returns scores by name; they are logged as `eval_*`.
-        keep_best: called when `eval_<best_by>` is the best so far.
     """
 
-    def __init__(
-        self,
-        *args: Any,
-        recipe: Recipe,
-        lengths: Sequence[int],
-        dev_scores: Callable[[], dict[str, float]],
-        keep_best: Callable[[dict[str, float]], None],
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, *args: Any, recipe: Recipe, lengths: Sequence[int], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._recipe, self._lengths = recipe, lengths
-        self.keep_by(dev_scores, keep_best, recipe.keep)
         # compute_loss divides by what the whole optimizer step holds; the Trainer must not again.
         self.loss_is_scaled_for_ga = True
         self._tried: int | None = None  # photos a forward pass that memory was tried for
@@ -53,8 +42,8 @@ class DescriptionTrainer(Loop, Trainer):
 
     @property
     def first_steps(self) -> int:
-        """Steps at the start in which the language model is left out."""
-        return first_steps(self._recipe, self.args.max_steps)
+        """Steps at the start that train by the alignment alone, without the language model."""
+        return round((self._recipe.alignment.first_share or 0) * self.args.max_steps)
 
     # ---- memory -----------------------------------------------------------------------------
 
@@ -166,11 +155,6 @@ class DescriptionTrainer(Loop, Trainer):
         return 0
 
 
-def first_steps(recipe: Recipe, steps: int) -> int:
-    """How many of `steps` train by the alignment alone."""
-    return round((recipe.alignment.first_share or 0) * steps)
-
-
 def training_arguments(
     recipe: Recipe, folder: Path, steps: int, whole_batches: bool = False
 ) -> TrainingArguments:
@@ -215,19 +199,14 @@ def trainer_settings(recipe: Recipe, folder: Path, steps: int) -> dict[str, Any]
     Args:
         folder: where resumable checkpoints go. steps: optimizer steps in all.
     """
-    every = recipe.evaluate_every or steps
-    schedules = {
-        "cosine": "cosine",
-        "linear": "linear",
-        "constant": "constant_with_warmup",
-    }
+    every, schedule = recipe.evaluate_every or steps, recipe.schedule
     return {
         "output_dir": str(folder),
         "max_steps": steps,
         "per_device_train_batch_size": recipe.batch_size,
         "gradient_accumulation_steps": recipe.accumulation,
         "auto_find_batch_size": recipe.find_batch_size,
-        "lr_scheduler_type": schedules[recipe.schedule],
+        "lr_scheduler_type": {"constant": "constant_with_warmup"}.get(schedule, schedule),
         "warmup_steps": round(recipe.warmup * steps),
         "max_grad_norm": recipe.max_grad_norm,
         "eval_strategy": "steps",
