@@ -8,21 +8,20 @@ The folder is written whole or not at all, and the same ledger gives the same by
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from hazardscribe.errors import InputError
 from hazardscribe.files import new_folder, places_of
 from hazardscribe.names import readable
 from hazardscribe.pairs.columns import LEDGER_ROLES, check_roles
-from hazardscribe.pairs.ledger.account import Account, Left
+from hazardscribe.pairs.ledger.account import Account
 from hazardscribe.pairs.ledger.dividing import Item, divide_items, parse_split
 from hazardscribe.pairs.ledger.drafts import Draft, Options, SheetNote
 from hazardscribe.pairs.ledger.folder import Tables, check_target, write_folder
 from hazardscribe.pairs.ledger.gathering import Gatherer, no_header
-from hazardscribe.pairs.ledger.keeping import Kept, Refused, keep_photos
+from hazardscribe.pairs.ledger.keeping import Kept, Refused, Wanted, keep_photos
 from hazardscribe.pairs.ledger.opening import TEXT, open_book, open_source
 from hazardscribe.pairs.ledger.own_books import own_book
 from hazardscribe.pairs.ledger.result import Imported, Row
@@ -98,20 +97,18 @@ def import_ledger(
         "unseeable": None if unseeable is None else readable(Path(unseeable).name),
         "seed": seed,
     }
-    with ExitStack() as stack:
-        partial_folder: Path | None = None
-        target = None if dry_run or out is None else Path(out).expanduser()
+    target = None if dry_run or out is None else Path(out).expanduser()
+    with nullcontext() if target is None else new_folder(target) as folder:
         if target is not None:
-            partial_folder = stack.enter_context(new_folder(target))
             # Only now: until then, another import could have put its own there.
             check_target(target, readable(source.resolve().name))
         # Also in a dry run: an earlier import there is none of the photos given.
         skip = () if out is None else places_of(Path(out).expanduser())
-        imported = _read(source, photos, options, asked, partial_folder, skip, progress)
+        imported = _read(source, photos, options, asked, folder, skip, progress)
         _divide(imported, seed)
         tables = Tables(imported)
-        if target is not None and partial_folder is not None:
-            write_folder(partial_folder, imported, tables)
+        if folder is not None:
+            write_folder(folder, imported, tables)
         if say is not None:
             say(imported.summary())
         if not imported.pairs and not dry_run:
@@ -130,6 +127,12 @@ def _read(
     progress: bool,
 ) -> Imported:
     """Everything up to the split: the ledgers, their photos, the account."""
+    from tqdm import tqdm
+
+    def keep(wanted: Iterator[Wanted]) -> Iterable[tuple[str, Kept | Refused]]:
+        kept = keep_photos(wanted, folder)
+        return tqdm(kept, desc="photos", unit="photo", disable=not progress)
+
     account = Account()
     gatherer = Gatherer(account, options)
     digests: dict[str, str] = {}
@@ -142,7 +145,7 @@ def _read(
                     ledger.label,
                     book,
                     ledger.photos,
-                    partial(_keep, folder=folder, progress=progress),
+                    keep,
                     text_file=ledger.path.suffix.lower() in TEXT,
                     own=own_book(book),
                 )
@@ -181,16 +184,6 @@ def _read(
     )
 
 
-def _keep(
-    wanted: Iterator[tuple[str, Callable[[], bytes]]], *, folder: Path | None, progress: bool
-) -> Iterator[tuple[str, Kept | Refused]]:
-    from tqdm import tqdm
-
-    return iter(
-        tqdm(keep_photos(wanted, folder), desc="photos", unit="photo", disable=not progress)
-    )
-
-
 def _groups(sheets: Sequence[SheetNote]) -> list[str]:
     """What rows can be grouped by: roles, each with its columns as the ledger calls them."""
     roles: dict[str, dict[str, None]] = {}
@@ -223,7 +216,7 @@ def _settle(
         elif draft.photos:
             refused = gatherer.kept[draft.photos[0][0]]
             if isinstance(refused, tuple):  # it is: no photo could be used
-                account.reject(draft.file, draft.sheet, draft.row, draft.line, *refused)
+                account.reject(draft.spot, *refused)
         for key, _ in photos:
             account.use(key)
         rows.append(Row(draft, [kept for _, kept in photos], []))
@@ -234,7 +227,7 @@ def _settle(
         for key, kept in safe:
             if kept.digest in shown:
                 detail = say("also_hazard_photo")
-                _leave(account, row.draft, key, names[key], "also_hazard_photo", detail)
+                account.leave(key, row.draft.spot, names[key], "also_hazard_photo", detail)
             else:
                 account.use(key)
                 row.safe.append(kept)
@@ -249,9 +242,9 @@ def _photos(
     for key, name in named:
         kept = gatherer.kept[key]
         if isinstance(kept, tuple):
-            _leave(account, draft, key, name, *kept)
+            account.leave(key, draft.spot, name, *kept)
         elif kept.digest in result:
-            _leave(account, draft, key, name, "duplicate", say("duplicate"))
+            account.leave(key, draft.spot, name, "duplicate", say("duplicate"))
         else:
             result[kept.digest] = key, kept
     return list(result.values())
@@ -259,15 +252,10 @@ def _photos(
 
 def _reject(account: Account, draft: Draft, reason: str, detail: str) -> None:
     if draft.photos:  # a row with safe photos alone is rejected already
-        account.reject(draft.file, draft.sheet, draft.row, draft.line, reason, detail)
+        account.reject(draft.spot, reason, detail)
     said = say("rejected_row", reason=reason, detail=detail)
     for key, name in (*draft.photos, *draft.after):
-        _leave(account, draft, key, name, "rejected_row", said)
-
-
-def _leave(account: Account, draft: Draft, key: str, name: str, reason: str, detail: str) -> None:
-    place = (draft.file, draft.sheet, draft.row, draft.line)
-    account.leave(key, Left("picture", *place, name, reason, detail))
+        account.leave(key, draft.spot, name, "rejected_row", said)
 
 
 def _divide(imported: Imported, seed: int) -> None:

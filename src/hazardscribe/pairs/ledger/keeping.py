@@ -21,6 +21,9 @@ from hazardscribe.pairs.write import digest_name
 Refused = tuple[str, str]
 """(reason code, detail)."""
 
+Wanted = tuple[str, Callable[[], bytes]]
+"""(key of a photo, what reads its bytes)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:

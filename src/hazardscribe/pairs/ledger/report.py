@@ -78,9 +78,9 @@ def _samples(folder: Path, imported: Imported, row: str) -> list[tuple[str, str,
     step = max(1, len(rows) // _SAMPLES)
     samples = []
     for one in rows[::step][:_SAMPLES]:
-        draft = one.draft
-        file = draft.file if len(imported.digests) > 1 or not draft.sheet else ""
-        place = " ".join(part for part in (file, draft.sheet, row.format(draft.line)) if part)
+        file, sheet, _, line = one.draft.spot
+        shown = file if len(imported.digests) > 1 or not sheet else ""
+        place = " ".join(part for part in (shown, sheet, row.format(line)) if part)
         image = thumbnail(folder / one.photos[0].name, THUMBNAIL) or ""
-        samples.append((image, mask_personal(draft.texts[0]), place, one.split))
+        samples.append((image, mask_personal(one.draft.texts[0]), place, one.split))
     return samples
