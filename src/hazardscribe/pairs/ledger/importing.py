@@ -33,44 +33,49 @@ from hazardscribe.pairs.splits import read_split
 
 
 def import_ledger(
-    ledger: str | Path,
+    ledger: Path,
     *,
-    out: str | Path | None = None,
-    photos: str | Path | None = None,
+    out: Path | None = None,
+    photos: Path | None = None,
     columns: dict[str, str] | None = None,
-    sheets: Sequence[str] = (),
+    sheets: list[str] | None = None,
     split: str = "random",
     split_numbered: bool = False,
     keep_unseeable: bool = False,
-    unseeable: str | Path | None = None,
+    unseeable: Path | None = None,
     dry_run: bool = False,
     seed: int = 0,
     progress: bool = False,
     say: Callable[[str], None] | None = None,
 ) -> Imported:
-    """Turn a ledger into a folder of pairs.
+    """Turn a ledger into a folder of pairs; every row and picture is accounted for.
 
     Args:
         ledger: .xlsx, .xlsm, .csv, .tsv or .txt; a .zip or a folder of ledgers and photos; a
             .json export of Label Studio, of which corrected texts are taken.
-        out: the folder to write: `pairs.parquet`, `safe.parquet`, `photos/`, `rejected.csv`,
-            `import.json`, `report.html`. An earlier import of the same ledger is replaced.
+        out: folder to write; an earlier import of the same ledger is replaced.
         photos: folder or zip of the photos that the ledger names.
-        columns: role (see `LEDGER_ROLES`) -> column, where the usual names do not find it; ""
-            for no column.
-        sheets: the sheets to read, also hidden ones; default: all that are visible.
-        split: `random`, or `group=COLUMN` to keep equal values of a column or role together. A
-            split column in the ledger is honoured unless a group is named.
-        split_numbered: make a pair of each hazard in a cell that numbers several.
+        columns: name of the column for a role that is not found by its usual names, as in
+            `--columns.description 备注`; an empty name for no column. Roles: photo, description,
+            split, after_photo, category, level, place, date, site, project, inspector, measure,
+            responsible, due, status.
+        sheets: sheets to read, even hidden ones: `--sheets NAME`, once for each; default: all
+            visible ones.
+        split: `random`, or `group=COLUMN` to keep equal values of a column or role together.
+        split_numbered: if a cell numbers several hazards, make a pair of each.
         keep_unseeable: keep rows that no photo can show (missing permits, records, training).
-        unseeable: a list to use instead of the program's own, see `unseeable.yaml`.
-        dry_run: read and count everything, write nothing.
-        seed: of the division into splits.
+        unseeable: YAML list of such rows to use instead of the program's own.
+        dry_run: read and count everything, but write nothing.
+        seed: random seed for the division into splits.
         progress: show a progress bar.
         say: takes the summary, also where the import then fails for want of pairs.
 
+    Returns:
+        An `Imported`: folder, account, sheets, splits, warnings.
+
     Raises:
-        InputError: the ledger cannot be read, columns are not found, or no pair is left.
+        InputError: the ledger cannot be read, columns are not found, no pair is left, or `out`
+            cannot be written.
     """
     chosen = dict(columns or {})
     check_roles(chosen, LEDGER_ROLES)
@@ -83,7 +88,7 @@ def import_ledger(
         )
     options = Options(
         chosen,
-        (sheets,) if isinstance(sheets, str) else tuple(sheets),
+        (sheets,) if isinstance(sheets, str) else tuple(sheets or ()),
         split_numbered,
         None if keep_unseeable else load_unseeable(None if unseeable is None else Path(unseeable)),
         group,
@@ -119,7 +124,7 @@ def import_ledger(
 
 def _read(
     source: Path,
-    photos: str | Path | None,
+    photos: Path | None,
     options: Options,
     asked: dict[str, object],
     folder: Path | None,
