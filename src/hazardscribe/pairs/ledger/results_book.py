@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from hazardscribe.errors import InputError
-from hazardscribe.pairs.ledger.grid import CellRange, Picture, Row, Sheet
+from hazardscribe.pairs.ledger.grid import Book, Row, Sheet
 from hazardscribe.pairs.tables.label_studio_results import read_results
 
 
-class ResultsBook:
+class ResultsBook(Book):
     """A JSON export of Label Studio. Only annotations count; predictions never become truth.
 
     Attributes:
         settled: the splits of the pairs that were reviewed are final.
         bad: row -> (reason, detail) of tasks that give no pair.
     """
-
-    contents = "review"
-    unplaced: tuple[Picture, ...] = ()
-    sheets = (Sheet("", False, 0),)
 
     def __init__(self, path: Path) -> None:
         """Read the file.
@@ -42,15 +38,3 @@ class ResultsBook:
         yield Row(1, tuple(self._table.names), False)
         for number, cells in enumerate(self._table.rows, start=2):
             yield Row(number, tuple(cells), False)
-
-    def merges(self, sheet: Sheet) -> Sequence[CellRange]:
-        """There are none."""
-        return ()
-
-    def pictures(self, sheet: Sheet) -> Sequence[Picture]:
-        """There are none: tasks name their photos."""
-        return ()
-
-    def read_picture(self, picture: Picture) -> bytes:
-        """Never called: there are none."""
-        raise KeyError(picture)
