@@ -9,6 +9,7 @@ from hazardscribe.errors import PhotoError
 from hazardscribe.names import readable
 from hazardscribe.pairs.finder import PhotoFinder, has_photo_suffix, only
 from hazardscribe.pairs.ledger.zipped import Archive
+from hazardscribe.pairs.photo_file import open_photo
 from hazardscribe.pairs.photo_limits import DEFAULT_LIMITS
 from hazardscribe.pairs.sentences import say
 
@@ -75,17 +76,11 @@ class LedgerPhotos(PhotoFinder):
         where, mark, member = key.partition(_IN_ARCHIVE)
         if mark:
             return next(a for a, _ in self._archives if str(a.path) == where).read(member)
-        path = Path(key)
+        name = Path(key).name
         try:
-            size = path.stat().st_size
-            if size > DEFAULT_LIMITS.max_bytes:
-                raise PhotoError(
-                    "too_large",
-                    f"{path.name}: {size / 2**20:.1f} MiB is more than the limit of "
-                    f"{DEFAULT_LIMITS.max_bytes / 2**20:.0f} MiB; save a smaller copy",
-                )
-            return path.read_bytes()
+            with open_photo(key, name, DEFAULT_LIMITS) as stream:
+                return stream.read()
         except OSError as error:
             raise PhotoError(
-                "missing", f"{path.name}: cannot be read ({error.strerror or error})"
+                "missing", f"{name}: cannot be read ({error.strerror or error})"
             ) from error
