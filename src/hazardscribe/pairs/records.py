@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from hazardscribe.errors import InputError
 from hazardscribe.pairs.columns import FIRST_COLUMNS
 from hazardscribe.pairs.splits import DEV, TRAIN, VALIDATION
+from hazardscribe.pairs.tables.arrow import pairs_schema
 
 if TYPE_CHECKING:
     import datasets
@@ -87,13 +88,7 @@ class Pairs:
         """The splits that hold pairs, as a Hugging Face `DatasetDict` of text columns."""
         import datasets
 
-        integer = datasets.Value("int64")
-        features = datasets.Features(
-            {
-                name: integer if name == "row_number" else datasets.Value("string")
-                for name in self.frame.columns
-            }
-        )
+        features = datasets.Features.from_arrow_schema(pairs_schema(self.frame.columns))
         return datasets.DatasetDict(
             {
                 split: datasets.Dataset.from_pandas(
@@ -125,7 +120,7 @@ class Pairs:
         return split in self._present()
 
     def __repr__(self) -> str:
-        counts = self.frame["split"].value_counts()
+        counts = self._counts()
         parts = ", ".join(f"{split} {counts[split]}" for split in self._present())
         return f"Pairs({len(self)} pairs: {parts}; {self.rows_rejected} rows rejected)"
 
@@ -140,9 +135,13 @@ class Pairs:
         add_to_digest(state, self.frame, self.folder)
         return state.hexdigest()
 
+    def _counts(self) -> dict[str, int]:
+        """Pairs in each split that holds any."""
+        return dict(self.frame["split"].value_counts())
+
     def _present(self) -> list[str]:
-        present = set(self.frame["split"].unique())
-        return [split for split in SPLITS if split in present]
+        counts = self._counts()
+        return [split for split in SPLITS if split in counts]
 
 
 def add_to_digest(state: Any, frame: pd.DataFrame, folder: Path) -> None:
