@@ -64,8 +64,10 @@ def find_group(header: Header, group: str) -> int | None:
     if group in header.roles:
         return header.roles[group][0]
     texts = [name.text for name in header.names]
-    for forms in (texts, [name.child for name in header.names], list(map(normal_name, texts))):
-        wanted = group if forms is texts else (group if group in forms else normal_name(group))
-        if wanted in forms:
-            return forms.index(wanted)
+    children = [name.child for name in header.names]
+    normal = list(map(normal_name, texts))
+    bare = normal_name(group)
+    for names, wanted in ((texts, group), (children, group), (children, bare), (normal, bare)):
+        if wanted in names:
+            return names.index(wanted)
     return None

@@ -221,12 +221,8 @@ def _forms(name: Name) -> list[str]:
         return [name.child]
     if not name.child:
         return [name.parent]
-    forms = [name.parent + name.child, name.child + name.parent]
-    if not _REPAIR.search(name.parent.casefold()):
-        forms.append(name.child)
-    else:
-        forms.append(repaired)
-    return forms
+    alone = repaired if _REPAIR.search(name.parent.casefold()) else name.child
+    return [name.parent + name.child, name.child + name.parent, alone]
 
 
 def _sort_plain(

@@ -49,19 +49,17 @@ def write_report(path: Path, folder: Path, imported: Imported) -> None:
 def _reasons(imported: Imported, kind: str, language: str) -> list[tuple[str, int, list[str]]]:
     """(reason, how many, a few examples), the most frequent first."""
     words = WORDS[language]
-    counts: dict[str, int] = {}
     examples: dict[str, list[str]] = {}
     for one in imported.account.left:
         if one.kind != kind:
             continue
-        counts[one.reason] = counts.get(one.reason, 0) + 1
         shown = examples.setdefault(one.reason, [])
         if len(shown) < _EXAMPLES:
             place = _where(imported, one, words["row"])
             detail = in_language(one.detail, language)
             shown.append(mask_personal(f"{place}{words['colon']}{detail}"))
-    order = sorted(counts, key=lambda reason: (-counts[reason], reason))
-    return [(reason, counts[reason], examples[reason]) for reason in order]
+    counts = imported.account.reasons(kind)
+    return [(reason, count, examples[reason]) for reason, count in counts.items()]
 
 
 def _where(imported: Imported, one: Left, row: str) -> str:

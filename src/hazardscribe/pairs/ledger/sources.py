@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hazardscribe.errors import PhotoError
@@ -37,25 +37,26 @@ class LedgerPhotos(PhotoFinder):
 
     def find(self, name: str) -> str | tuple[str, str]:
         """Key of the photo, or (reason code, detail)."""
-        plain = name.strip().strip("\"'")
-        for archive, folder in self._archives:
-            found = archive.find(plain, folder)
-            if len(found) == 1:
-                return f"{archive.path}{_IN_ARCHIVE}{found[0]}"
-            if found:
-                return only(found)
+        if packed := self._packed(name, Archive.find):
+            return packed
         known = super().find(name)
         if isinstance(known, str) or known[0] != "photo_missing" or not self._archives:
             return known
-        for archive, folder in self._archives:
-            found = archive.find_stem(plain, folder)
-            if len(found) == 1:
-                return f"{archive.path}{_IN_ARCHIVE}{found[0]}"
-            if found:
-                return only(found)
+        if packed := self._packed(name, Archive.find_stem):
+            return packed
         places = [str(archive.path) for archive, _ in self._archives]
         where = ", ".join(dict.fromkeys([*places, *self._roots]))
         return "photo_missing", say("photo_missing", where=where)
+
+    def _packed(
+        self, name: str, find: Callable[[Archive, str, str], list[str]]
+    ) -> str | tuple[str, str] | None:
+        """The photo in the first archive that has any of that name."""
+        for archive, folder in self._archives:
+            if found := find(archive, name.strip().strip("\"'"), folder):
+                member = only(found)
+                return f"{archive.path}{_IN_ARCHIVE}{member}" if isinstance(member, str) else member
+        return None
 
     def all_keys(self) -> list[str]:
         """Keys of all photos in the archives and the folder that it looks through as a whole."""
@@ -64,7 +65,7 @@ class LedgerPhotos(PhotoFinder):
             for archive, _ in self._archives
             for name in archive.names
         ]
-        keys += [path for paths in self._anywhere().values() for path in paths]
+        keys += [path for paths in self._names("").values() for path in paths]
         return [key for key in keys if has_photo_suffix(key)]
 
     def read(self, key: str) -> bytes:
