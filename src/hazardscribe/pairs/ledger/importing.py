@@ -142,8 +142,8 @@ def _read(
     gatherer = Gatherer(account, options)
     digests: dict[str, str] = {}
     root = None if photos is None else Path(photos).expanduser()
-    with open_source(source, root, skip) as opened:
-        for ledger in opened.ledgers:
+    with open_source(source, root, skip) as (ledgers, left_aside):
+        for ledger in ledgers:
             digests[ledger.label] = photo_digest(ledger.path)
             with open_book(ledger.path, options.columns) as book:
                 gatherer.gather(
@@ -154,10 +154,8 @@ def _read(
                     text_file=ledger.path.suffix.lower() in TEXT,
                     own=own_book(book),
                 )
-        warnings = [*opened.warnings, *gatherer.warnings]
-        unnamed = account.unnamed(
-            key for ledger in opened.ledgers for key in ledger.photos.all_keys()
-        )
+        warnings = [*left_aside, *gatherer.warnings]
+        unnamed = account.unnamed(key for one in ledgers for key in one.photos.all_keys())
         if unnamed:
             shown = ", ".join(key_name(key) for key in unnamed[:3])
             warnings.append(say("unnamed_photos", count=len(unnamed), names=shown))
