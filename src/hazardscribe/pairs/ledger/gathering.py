@@ -155,8 +155,7 @@ class Gatherer:
             self.account.rows_read += 1
             note.rows += 1
             if hidden and not record.reason:
-                record.reason = "hidden_sheet"
-                record.detail = say("hidden_sheet")
+                record.reason, record.detail = "hidden_sheet", say("hidden_sheet")
             reader.take(record)
         reader.end()
         if hidden:

@@ -9,8 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from hazardscribe.errors import InputError
-from hazardscribe.pairs.tables.text_files import csv_records, decode_text, sniff_separator
+from hazardscribe.pairs.tables.text_files import csv_records, read_text, sniff_separator
 from hazardscribe.pairs.workbook.items import CellRange, Picture, Row, Sheet
 
 __all__ = ["Book", "CellRange", "Picture", "Row", "Sheet", "TextBook"]
@@ -63,17 +62,11 @@ class TextBook(Book):
         Raises:
             InputError: it is no text, or no table.
         """
-        self._path = path
-        try:
-            self._text = decode_text(path.read_bytes(), path)
-        except OSError as error:
-            raise InputError(
-                f"{path}: cannot be read ({error.strerror or error}); check the file"
-            ) from error
-        self.separator, _ = sniff_separator(self._text, path, chosen)
+        self._path, self._text = path, read_text(path)
+        self._separator, _ = sniff_separator(self._text, path, chosen)
 
     def rows(self, sheet: Sheet) -> Iterator[Row]:
         """The records in order."""
-        records = csv_records(self._text, self._path, self.separator)
+        records = csv_records(self._text, self._path, self._separator)
         for number, record in enumerate(records, start=1):
             yield Row(number, tuple(record), False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from hazardscribe.errors import InputError
 from hazardscribe.pairs.ledger.grid import Book, Row, Sheet
 from hazardscribe.pairs.tables.label_studio_results import read_results
 
@@ -24,12 +23,7 @@ class ResultsBook(Book):
         Raises:
             InputError: it cannot be read, or is no such export.
         """
-        try:
-            self._table = read_results(path, path.name)
-        except OSError as error:
-            raise InputError(
-                f"{path}: cannot be read ({error.strerror or error}); check the file"
-            ) from error
+        self._table = read_results(path, path.name)
         self.settled = self._table.settled
         self.bad = {number + 1: reason for number, reason in self._table.bad.items()}
 

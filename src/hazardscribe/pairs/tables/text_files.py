@@ -21,13 +21,20 @@ _END = "\ue000end of the file\ue000"
 """Follows the last line: an open quotation mark swallows it."""
 
 
-def decode_text(raw: bytes, where: Path) -> str:
-    """Text of a file: by its byte-order mark, else UTF-8, else GB18030 (Chinese Excel)."""
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encodings = ["utf-16"]
-    else:
-        encodings = ["utf-8-sig", "gb18030"]
-    for encoding in encodings:
+def read_text(path: Path) -> str:
+    """Text of a file: by its byte-order mark, else UTF-8, else GB18030 (Chinese Excel).
+
+    Raises:
+        InputError: it cannot be read, or is no text.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror or error}); check the file"
+        ) from error
+    marked = raw.startswith((b"\xff\xfe", b"\xfe\xff"))
+    for encoding in ("utf-16",) if marked else ("utf-8-sig", "gb18030"):
         try:
             text = raw.decode(encoding)
         except UnicodeDecodeError:
@@ -35,7 +42,7 @@ def decode_text(raw: bytes, where: Path) -> str:
         if "\0" not in text:
             return text
     raise InputError(
-        f"{where}: is not text in UTF-8, UTF-16 with a byte-order mark, or GB18030 (GBK); "
+        f"{path}: is not text in UTF-8, UTF-16 with a byte-order mark, or GB18030 (GBK); "
         'save it as "CSV UTF-8"'
     )
 
@@ -45,9 +52,8 @@ def read_csv(path: Path, label: str, chosen: Mapping[str, str]) -> Table:
 
     Raises:
         InputError: it is no table of text, or columns are not found.
-        OSError: the file cannot be read.
     """
-    text = decode_text(path.read_bytes(), path)
+    text = read_text(path)
     separator, top = sniff_separator(text, path, chosen)
     records = csv_records(text, path, separator)
     for _ in range(top):
@@ -138,10 +144,9 @@ def read_jsonl(path: Path, label: str, chosen: Mapping[str, str]) -> Table:
 
     Raises:
         InputError: no line is an object, or columns are not found.
-        OSError: the file cannot be read.
     """
     records: list[dict[str, Any] | str] = []
-    for line in decode_text(path.read_bytes(), path).split("\n"):
+    for line in read_text(path).split("\n"):
         if not line.strip():
             continue
         try:
