@@ -164,6 +164,17 @@ def short_name(photo: str, folder: Path) -> str:
     return (photo[len(prefix) :] if inside else os.path.basename(photo)).replace("\\", "/")  # noqa: PTH119
 
 
-def row_number(text: str) -> int | None:
-    """The number of a source row, as a table of ours writes it; None where it is no such number."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
+def provenance_at(names: Sequence[str]) -> list[int]:
+    """Positions of the columns `PROVENANCE` in a table that the program wrote; else empty."""
+    return [names.index(name) for name in PROVENANCE] if set(PROVENANCE) <= set(names) else []
+
+
+def source_of(
+    cells: Sequence[str], provenance: Sequence[int], here: tuple[str, str, int]
+) -> tuple[str, str, int]:
+    """File, sheet and row where a row stood first; `here` unless the row itself says another."""
+    if provenance:
+        file, sheet, number = (cells[at] for at in provenance)
+        if number.isascii() and number.isdigit() and len(number) < 16:
+            return file, sheet, int(number)
+    return here

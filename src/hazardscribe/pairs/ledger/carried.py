@@ -11,7 +11,7 @@ from hazardscribe.pairs.columns import (
 )
 from hazardscribe.pairs.ledger.header import Header
 from hazardscribe.pairs.ledger.own_books import Own
-from hazardscribe.pairs.records import PROVENANCE
+from hazardscribe.pairs.records import provenance_at
 
 KEPT_ROLES = tuple(r for r in LEDGER_ROLES if r not in ("photo", "description", "split"))
 
@@ -42,9 +42,7 @@ class Carried:
         ]
         taken = {at for places in header.roles.values() for at in places}
         texts = [meant.get(name.text, name.text) for name in header.names]
-        self.provenance = (
-            [texts.index(name) for name in PROVENANCE] if set(PROVENANCE) <= set(texts) else []
-        )
+        self.provenance = provenance_at(texts)
         taken |= set(self.provenance)
         # Only an export of ours has both; elsewhere the name may mean anything.
         originals = [at for at, text in enumerate(texts) if text in ORIGINAL_COLUMNS]

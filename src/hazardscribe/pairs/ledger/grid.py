@@ -50,7 +50,7 @@ class Book(Protocol):
 
     def read_picture(self, picture: Picture) -> bytes:
         """The picture's file as it is stored."""
-        raise NotImplementedError
+        raise LookupError(picture.member)
 
 
 class TextBook(Book):

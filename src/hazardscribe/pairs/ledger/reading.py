@@ -20,7 +20,7 @@ from hazardscribe.pairs.ledger.open_sheet import OpenSheet, picture_name
 from hazardscribe.pairs.ledger.placing import Laid, Placed
 from hazardscribe.pairs.ledger.rows import LAYOUT, Record
 from hazardscribe.pairs.ledger.sources import LedgerPhotos
-from hazardscribe.pairs.records import row_number
+from hazardscribe.pairs.records import source_of
 from hazardscribe.pairs.sentences import say
 
 if TYPE_CHECKING:
@@ -185,9 +185,10 @@ class SheetReader:
             if name in ("date", "due") and not self.layout.own:
                 text = iso_date(text)
             values.append(self.gatherer.shared(text))
+        here = (self.sheet.label, self.sheet.name, record.number)
         return Draft(
             self._spot(record),
-            self._source(record),
+            source_of(record.cells, self.layout.provenance, here),
             texts,
             self.header.column(record.cells, "split").strip(),
             self.layout.names,
@@ -310,14 +311,6 @@ class SheetReader:
     def _unfinished(self, record: Record) -> bool:
         status = self.header.column(record.cells, "status").strip().casefold()
         return status.startswith(_UNFINISHED)
-
-    def _source(self, record: Record) -> tuple[str, str, int]:
-        """Where the row stood first: pairs that were imported before say so themselves."""
-        if self.layout.provenance:
-            file, sheet, number = (record.cells[at] for at in self.layout.provenance)
-            if (first := row_number(number)) is not None:
-                return file, sheet, first
-        return self.sheet.label, self.sheet.name, record.number
 
 
 def _says_something(text: str) -> bool:
