@@ -27,16 +27,10 @@ if TYPE_CHECKING:
     from hazardscribe.pairs.ledger.gathering import Gatherer
 
 _UNFINISHED = (
-    "未整改",
-    "未完成",
-    "整改中",
-    "未销号",
-    "进行中",
-    "待整改",
-    "open",
-    "pending",
-    "ongoing",
+    *("未整改", "未完成", "整改中", "未销号", "进行中", "待整改"),
+    *("open", "pending", "ongoing"),
 )
+
 Named = tuple[str, str, str | tuple[str, str]]
 """(role, name, key of the file or why there is none)."""
 
@@ -106,7 +100,8 @@ class SheetReader:
         shown = _Shown()
         self._show_placed(record, placed, self._replacing(record, names), shown)
         self._show_named(record, names, shown)
-        if self._unfinished(record):
+        status = self.header.column(record.cells, "status").strip().casefold()
+        if status.startswith(_UNFINISHED):
             for key, name in shown.after:
                 self._leave(key, record, name, "not_rectified", say("not_rectified"))
             shown.after = []
@@ -307,10 +302,6 @@ class SheetReader:
             return ""
         text = iso_date(record.cells[self.layout.group])
         return text[:10] if _ISO_DAY.match(text) else clean_text(text)
-
-    def _unfinished(self, record: Record) -> bool:
-        status = self.header.column(record.cells, "status").strip().casefold()
-        return status.startswith(_UNFINISHED)
 
 
 def _says_something(text: str) -> bool:
