@@ -18,11 +18,20 @@ if TYPE_CHECKING:
     from hazardscribe.describing.describer import Describer, Description
     from hazardscribe.describing.evaluate import evaluate
     from hazardscribe.errors import InputError, PhotoError
-    from hazardscribe.pairs.ledger.importing import import_ledger
     from hazardscribe.pairs.read import Pairs, read_pairs
     from hazardscribe.serving.settings import ServeSettings
     from hazardscribe.training.recipe import Recipe
-    from hazardscribe.verbs import calibrate, check, describe, export, init, serve, similar, train
+    from hazardscribe.verbs import (
+        calibrate,
+        check,
+        describe,
+        export,
+        import_ledger,
+        init,
+        serve,
+        similar,
+        train,
+    )
 
 __version__ = "0.1.0"
 
@@ -41,7 +50,7 @@ _HOMES = {
     "describe": "hazardscribe.verbs",
     "evaluate": "hazardscribe.describing.evaluate",
     "export": "hazardscribe.verbs",
-    "import_ledger": "hazardscribe.pairs.ledger.importing",
+    "import_ledger": "hazardscribe.verbs",
     "init": "hazardscribe.verbs",
     "read_pairs": "hazardscribe.pairs.read",
     "serve": "hazardscribe.verbs",

@@ -1,5 +1,7 @@
 """The command line: parses, calls the verbs, prints, sets the exit code. Nothing else.
 
+What it imports at once loads neither torch nor transformers, so that help comes quickly.
+
 Exit codes: 0 done, 1 findings (`check`), 2 unusable input or arguments, 3 rejects under --strict,
 4 training diverged (the loss is no longer a number), 128 + n stopped by signal n (resumable).
 """
@@ -15,10 +17,14 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from hazardscribe import __version__, console
+from hazardscribe import __version__, console, verbs
+from hazardscribe.arguments import Parser
+from hazardscribe.demo import demo
 from hazardscribe.errors import InputError, TrainingDivergedError
 from hazardscribe.flags import as_parsed
 from hazardscribe.processes import is_first, processes
+from hazardscribe.serving.settings import SECRETS, ServeSettings, secrets_of_environment
+from hazardscribe.training.recipe import Recipe
 
 OK, FINDINGS, UNUSABLE, REJECTED, DIVERGED = 0, 1, 2, 3, 4
 
@@ -31,13 +37,7 @@ Learns from your own hazard photos and descriptions to write the description for
 
 
 def build_parser() -> Any:
-    """The parser of all verbs; loads neither torch nor transformers."""
-    from hazardscribe import verbs
-    from hazardscribe.arguments import Parser
-    from hazardscribe.demo import demo
-    from hazardscribe.serving.settings import SECRETS, ServeSettings
-    from hazardscribe.training.recipe import Recipe
-
+    """The parser of all verbs."""
     parser = Parser(prog="hazardscribe", description=_DESCRIPTION, version=__version__)
     subcommands = parser.add_subcommands(dest="verb")
 
@@ -133,14 +133,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _demo(options: dict[str, Any]) -> int:
-    from hazardscribe.demo import demo
-
     _tell_evaluation(demo(**options), options["out"])
     return OK
 
 
 def _check(options: dict[str, Any]) -> int:
-    from hazardscribe import verbs
     from hazardscribe.pairs.checking.summary import summary_lines
 
     least = options.pop("fail_on")
@@ -153,8 +150,6 @@ def _check(options: dict[str, Any]) -> int:
 
 
 def _import(options: dict[str, Any]) -> int:
-    from hazardscribe import verbs
-
     strict = options.pop("strict")
     imported = verbs.import_ledger(**options, progress=sys.stderr.isatty(), say=console.say)
     if imported.folder is not None:
@@ -166,16 +161,12 @@ def _import(options: dict[str, Any]) -> int:
 
 
 def _init(options: dict[str, Any]) -> int:
-    from hazardscribe import verbs
-
     print(f"model: {verbs.init(**options)}")
     return OK
 
 
 def _train(options: dict[str, Any]) -> int:
-    from hazardscribe import verbs
     from hazardscribe.training import together
-    from hazardscribe.training.recipe import Recipe
 
     data, out, resume = (options.pop(name) for name in ("data", "out", "resume"))
     where = {name: options.pop(name) for name in ("photos", "columns")}
@@ -198,8 +189,6 @@ def _tell_run(run: Any) -> None:
 
 
 def _evaluate(options: dict[str, Any]) -> int:
-    from hazardscribe import verbs
-
     _tell_evaluation(verbs.evaluate_model(**options, progress=True), options["out"])
     return OK
 
@@ -213,8 +202,6 @@ def _tell_evaluation(evaluation: Any, out: Path) -> None:
 
 
 def _describe(options: dict[str, Any]) -> int:
-    from hazardscribe import verbs
-
     rank, world = processes()
     described = failed = 0
     for record in verbs.describe(**options):
@@ -238,7 +225,6 @@ def _describe(options: dict[str, Any]) -> int:
 
 
 def _calibrate(options: dict[str, Any]) -> int:
-    from hazardscribe import verbs
     from hazardscribe.describing.summary import summary_lines
 
     calibration = verbs.calibrate(**options, progress=True)
@@ -249,8 +235,6 @@ def _calibrate(options: dict[str, Any]) -> int:
 
 
 def _similar(options: dict[str, Any]) -> int:
-    from hazardscribe import verbs
-
     for case in verbs.similar(**options, progress=sys.stderr.isatty()):
         print(f"{case.photo}\t{' | '.join(case.texts)}\t{case.similarity:.3f}")
     if options["out"] is not None:
@@ -259,17 +243,12 @@ def _similar(options: dict[str, Any]) -> int:
 
 
 def _serve(options: dict[str, Any]) -> int:
-    from hazardscribe import verbs
-    from hazardscribe.serving.settings import ServeSettings, secrets_of_environment
-
     settings = ServeSettings(**options, **secrets_of_environment())
     verbs.serve(settings, say=lambda where: print(f"serving on {where} (Ctrl-C stops)", flush=True))
     return OK
 
 
 def _export(options: dict[str, Any]) -> int:
-    from hazardscribe import verbs
-
     print(f"{options['to']}: {verbs.export(**options, progress=True)}")
     return OK
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from hazardscribe.arguments import load_value
+
 _DASHED = frozenset(("dry_run", "split_numbered", "keep_unseeable"))
 _SWITCHES = frozenset(
     (
@@ -49,8 +51,6 @@ def as_parsed(arguments: Sequence[str]) -> list[str]:
 
 def _sheet_names(given: str) -> list[str]:
     """One name, or those of a list in brackets."""
-    from hazardscribe.arguments import load_value
-
     try:
         listed = load_value(given) if given.startswith("[") else None
     except ValueError:

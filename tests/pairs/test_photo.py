@@ -14,7 +14,7 @@ from photo_bytes import encode, photo_like, png, refused, sha256
 from PIL import Image, ImageFilter
 
 from hazardscribe.errors import InputError, PhotoError
-from hazardscribe.pairs.photo import load_photo, photo_header, photo_size
+from hazardscribe.pairs.photo import load_photo, photo_header
 
 
 class TestGolden:
@@ -154,5 +154,6 @@ def test_a_header_is_read_without_unpacking_the_pixels(monkeypatch):
     behind = plain[:-12] + png[at:end] + plain[-12:]  # in front of IEND, behind the pixels
     assert load_photo(behind).size == load_photo(png).size == (48, 64)
     monkeypatch.setattr(ImageFile.ImageFile, "load", lambda self: pytest.fail("unpacked"))
-    assert [photo_header(one).orientation for one in (plain, png, behind)] == [1, 6, 6]
-    assert [photo_size(one) for one in (plain, png, behind)] == [(64, 48), (48, 64), (48, 64)]
+    headers = [photo_header(one) for one in (plain, png, behind)]
+    assert [header.orientation for header in headers] == [1, 6, 6]
+    assert [header.upright for header in headers] == [(64, 48), (48, 64), (48, 64)]

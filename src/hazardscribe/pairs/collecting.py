@@ -14,7 +14,7 @@ from hazardscribe.names import is_text, readable
 from hazardscribe.pairs.columns import FIRST_COLUMNS, unique_names
 from hazardscribe.pairs.descriptions import clean_text, is_empty
 from hazardscribe.pairs.finder import PhotoFinder
-from hazardscribe.pairs.records import PROVENANCE, Rejected, row_number
+from hazardscribe.pairs.records import Rejected, provenance_at, source_of
 from hazardscribe.pairs.sentences import say
 from hazardscribe.pairs.splits import read_split
 from hazardscribe.pairs.tables.table import Table
@@ -138,41 +138,25 @@ def frame_of(drafts: list[Draft], splits: list[str], tables: list[Table]) -> pd.
     """One line per pair. Source columns whose name is taken get the prefix `source_`."""
     import pandas as pd
 
-    places = {id(table): _other_columns(table) for table in tables}
+    provenance = {id(table): provenance_at(table.names) for table in tables}
+    places = {id(table): _other_columns(table, provenance[id(table)]) for table in tables}
     others = list(dict.fromkeys(name for names in places.values() for name in names))
     lines: list[tuple[str | int, ...]] = []
     for draft, split in zip(drafts, splits, strict=True):
-        row = draft.table.rows[draft.number - 1 - draft.table.first]
-        at = places[id(draft.table)]
+        table = draft.table
+        row = table.rows[draft.number - 1 - table.first]
+        at = places[id(table)]
         rest = [row[at[name]] if name in at else "" for name in others]
-        source = _provenance(draft, row)
+        source = source_of(row, provenance[id(table)], (table.label, "", draft.number))
         for photo, _ in draft.photos:
             lines.append((photo, draft.description, split, *source, *rest))
     frame = pd.DataFrame(lines, columns=[*FIRST_COLUMNS, *others])
     return frame.astype({"row_number": "int64"})
 
 
-def _other_columns(table: Table) -> dict[str, int]:
+def _other_columns(table: Table, provenance: Sequence[int]) -> dict[str, int]:
     """Name in the frame -> position in the table, for the columns that play no role."""
-    taken = set(table.roles.values())
-    provenance = _has_provenance(table)
-    positions = [
-        position
-        for position, name in enumerate(table.names)
-        if position not in taken and not (provenance and name in PROVENANCE)
-    ]
+    taken = {*table.roles.values(), *provenance}
+    positions = [at for at in range(len(table.names)) if at not in taken]
     named = [table.names[position] or f"column_{position + 1}" for position in positions]
     return dict(zip(unique_names(named), positions, strict=True))
-
-
-def _has_provenance(table: Table) -> bool:
-    return set(PROVENANCE) <= set(table.names)
-
-
-def _provenance(draft: Draft, row: list[str]) -> tuple[str, str, int]:
-    """Where the row stood first: pairs that were written before say so themselves."""
-    if _has_provenance(draft.table):
-        file, sheet, number = (row[draft.table.names.index(name)] for name in PROVENANCE)
-        if (first := row_number(number)) is not None:
-            return file, sheet, first
-    return draft.table.label, "", draft.number

@@ -10,7 +10,7 @@ import json
 import os
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from hazardscribe.names import readable
@@ -51,7 +51,6 @@ class PhotoFinder:
         self._roots = list(dict.fromkeys(roots))
         self._photos = photos
         self._skip = frozenset(map(str, skip))
-        self._by_name: dict[str, list[str]] | None = None
         self._listed: dict[str, dict[str, list[str]]] = {}
         self._stems: dict[str, dict[str, list[str]]] = {}
 
@@ -94,57 +93,50 @@ class PhotoFinder:
                 if os.path.isfile(path):  # noqa: PTH113
                     return path
         text = tries[-1]
-        for root in self._roots:
-            folder, last = os.path.split(os.path.normpath(os.path.join(root, text)))  # noqa: PTH118
-            found = self._folder(folder).get(name_key(last), [])
-            if found:
-                return only(found)
-        found = self._anywhere().get(name_key(text.rstrip("/").rpartition("/")[2]), [])
+        found = self._look(text, self._names)
+        if not found and not has_photo_suffix(text):
+            found = self._look(text, self._by_stem)
         if found:
             return only(found)
-        found = self._by_stem(text)
-        if found:
-            return only(found)
-        where = " or ".join(self._roots)
         missing = "photo_missing" if self._photos else "photo_missing_folder"
-        return "photo_missing", say(missing, where=where)
+        return "photo_missing", say(missing, where=" or ".join(self._roots))
 
-    def _by_stem(self, name: str) -> list[str]:
-        """The photos called by a name without a suffix: in its folder, else anywhere."""
-        if has_photo_suffix(name):
-            return []
+    def _look(self, name: str, listed: Callable[[str], dict[str, list[str]]]) -> list[str]:
+        """The files that a name means in its folder, else anywhere under the photo folder."""
         for root in self._roots:
             folder, last = os.path.split(os.path.normpath(os.path.join(root, name)))  # noqa: PTH118
-            if folder not in self._stems:
-                self._stems[folder] = by_stem(self._folder(folder))
-            if found := self._stems[folder].get(name_key(last)):
+            if found := listed(folder).get(name_key(last)):
                 return found
-        if "" not in self._stems:
-            self._stems[""] = by_stem(self._anywhere())
-        return self._stems[""].get(name_key(name.rstrip("/").rpartition("/")[2]), [])
+        return listed("").get(name_key(name.rstrip("/").rpartition("/")[2]), [])
 
-    def _folder(self, folder: str) -> dict[str, list[str]]:
+    def _names(self, folder: str) -> dict[str, list[str]]:
+        """Name key -> the files in a folder, "" for all under the photo folder."""
         if folder not in self._listed:
             names: dict[str, list[str]] = {}
-            try:
-                for entry in sorted(os.scandir(folder), key=lambda e: e.name):
-                    if entry.is_file():
-                        names.setdefault(name_key(entry.name), []).append(entry.path)
-            except OSError:
-                names = {}
+            for path in self._files(folder):
+                names.setdefault(name_key(os.path.basename(path)), []).append(path)  # noqa: PTH119
             self._listed[folder] = names
         return self._listed[folder]
 
-    def _anywhere(self) -> dict[str, list[str]]:
-        if self._by_name is None:
-            self._by_name = {}
-            if self._photos is not None:
-                for folder, below, files in os.walk(os.path.abspath(self._photos)):  # noqa: PTH100
-                    below[:] = sorted(b for b in below if not self._is_skipped(folder, b))
-                    for file in sorted(files):
-                        path = os.path.join(folder, file)  # noqa: PTH118
-                        self._by_name.setdefault(name_key(file), []).append(path)
-        return self._by_name
+    def _by_stem(self, folder: str) -> dict[str, list[str]]:
+        """Likewise, without the suffixes of photos."""
+        if folder not in self._stems:
+            self._stems[folder] = by_stem(self._names(folder))
+        return self._stems[folder]
+
+    def _files(self, folder: str) -> list[str]:
+        if folder:
+            try:
+                entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+                return [entry.path for entry in entries if entry.is_file()]
+            except OSError:
+                return []
+        found: list[str] = []
+        if self._photos is not None:
+            for at, below, files in os.walk(os.path.abspath(self._photos)):  # noqa: PTH100
+                below[:] = sorted(name for name in below if not self._is_skipped(at, name))
+                found += (os.path.join(at, file) for file in sorted(files))  # noqa: PTH118
+        return found
 
     def _is_skipped(self, folder: str, name: str) -> bool:
         if not self._skip:  # else each folder would be looked up on the disk for nothing

@@ -27,7 +27,7 @@ from hazardscribe.errors import PhotoError
 from hazardscribe.files import locked, write_whole
 from hazardscribe.pairs.near_duplicates import difference_hash
 from hazardscribe.pairs.photo import LOADER_VERSION
-from hazardscribe.pairs.photo_file import photo_digest
+from hazardscribe.pairs.photo_file import file_status, photo_digest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -94,7 +94,7 @@ def fingerprints(
     alone = None if kept is None else locked(kept.with_suffix(".lock"), unless_read_only=True)
     with alone or nullcontext():
         known = {} if kept is None else _read(kept)
-        status = {key: _status(key) for key in keys}
+        status = {key: file_status(key) for key in keys}
         missing = [key for key in status if known.get(key, [])[:2] != status[key]]
         with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
             found = dict(zip(missing, pool.map(partial(_take, pixels), missing), strict=True))
@@ -108,14 +108,6 @@ def fingerprints(
 def kept_fingerprints(folder: Path, bound: int) -> Path:
     """The file, beside a pixel cache, for those of photos decoded within its bound."""
     return folder / f"fingerprints-b{bound}-v{LOADER_VERSION}.json"
-
-
-def _status(key: str) -> list[int]:
-    try:
-        found = os.stat(key)  # noqa: PTH116 (a Path per photo is slow at 100,000)
-    except (OSError, ValueError):
-        return [-1, -1]
-    return [found.st_size, found.st_mtime_ns]
 
 
 def _take(pixels: Pixels, photo: str) -> tuple[int, int]:

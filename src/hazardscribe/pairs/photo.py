@@ -93,6 +93,12 @@ class PhotoHeader:
     mode: str
     orientation: int
 
+    @property
+    def upright(self) -> tuple[int, int]:
+        """Width and height in pixels of the photo as it is seen."""
+        width, height = self.size
+        return (height, width) if self.orientation >= 5 else (width, height)
+
 
 def photo_header(
     source: str | Path | bytes, *, limits: PhotoLimits = DEFAULT_LIMITS
@@ -108,21 +114,6 @@ def photo_header(
         check_shape(image.size, name, limits)
         orientation = orientation_of(image, stream)
         return PhotoHeader(image.format or "", image.size, image.mode, orientation)
-
-
-def photo_size(
-    source: str | Path | bytes, *, limits: PhotoLimits = DEFAULT_LIMITS
-) -> tuple[int, int]:
-    """Width and height in pixels of the upright photo, from its header alone.
-
-    Raises:
-        PhotoError: the header cannot be used, as in `load_photo`.
-    """
-    name = name_of(source)
-    with open_photo(source, name, limits) as stream:
-        image = _open_header(stream, name, limits)
-        width, height = image.size
-        return (height, width) if orientation_of(image, stream) >= 5 else (width, height)
 
 
 def _cause(error: BaseException) -> str:
@@ -172,26 +163,21 @@ def _open_header(stream: IO[bytes], name: str, limits: PhotoLimits) -> ImageFile
 
 
 def _reader(kind: str, stream: IO[bytes]) -> ImageFile.ImageFile:
-    if kind == "JPEG":
-        from PIL import JpegImagePlugin
+    from PIL import (
+        BmpImagePlugin,
+        GifImagePlugin,
+        JpegImagePlugin,
+        PngImagePlugin,
+        TiffImagePlugin,
+        WebPImagePlugin,
+    )
 
-        return JpegImagePlugin.jpeg_factory(stream, "")  # also opens MPO, at its main picture
-    if kind == "PNG":
-        from PIL import PngImagePlugin
-
-        return PngImagePlugin.PngImageFile(stream, "")
-    if kind == "WEBP":
-        from PIL import WebPImagePlugin
-
-        return WebPImagePlugin.WebPImageFile(stream, "")
-    if kind == "BMP":
-        from PIL import BmpImagePlugin
-
-        return BmpImagePlugin.BmpImageFile(stream, "")
-    if kind == "GIF":
-        from PIL import GifImagePlugin
-
-        return GifImagePlugin.GifImageFile(stream, "")
-    from PIL import TiffImagePlugin
-
-    return TiffImagePlugin.TiffImageFile(stream, "")
+    readers = {
+        "JPEG": JpegImagePlugin.jpeg_factory,  # also opens MPO, at its main picture
+        "PNG": PngImagePlugin.PngImageFile,
+        "WEBP": WebPImagePlugin.WebPImageFile,
+        "BMP": BmpImagePlugin.BmpImageFile,
+        "GIF": GifImagePlugin.GifImageFile,
+        "TIFF": TiffImagePlugin.TiffImageFile,
+    }
+    return readers[kind](stream, "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import io
+import os
 import stat
 from pathlib import Path
 from typing import IO
@@ -37,6 +38,15 @@ def photo_digest(source: str | Path | bytes) -> str:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise _unreadable(name_of(source), error) from error
+
+
+def file_status(photo: str) -> list[int]:
+    """Size in bytes and time of last change in nanoseconds; -1 and -1 where there is no file."""
+    try:
+        found = os.stat(photo)  # noqa: PTH116 (a Path per photo is slow at 100,000)
+    except (OSError, ValueError):
+        return [-1, -1]
+    return [found.st_size, found.st_mtime_ns]
 
 
 def photo_suffix(head: bytes) -> str:

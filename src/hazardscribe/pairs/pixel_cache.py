@@ -20,18 +20,17 @@ import json
 import logging
 import os
 import shutil
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from functools import partial
 from io import FileIO
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hazardscribe.errors import InputError, PhotoError
 from hazardscribe.files import flush, locked, write_whole
 from hazardscribe.pairs.photo import LOADER_VERSION, load_photo
+from hazardscribe.pairs.photo_file import file_status
+from hazardscribe.threads import mapped
 
 if TYPE_CHECKING:
     import numpy as np
@@ -115,11 +114,6 @@ class PixelCache:
     def __len__(self) -> int:
         return len(self._places)
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of pixels that this cache can hand out."""
-        return sum(3 * height * width for _, height, width in self._places.values())
-
     def pixels(self, photo: Path | str) -> np.ndarray:
         """Pixels of one photo, equal to `np.asarray(load_photo(photo, bound=bound))`.
 
@@ -175,17 +169,11 @@ class PixelCache:
     def _fill(self, wanted: list[str], workers: int, progress: bool) -> None:
         """Bring the files up to date with the wanted photos and take over their places."""
         end, entries = self._read_index()
-        status: dict[str, tuple[int, int]] = {}
-        missing: list[str] = []
-        for key in wanted:
-            try:
-                found = os.stat(key)  # noqa: PTH116 (a Path per photo is slow at 100,000)
-                status[key] = (found.st_size, found.st_mtime_ns)
-            except (OSError, ValueError):
-                status[key] = (-1, -1)  # load_photo says what is wrong, each time anew
-            entry = entries.get(key)
-            if entry is None or tuple(entry[:2]) != status[key] or status[key][0] < 0:
-                missing.append(key)
+        status = {key: file_status(key) for key in wanted}
+        # What is not there is tried, too: load_photo says what is wrong, each time anew.
+        missing = [
+            key for key in wanted if status[key][0] < 0 or entries.get(key, [])[:2] != status[key]
+        ]
         if missing:
             self._decode(missing, status, end, entries, workers, progress)
         for key in wanted:
@@ -213,7 +201,7 @@ class PixelCache:
     def _decode(
         self,
         missing: list[str],
-        status: dict[str, tuple[int, int]],
+        status: dict[str, list[int]],
         end: int,
         entries: dict[str, _Entry],
         workers: int,
@@ -231,9 +219,13 @@ class PixelCache:
             data.truncate(end)
             data.seek(end)
             try:
-                results = _ordered(missing, self.bound, workers)
+                load = partial(_load, bound=self.bound)
                 bar = tqdm(
-                    results, total=len(missing), desc="decoding", unit="photo", disable=not progress
+                    zip(missing, mapped(load, missing, workers, 4 * workers), strict=True),
+                    total=len(missing),
+                    desc="decoding",
+                    unit="photo",
+                    disable=not progress,
                 )
                 for key, result in bar:
                     done += 1
@@ -295,26 +287,6 @@ def _load(key: str, bound: int) -> np.ndarray | PhotoError:
         return np.asarray(load_photo(key, bound=bound))
     except PhotoError as error:
         return error
-
-
-def _ordered(
-    keys: list[str], bound: int, workers: int
-) -> Iterator[tuple[str, np.ndarray | PhotoError]]:
-    """Decode in threads and yield in order, with few results waiting at a time."""
-    with ThreadPoolExecutor(workers) as pool:
-        rest = iter(keys)
-        waiting: deque[tuple[str, Future[np.ndarray | PhotoError]]] = deque()
-        try:
-            for key in islice(rest, 4 * workers):
-                waiting.append((key, pool.submit(_load, key, bound)))
-            while waiting:
-                key, future = waiting.popleft()
-                result = future.result()
-                for following in islice(rest, 1):
-                    waiting.append((following, pool.submit(_load, following, bound)))
-                yield key, result
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _read_at(data: FileIO, offset: int, size: int) -> bytes:

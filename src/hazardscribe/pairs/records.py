@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from hazardscribe.errors import InputError
 from hazardscribe.pairs.columns import FIRST_COLUMNS
 from hazardscribe.pairs.splits import DEV, TRAIN, VALIDATION
+from hazardscribe.pairs.tables.arrow import pairs_schema
 
 if TYPE_CHECKING:
     import datasets
@@ -87,13 +88,7 @@ class Pairs:
         """The splits that hold pairs, as a Hugging Face `DatasetDict` of text columns."""
         import datasets
 
-        integer = datasets.Value("int64")
-        features = datasets.Features(
-            {
-                name: integer if name == "row_number" else datasets.Value("string")
-                for name in self.frame.columns
-            }
-        )
+        features = datasets.Features.from_arrow_schema(pairs_schema(self.frame.columns))
         return datasets.DatasetDict(
             {
                 split: datasets.Dataset.from_pandas(
@@ -125,7 +120,7 @@ class Pairs:
         return split in self._present()
 
     def __repr__(self) -> str:
-        counts = self.frame["split"].value_counts()
+        counts = self._counts()
         parts = ", ".join(f"{split} {counts[split]}" for split in self._present())
         return f"Pairs({len(self)} pairs: {parts}; {self.rows_rejected} rows rejected)"
 
@@ -140,9 +135,13 @@ class Pairs:
         add_to_digest(state, self.frame, self.folder)
         return state.hexdigest()
 
+    def _counts(self) -> dict[str, int]:
+        """Pairs in each split that holds any."""
+        return dict(self.frame["split"].value_counts())
+
     def _present(self) -> list[str]:
-        present = set(self.frame["split"].unique())
-        return [split for split in SPLITS if split in present]
+        counts = self._counts()
+        return [split for split in SPLITS if split in counts]
 
 
 def add_to_digest(state: Any, frame: pd.DataFrame, folder: Path) -> None:
@@ -165,6 +164,17 @@ def short_name(photo: str, folder: Path) -> str:
     return (photo[len(prefix) :] if inside else os.path.basename(photo)).replace("\\", "/")  # noqa: PTH119
 
 
-def row_number(text: str) -> int | None:
-    """The number of a source row, as a table of ours writes it; None where it is no such number."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
+def provenance_at(names: Sequence[str]) -> list[int]:
+    """Positions of the columns `PROVENANCE` in a table that the program wrote; else empty."""
+    return [names.index(name) for name in PROVENANCE] if set(PROVENANCE) <= set(names) else []
+
+
+def source_of(
+    cells: Sequence[str], provenance: Sequence[int], here: tuple[str, str, int]
+) -> tuple[str, str, int]:
+    """File, sheet and row where a row stood first; `here` unless the row itself says another."""
+    if provenance:
+        file, sheet, number = (cells[at] for at in provenance)
+        if number.isascii() and number.isdigit() and len(number) < 16:
+            return file, sheet, int(number)
+    return here

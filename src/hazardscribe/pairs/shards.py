@@ -30,9 +30,14 @@ from hazardscribe.pairs.collecting import collect, frame_of
 from hazardscribe.pairs.columns import find_columns
 from hazardscribe.pairs.finder import PhotoFinder
 from hazardscribe.pairs.left_out import nothing_left
-from hazardscribe.pairs.records import SPLITS, Pairs, Rejected, add_to_digest
+from hazardscribe.pairs.records import Pairs, Rejected, add_to_digest
 from hazardscribe.pairs.splits import DEV, TRAIN, read_split, settle_names
-from hazardscribe.pairs.tables.arrow import is_dataset_folder, open_parquet, table_rows
+from hazardscribe.pairs.tables.arrow import (
+    is_dataset_folder,
+    open_parquet,
+    pairs_schema,
+    table_rows,
+)
 from hazardscribe.pairs.tables.sources import folder_table
 from hazardscribe.pairs.tables.table import Table
 
@@ -103,13 +108,8 @@ class ShardedPairs(Pairs):
     def __len__(self) -> int:
         return sum(self._account["pairs"].values())
 
-    def __repr__(self) -> str:
-        counts = self._account["pairs"]
-        parts = ", ".join(f"{split} {counts[split]}" for split in self._present())
-        return f"Pairs({len(self)} pairs: {parts}; {self.rows_rejected} rows rejected)"
-
-    def _present(self) -> list[str]:
-        return [split for split in SPLITS if self._account["pairs"].get(split)]
+    def _counts(self) -> dict[str, int]:
+        return dict(self._account["pairs"])
 
 
 def find_shards(source: Path) -> list[Path]:
@@ -237,7 +237,8 @@ class _Reading:
                 for split in dict.fromkeys(splits):
                     part = frame[frame["split"] == split]
                     batch = pa.Table.from_pandas(part, preserve_index=False)
-                    batch = batch.cast(_schema(batch.schema))
+                    # However few rows a block has, and whatever they would be taken for.
+                    batch = batch.cast(pairs_schema(batch.schema.names))
                     if split not in writers:
                         path = str(folder / f"{split}.arrow")
                         writers[split] = pa.ipc.new_stream(path, batch.schema)
@@ -326,11 +327,3 @@ def _split_of(shard: Path, source: Path) -> str:
         if split is not None:
             return split
     return ""
-
-
-def _schema(schema: Any) -> Any:
-    """Text for every column, however few rows a block has, and `row_number` as an integer."""
-    import pyarrow as pa
-
-    kinds = {"row_number": pa.int64()}
-    return pa.schema([(name, kinds.get(name, pa.string())) for name in schema.names])

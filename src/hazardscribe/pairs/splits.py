@@ -71,11 +71,7 @@ def divide(
         balanced = _divide_strata(groups, keys, shares, strata, seed=seed)
         if set(balanced) == {TRAIN, *(split for split, share in shares.items() if share > 0)}:
             return balanced
-    members: dict[int, list[int]] = defaultdict(list)
-    for index, group in enumerate(groups):
-        members[group].append(index)
-
-    waiting = sorted(members.values(), key=lambda indices: _rank(indices, keys, seed))
+    waiting = sorted(_members(groups), key=lambda indices: _rank(indices, keys, seed))
     result = [TRAIN] * len(groups)
     for done, (split, share) in enumerate(shares.items(), start=1):
         target = round(share * len(groups)) or (1 if share > 0 else 0)
@@ -99,6 +95,14 @@ def divide(
     return result
 
 
+def _members(groups: Sequence[int]) -> list[list[int]]:
+    """The pairs of each group."""
+    members: dict[int, list[int]] = defaultdict(list)
+    for index, group in enumerate(groups):
+        members[group].append(index)
+    return list(members.values())
+
+
 def _rank(indices: Sequence[int], keys: Sequence[str], seed: int) -> bytes:
     """Where a group stands in the order, which depends on the seed and its smallest key alone."""
     name = min(keys[index] for index in indices)
@@ -118,11 +122,8 @@ def _divide_strata(
     A group belongs to its commonest category. What whole groups leave too much or too little of in
     one category is made up for in the next, so that the shares as a whole stay near their size.
     """
-    members: dict[int, list[int]] = defaultdict(list)
-    for index, group in enumerate(groups):
-        members[group].append(index)
     by_stratum: dict[str, list[list[int]]] = defaultdict(list)
-    for indices in members.values():
+    for indices in _members(groups):
         found = Counter(strata[index] for index in indices)
         by_stratum[min(found, key=lambda one: (-found[one], one))].append(indices)
     sizes = {stratum: sum(map(len, sets)) for stratum, sets in by_stratum.items()}

@@ -18,7 +18,7 @@ from hazardscribe.names import readable
 from hazardscribe.pairs.columns import FIRST_COLUMNS
 from hazardscribe.pairs.photo_file import photo_digest, photo_suffix
 from hazardscribe.pairs.records import Pairs, Rejected
-from hazardscribe.pairs.tables.arrow import PAIRS_KEY
+from hazardscribe.pairs.tables.arrow import PAIRS_KEY, pairs_schema
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -43,7 +43,7 @@ def write_pairs(pairs: Pairs, folder: str | Path) -> Path:
         for photo in pairs.frame["photo"]:
             if photo not in places:
                 places[photo] = copy_photo(Path(photo), target)
-        write_whole(target / "rejected.csv", lambda path: _write_rejected(path, pairs.rejected))
+        write_rejected(target, pairs.rejected)
         write_whole(target / "pairs.parquet", lambda path: _write_table(path, pairs, places))
     except OSError as error:
         raise InputError(
@@ -60,7 +60,9 @@ def write_rejected(folder: Path, rejected: Sequence[Rejected]) -> Path:
         OSError: the folder cannot be written.
     """
     path = folder / "rejected.csv"
-    write_whole(path, lambda draft: _write_rejected(draft, rejected))
+    head = ("file", "row", "photo", "reason", "detail")
+    lines = ((one.file, one.row, one.photo, one.reason, one.detail) for one in rejected)
+    write_whole(path, lambda draft: write_list(draft, head, lines))
     return path
 
 
@@ -102,19 +104,10 @@ def write_columns(path: Path, names: Sequence[str], columns: Sequence[list]) -> 
     import pyarrow as pa  # type: ignore[import-untyped]
     import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
-    kinds = {"row_number": pa.int64()}
-    schema = pa.schema(
-        [(name, kinds.get(name, pa.string())) for name in names], metadata={PAIRS_KEY: b"1"}
-    )
+    schema = pairs_schema(names).with_metadata({PAIRS_KEY: b"1"})
     arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
     with path.open("wb") as stream:  # pyarrow opens no path that is not UTF-8
         pq.write_table(pa.Table.from_arrays(arrays, schema=schema), stream, compression="zstd")
-
-
-def _write_rejected(path: Path, rejected: Sequence[Rejected]) -> None:
-    head = ("file", "row", "photo", "reason", "detail")
-    lines = ((one.file, one.row, one.photo, one.reason, one.detail) for one in rejected)
-    write_list(path, head, lines)
 
 
 def write_list(

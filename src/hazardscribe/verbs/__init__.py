@@ -5,7 +5,8 @@ each verb imports what it needs when it runs. Results of heavy types are annotat
 the command line's parser resolves every annotation, return types too.
 """
 
-from hazardscribe.verbs.ledgers import check, export, import_ledger
+from hazardscribe.pairs.ledger.importing import import_ledger
+from hazardscribe.verbs.ledgers import check, export
 from hazardscribe.verbs.models import calibrate, evaluate_model, init, train
 from hazardscribe.verbs.photos import describe, similar
 from hazardscribe.verbs.serving import serve

@@ -1,76 +1,13 @@
-"""Verbs on ledgers and pairs: import, check, export."""
+"""Verbs on pairs: check, export."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from hazardscribe.errors import InputError
 from hazardscribe.training.recipe import Recipe
-
-
-def import_ledger(
-    ledger: Path,
-    out: Path | None = None,
-    photos: Path | None = None,
-    columns: dict[str, str] | None = None,
-    sheets: list[str] | None = None,
-    split: str = "random",
-    split_numbered: bool = False,
-    keep_unseeable: bool = False,
-    unseeable: Path | None = None,
-    dry_run: bool = False,
-    seed: int = 0,
-    progress: bool = False,
-    say: Callable[[str], None] | None = None,
-) -> Any:
-    """Turn a ledger into a folder of pairs; every row and picture is accounted for.
-
-    Args:
-        ledger: .xlsx, .xlsm, .csv, .tsv or .txt; a .zip or a folder of ledgers and photos; a
-            .json export of Label Studio, of which corrected texts are taken.
-        out: folder to write; an earlier import of the same ledger is replaced.
-        photos: folder or zip of the photos that the ledger names.
-        columns: name of the column for a role that is not found by its usual names, as in
-            `--columns.description 备注`; an empty name for no column. Roles: photo, description,
-            split, after_photo, category, level, place, date, site, project, inspector, measure,
-            responsible, due, status.
-        sheets: sheets to read, even hidden ones: `--sheets NAME`, once for each; default: all
-            visible ones.
-        split: `random`, or `group=COLUMN` to keep equal values of a column or role together.
-        split_numbered: if a cell numbers several hazards, make a pair of each.
-        keep_unseeable: keep rows that no photo can show (missing permits, records, training).
-        unseeable: YAML list of such rows to use instead of the program's own.
-        dry_run: read and count everything, but write nothing.
-        seed: random seed for the division into splits.
-        progress: show a progress bar.
-        say: takes the summary.
-
-    Returns:
-        An `Imported`: folder, account, sheets, splits, warnings.
-
-    Raises:
-        InputError: the ledger cannot be read, columns are not found, no pair is left, or `out`
-            cannot be written.
-    """
-    from hazardscribe.pairs.ledger.importing import import_ledger as run_import
-
-    return run_import(
-        ledger,
-        out=out,
-        photos=photos,
-        columns=columns,
-        sheets=sheets or (),
-        split=split,
-        split_numbered=split_numbered,
-        keep_unseeable=keep_unseeable,
-        unseeable=unseeable,
-        dry_run=dry_run,
-        seed=seed,
-        progress=progress,
-        say=say,
-    )
 
 
 def check(

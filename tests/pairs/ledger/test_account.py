@@ -124,7 +124,7 @@ def test_the_sums_hold_for_any_grid(grid: Grid, numbered: bool, text_file: bool)
     assert sum(bool(row.photos) for row in rows) == account.rows_imported
     rejected = [one.row for one in account.left if one.kind == "row"]
     assert len(rejected) == len(set(rejected))
-    assert set(rejected).isdisjoint(row.draft.row for row in rows if row.photos)
+    assert set(rejected).isdisjoint(row.draft.spot.row for row in rows if row.photos)
 
 
 def test_a_sum_that_does_not_hold_is_a_defect() -> None:

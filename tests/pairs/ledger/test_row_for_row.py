@@ -82,7 +82,7 @@ def test_any_table_comes_back(
         ledger = write(folder / "a.xlsx", pairs)
     imported = import_ledger(ledger, dry_run=True)
     found = [
-        (row.draft.row, row.draft.texts, [DIGESTS[photo.digest] for photo in row.photos])
+        (row.draft.spot.row, row.draft.texts, [DIGESTS[photo.digest] for photo in row.photos])
         for row in imported.rows
     ]
     assert found == [

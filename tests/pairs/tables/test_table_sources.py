@@ -168,6 +168,13 @@ def test_unusable_files_name_themselves(folder: Path, name: str, content: bytes)
         read_pairs(folder / name)
 
 
+def test_an_open_quotation_mark_loses_no_rows_unsaid(folder: Path) -> None:
+    rows = 'photo,description\n0.jpg,a rail\n1.jpg,"a drum\n2.jpg,a ladder\n3.jpg,a lamp\n'
+    write_csv(folder, rows, name="a.csv")
+    with pytest.raises(InputError, match=r"a\.csv: line 3: a quotation mark is opened"):
+        read_pairs(folder / "a.csv")
+
+
 def test_damaged_dataset_folder(folder: Path) -> None:
     (folder / "state.json").write_text("{}")
     with pytest.raises(InputError, match="cannot be loaded"):

@@ -19,7 +19,7 @@ from typing import Any
 from hazardscribe import __version__
 from hazardscribe.errors import InputError
 from hazardscribe.pairs.checking.duplicate_findings import duplicate_findings
-from hazardscribe.pairs.checking.findings import SEVERITIES, Finding, at_or_above
+from hazardscribe.pairs.checking.findings import SEVERITIES, Finding
 from hazardscribe.pairs.checking.measure import Measure, measure_photo
 from hazardscribe.pairs.checking.page import write_page
 from hazardscribe.pairs.checking.photo_findings import photo_findings
@@ -63,7 +63,8 @@ class CheckReport:
 
     def failed(self, least: str = "error") -> bool:
         """Whether a finding is at least as bad as `error`, `warning` or `hint`; `never`: no."""
-        return bool(at_or_above(self.findings, least))
+        order = ("never", *SEVERITIES)
+        return any(order.index(one.severity) <= order.index(least) for one in self.findings)
 
     def counts(self) -> dict[str, int]:
         """Sizes: rows read and rejected, pairs, photos, different photos and texts."""

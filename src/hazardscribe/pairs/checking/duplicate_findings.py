@@ -7,10 +7,11 @@ what near-duplicates are is said by `near_duplicates`, as for the splits.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from hazardscribe.pairs.checking.findings import EXAMPLES, Example, Finding
+from hazardscribe.pairs.checking.findings import EXAMPLES, Example, Finding, Severity
 from hazardscribe.pairs.checking.subject import Row, Subject, places_of
 from hazardscribe.pairs.near_duplicates import near_pairs
 
@@ -20,102 +21,79 @@ if TYPE_CHECKING:
 
 def duplicate_findings(subject: Subject) -> Iterator[Finding]:
     """Findings on equal and nearly equal photos."""
-    by_digest = subject.by_digest()
-    yield from _equal(by_digest)
-    yield from _several_texts(by_digest)
-    yield from _twins(subject, by_digest)
-
-
-def _equal(by_digest: dict[str, list[Row]]) -> Iterator[Finding]:
-    leaks = [rows for rows in by_digest.values() if len(_splits(rows)) > 1]
-    if leaks:
-        yield Finding(
-            "leak_same_photo",
-            "error",
-            len(leaks),
-            "photos",
-            places_of([row for rows in leaks for row in rows]),
-            tuple(_example(_one_a_split(rows)) for rows in leaks[:EXAMPLES]),
-        )
+    photos = list(subject.by_digest().values())
+    leaks = [rows for rows in photos if len(_splits(rows)) > 1]
+    yield from _finding("leak_same_photo", "error", leaks, part=_one_a_split, show=2)
     copies = [
-        rows
-        for rows in by_digest.values()
-        if len({row.photo for row in rows}) > 1 and len(_splits(rows)) == 1
+        rows for rows in photos if len({row.photo for row in rows}) > 1 and len(_splits(rows)) == 1
     ]
-    if copies:
+    yield from _finding("photo_copies", "hint", copies, part=lambda rows: rows[:2])
+    contradicting = [rows for rows in photos if {True, False} <= {row.hazard for row in rows}]
+    yield from _finding("photo_contradicts", "warning", contradicting)
+    several = [rows for rows in photos if _texts(rows) > 1]
+    several.sort(key=lambda rows: -_texts(rows))
+    most = {"most": _texts(several[0])} if several else {}
+    yield from _finding("photo_several_texts", "hint", several, values=most)
+    yield from _repeated(photos)
+    yield from _twins(subject, photos)
+
+
+def _finding(
+    code: str,
+    severity: Severity,
+    photos: Sequence[list[Row]],
+    *,
+    part: Callable[[list[Row]], list[Row]] = list,
+    show: int = 1,
+    values: Mapping[str, int] = MappingProxyType({}),
+) -> Iterator[Finding]:
+    """A finding on photos that are each given by their rows, if there are any.
+
+    Args:
+        part: of a photo's rows, which an example is of.
+        show: photo files of an example that are shown.
+    """
+    if photos:
         yield Finding(
-            "photo_copies",
-            "hint",
-            len(copies),
+            code,
+            severity,
+            len(photos),
             "photos",
-            places_of([row for rows in copies for row in rows]),
-            tuple(_example(rows[:2], show=1) for rows in copies[:EXAMPLES]),
+            places_of([row for rows in photos for row in rows]),
+            tuple(_example(part(rows), show) for rows in photos[:EXAMPLES]),
+            values,
         )
 
 
-def _several_texts(by_digest: dict[str, list[Row]]) -> Iterator[Finding]:
-    """The same photo with different texts, with contradicting ones, or with the same one twice."""
-    contradicting = [
-        rows for rows in by_digest.values() if {True, False} <= {row.hazard for row in rows}
-    ]
-    if contradicting:
-        yield Finding(
-            "photo_contradicts",
-            "warning",
-            len(contradicting),
-            "photos",
-            places_of([row for rows in contradicting for row in rows]),
-            tuple(_example(rows, show=1) for rows in contradicting[:EXAMPLES]),
-        )
-    several = [rows for rows in by_digest.values() if len({row.text for row in rows}) > 1]
-    if several:
-        several.sort(key=lambda rows: -len({row.text for row in rows}))
-        yield Finding(
-            "photo_several_texts",
-            "hint",
-            len(several),
-            "photos",
-            places_of([row for rows in several for row in rows]),
-            tuple(_example(rows, show=1) for rows in several[:EXAMPLES]),
-            {"most": len({row.text for row in several[0]})},
-        )
+def _repeated(photos: Sequence[list[Row]]) -> Iterator[Finding]:
+    """The same photo with the same text again."""
     repeated: list[Row] = []
     shown: list[Example] = []
-    for rows in by_digest.values():
+    for rows in photos:
         seen: dict[str, Row] = {}
         for row in rows:
-            if row.text in seen:
+            if seen.setdefault(row.text, row) is not row:
                 repeated.append(row)
-                if len(shown) < EXAMPLES:
-                    shown.append(_example([seen[row.text], row], show=1))
-            else:
-                seen[row.text] = row
+                shown.append(_example([seen[row.text], row]))
     if repeated:
-        yield Finding(
-            "pair_repeated",
-            "warning",
-            len(repeated),
-            "pairs",
-            places_of(repeated),
-            tuple(shown),
-        )
+        examples = tuple(shown[:EXAMPLES])
+        places = places_of(repeated)
+        yield Finding("pair_repeated", "warning", len(repeated), "pairs", places, examples)
 
 
-def _twins(subject: Subject, by_digest: dict[str, list[Row]]) -> Iterator[Finding]:
+def _twins(subject: Subject, photos: Sequence[list[Row]]) -> Iterator[Finding]:
     """Photos of different bytes that show nearly the same, across splits and within them.
 
     The pairs may be very many (a camera that stands still), so only their photos are kept.
     """
     import numpy as np
 
-    photos = list(by_digest.values())
     splits = [_splits(rows) for rows in photos]
     numbers = {found: number for number, found in enumerate(dict.fromkeys(splits))}
     of_photo = np.array([numbers[found] for found in splits])
     across, within = _Twins(photos), _Twins(photos)
-    for first, second, likeness in near_pairs(
-        [subject.measures[rows[0].photo].look for rows in photos]
-    ):
+    looks = [subject.measures[rows[0].photo].look for rows in photos]
+    for first, second, likeness in near_pairs(looks):
         apart = of_photo[first] != of_photo[second]
         across.add(first[apart], second[apart], likeness[apart])
         within.add(first[~apart], second[~apart], likeness[~apart])
@@ -141,19 +119,17 @@ class _Twins:
         if not self._found:
             return
         rows = [row for photo in sorted(self._found) for row in self._photos[photo]]
-        yield Finding(
-            code,
-            "error" if code.startswith("leak") else "hint",
-            len({row.photo for row in rows}),
-            "photos",
-            places_of(rows),
-            tuple(
-                _example(
-                    [self._photos[first][0], self._photos[second][0]], likeness=round(alike, 2)
-                )
-                for alike, first, second in self._clearest
-            ),
+        severity: Severity = "error" if code.startswith("leak") else "hint"
+        count = len({row.photo for row in rows})
+        examples = tuple(
+            _example([self._photos[first][0], self._photos[second][0]], 2, likeness=round(alike, 2))
+            for alike, first, second in self._clearest
         )
+        yield Finding(code, severity, count, "photos", places_of(rows), examples)
+
+
+def _texts(rows: Sequence[Row]) -> int:
+    return len({row.text for row in rows})
 
 
 def _splits(rows: Sequence[Row]) -> frozenset[str]:
@@ -164,7 +140,7 @@ def _one_a_split(rows: Sequence[Row]) -> list[Row]:
     return list({row.split: row for row in reversed(rows)}.values())[::-1]
 
 
-def _example(rows: Sequence[Row], show: int = 2, **values: float) -> Example:
+def _example(rows: Sequence[Row], show: int = 1, **values: float) -> Example:
     return Example(
         places_of(rows),
         tuple(dict.fromkeys(row.photo for row in rows))[:show],

@@ -8,7 +8,7 @@ is worth a look.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -32,11 +32,6 @@ class Place:
     file: str
     sheet: str
     row: int | None
-
-    def __str__(self) -> str:
-        sheet = f" [{self.sheet}]" if self.sheet else ""
-        row = f" row {self.row} below the header" if self.row is not None else ""
-        return f"{self.file}{sheet}{row}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +83,3 @@ class Finding:
             **({"values": dict(self.values)} if self.values else {}),
             "rows": [[place.file, place.sheet, place.row] for place in self.places],
         }
-
-
-def at_or_above(findings: Sequence[Finding], least: str) -> list[Finding]:
-    """The findings that are at least as bad as `least` (a severity, or `never`)."""
-    if least == "never":
-        return []
-    level = [str(severity) for severity in SEVERITIES].index(least)
-    return [finding for finding in findings if SEVERITIES.index(finding.severity) <= level]

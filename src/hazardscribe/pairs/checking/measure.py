@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hazardscribe.pairs.near_duplicates import Look, look_at
-from hazardscribe.pairs.photo import load_photo, photo_size
+from hazardscribe.pairs.photo import load_photo, photo_header
 from hazardscribe.pairs.photo_file import photo_digest
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def measure_photo(photo: str | Path) -> Measure:
     """
     import numpy as np
 
-    width, height = photo_size(photo)
+    width, height = photo_header(photo).upright
     image = load_photo(photo, bound=WORKING_SIDE)
     grey = np.asarray(image.convert("L"), dtype=np.float32)
     dark, low, middle, bright = np.percentile(grey, [5, 10, 50, 95]).tolist()

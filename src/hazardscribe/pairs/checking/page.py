@@ -10,7 +10,7 @@ import os
 import random
 from collections import Counter
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,15 +52,14 @@ def check_target(path: Path) -> None:
 def write_page(report: CheckReport, path: Path, *, sample: int, seed: int) -> Path:
     """Write the report by its suffix; see `CheckReport.write`."""
     check_target(path)
-    if path.suffix.lower() == ".json":
-        write = partial(write_json, data=report.to_json())
-    else:
-        page = render(report, sample=sample, seed=seed)
-        draw = partial(Path.write_text, data=page, encoding="utf-8", errors="replace")
-        write = partial(write_whole, write=draw)
+    as_json = path.suffix.lower() == ".json"
+    page = "" if as_json else render(report, sample=sample, seed=seed)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write(path)
+        if as_json:
+            write_json(path, report.to_json())
+        else:
+            write_whole(path, lambda draft: draft.write_text(page, "utf-8", errors="replace"))
     except OSError as error:
         raise InputError(
             f"{path}: the report cannot be written ({error.strerror or error}); name another file"

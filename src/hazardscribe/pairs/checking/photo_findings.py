@@ -46,31 +46,24 @@ def photo_findings(subject: Subject) -> Iterator[Finding]:
         ("photo_huge", "hint", _huge, lambda m: -m.width * m.height),
     ]
     by_photo = subject.by_photo()
+
+    def finding(
+        code: str, severity: Severity, hit: list[str], clearest: list[str]
+    ) -> Iterator[Finding]:
+        if hit:
+            places = places_of([row for photo in hit for row in by_photo[photo]])
+            shown = clearest[:EXAMPLES]
+            examples = tuple(_example(by_photo[photo], measures[photo]) for photo in shown)
+            yield Finding(code, severity, len(hit), "photos", places, examples)
+
     for code, severity, wrong, worst in tests:
         hit = [photo for photo in by_photo if wrong(measures[photo])]
-        if hit:
-            clearest = sorted(hit, key=lambda photo: worst(measures[photo]))[:EXAMPLES]
-            yield Finding(
-                code,
-                severity,
-                len(hit),
-                "photos",
-                places_of([row for photo in hit for row in by_photo[photo]]),
-                tuple(_example(by_photo[photo], measures[photo]) for photo in clearest),
-            )
+        clearest = sorted(hit, key=lambda photo: worst(measures[photo]))
+        yield from finding(code, severity, hit, clearest)
     after = [photo for photo, rows in by_photo.items() if _AFTER.search(rows[0].name)]
-    column = subject.columns.get("photo", "")
-    if _AFTER.search(column):
+    if _AFTER.search(subject.columns.get("photo", "")):
         after = list(by_photo)
-    if after:
-        yield Finding(
-            "photo_after",
-            "warning",
-            len(after),
-            "photos",
-            places_of([row for photo in after for row in by_photo[photo]]),
-            tuple(_example(by_photo[p], measures[p]) for p in after[:EXAMPLES]),
-        )
+    yield from finding("photo_after", "warning", after, after)
 
 
 def _even(m: Measure) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from hazardscribe.pairs.checking.findings import EXAMPLES, Example, Finding, Severity
 from hazardscribe.pairs.checking.personal import find_personal
 from hazardscribe.pairs.checking.subject import Row, Subject, places_of
-from hazardscribe.pairs.checking.wording import Wording
+from hazardscribe.pairs.checking.wording import Typo, Wording
 from hazardscribe.pairs.ledger.numbered import split_numbered
 from hazardscribe.pairs.targets import detect_language
 
@@ -70,14 +70,21 @@ def text_findings(subject: Subject, wording: Wording) -> Iterator[Finding]:
     ]
     for code, severity, find in tests:
         hits = [(text, found) for text in by_text if (found := find(text))]
-        if hits:
-            rows = [row for text, _ in hits for row in by_text[text]]
-            examples = [_example(by_text[text], found=found) for text, found in hits[:EXAMPLES]]
-            yield Finding(code, severity, len(rows), "pairs", places_of(rows), tuple(examples))
+        rows = [row for text, _ in hits for row in by_text[text]]
+        examples = [_example(by_text[text], found=found) for text, found in hits[:EXAMPLES]]
+        yield from _on_pairs(code, severity, rows, examples)
     yield from _typos(by_text, wording)
     yield from _personal(by_text)
     yield from _frequent(subject, by_text)
     yield from _denied(subject, wording)
+
+
+def _on_pairs(
+    code: str, severity: Severity, rows: Sequence[Row], examples: Sequence[Example]
+) -> Iterator[Finding]:
+    """A finding on pairs, if there are any."""
+    if rows:
+        yield Finding(code, severity, len(rows), "pairs", places_of(rows), tuple(examples))
 
 
 def _match(pattern: re.Pattern[str]) -> Callable[[str], str]:
@@ -103,42 +110,28 @@ def _foreign(text: str, language: str) -> bool:
 
 def _typos(by_text: dict[str, list[Row]], wording: Wording) -> Iterator[Finding]:
     rows: list[Row] = []
-    kinds: dict[tuple[str, str], list[Row]] = {}
-    first: dict[tuple[str, str], tuple[str, str]] = {}
+    kinds: dict[Typo, list[Row]] = {}
+    spans: dict[Typo, str] = {}
     for text, ours in by_text.items():
-        hit = False
-        for typo in wording.typos:
-            found = typo.find.search(text)
-            if found:
-                hit = True
-                # A lone sign such as 带 tells little: show what follows it, too.
-                span = text[found.start() : max(found.end(), found.start() + 4)]
-                key = (typo.find.pattern, typo.write)
-                kinds.setdefault(key, []).extend(ours)
-                first.setdefault(key, (span, typo.why))
-        if hit:
-            rows.extend(ours)
-    if rows:
-        frequent = sorted(kinds.items(), key=lambda item: -len(item[1]))
-        examples = [
-            _example(
-                ours,
-                found=first[key][0],
-                suggestion=key[1],
-                why=first[key][1],
-                times=len(ours),
-            )
-            for key, ours in frequent[:EXAMPLES]
-        ]
-        yield Finding("text_typo", "hint", len(rows), "pairs", places_of(rows), tuple(examples))
+        found = [(typo, hit) for typo in wording.typos if (hit := typo.find.search(text))]
+        rows += ours if found else []
+        for typo, hit in found:
+            kinds.setdefault(typo, []).extend(ours)
+            # A lone sign such as 带 tells little: show what follows it, too.
+            spans.setdefault(typo, text[hit.start() : max(hit.end(), hit.start() + 4)])
+    frequent = sorted(kinds.items(), key=lambda item: -len(item[1]))[:EXAMPLES]
+    examples = [
+        _example(ours, found=spans[typo], suggestion=typo.write, why=typo.why, times=len(ours))
+        for typo, ours in frequent
+    ]
+    yield from _on_pairs("text_typo", "hint", rows, examples)
 
 
 def _personal(by_text: dict[str, list[Row]]) -> Iterator[Finding]:
     hits = [(text, kinds) for text in by_text if (kinds := find_personal(text))]
-    if hits:
-        rows = [row for text, _ in hits for row in by_text[text]]
-        examples = [_example(by_text[text], kinds=kinds) for text, kinds in hits[:EXAMPLES]]
-        yield Finding("text_personal", "hint", len(rows), "pairs", places_of(rows), tuple(examples))
+    rows = [row for text, _ in hits for row in by_text[text]]
+    examples = [_example(by_text[text], kinds=kinds) for text, kinds in hits[:EXAMPLES]]
+    yield from _on_pairs("text_personal", "hint", rows, examples)
 
 
 def _frequent(subject: Subject, by_text: dict[str, list[Row]]) -> Iterator[Finding]:
@@ -167,11 +160,8 @@ def _denied(subject: Subject, wording: Wording) -> Iterator[Finding]:
         for row in subject.rows
         if row.hazard and any(one.search(row.text) for one in wording.no_hazard)
     ]
-    if rows:
-        examples = [_example([row]) for row in rows[:EXAMPLES]]
-        yield Finding(
-            "hazard_contradicts", "warning", len(rows), "pairs", places_of(rows), tuple(examples)
-        )
+    examples = [_example([row]) for row in rows[:EXAMPLES]]
+    yield from _on_pairs("hazard_contradicts", "warning", rows, examples)
 
 
 def _example(rows: Sequence[Row], photos: int = 1, **values: object) -> Example:

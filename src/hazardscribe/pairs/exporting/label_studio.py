@@ -90,7 +90,6 @@ class _Task:
         texts: what may be said of it, best first; empty for none.
         score: how sure the model is, 0..1.
         split: of the pair.
-        hazard: the pair's `hazard` column.
         row: all other columns, and where the row stood first.
     """
 
@@ -98,7 +97,6 @@ class _Task:
     texts: Sequence[str]
     score: float | None = None
     split: str = ""
-    hazard: str = ""
     row: Mapping[str, str | int] = field(default_factory=dict)
 
 
@@ -131,7 +129,6 @@ def write_tasks(
             Path(line["photo"]),
             [cell_text(line["description"])],
             split=line["split"],
-            hazard=str(row.get(HAZARD, "")),
             row=row,
         )
         tasks.append(task)
@@ -256,13 +253,14 @@ def _task(task: _Task, name: str, photo_url: str, by: str) -> dict[str, Any]:
         "split": task.split,
         "row": dict(task.row),
     }
+    hazard = read_yes_no(task.row.get(HAZARD))
     predictions = []
     for number, text in enumerate(texts):
         results: list[dict[str, Any]] = []
         if text:
             results.append(_result("t", TEXT, "textarea", {"text": [text]}))
-        if (hazard := _choice(task.hazard)) is not None:
-            results.append(_result("h", HAZARD, "choices", {"choices": [hazard]}))
+        if hazard is not None:
+            results.append(_result("h", HAZARD, "choices", {"choices": [YES if hazard else NO]}))
         if results:
             version = by if number == 0 else f"{by}, alternative {number}"
             prediction: dict[str, Any] = {"model_version": version, "result": results}
@@ -274,11 +272,6 @@ def _task(task: _Task, name: str, photo_url: str, by: str) -> dict[str, Any]:
 
 def _result(key: str, control: str, kind: str, value: dict[str, Any]) -> dict[str, Any]:
     return {"id": key, "from_name": control, "to_name": PHOTO, "type": kind, "value": value}
-
-
-def _choice(hazard: str) -> str | None:
-    said = read_yes_no(hazard)
-    return None if said is None else YES if said else NO
 
 
 def view_name(name: str) -> str:

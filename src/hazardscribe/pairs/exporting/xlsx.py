@@ -14,7 +14,6 @@ the description: what the program itself wrote becomes truth only when a person 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,55 +34,26 @@ from hazardscribe.pairs.records import Pairs
 from hazardscribe.pairs.sentences import SENTENCES, in_language, say
 from hazardscribe.pairs.tables.cells import cell_text
 
-
-@dataclass(frozen=True, slots=True)
-class _Words:
-    photo: str
-    description: str
-    split: str
-    original: str
-    sheet: str
-    described_photo: str
-    file: str
-    ai: str
-    confidence: str
-    doubt: str
-    alternatives: str
-    error: str
-
-
 _WORDS = {
-    "zh": _Words(
-        photo=EXPORTED["photo"][0],
-        description=EXPORTED["description"][0],
-        split=EXPORTED["split"][0],
-        original=ORIGINAL_COLUMNS[0],
-        sheet="隐患台账",
-        described_photo="照片",
-        file="文件名",
-        ai=AI_COLUMNS["zh"],
-        confidence="置信度",
-        doubt="存疑（模型草稿）",
-        alternatives="其他可能的描述",
-        error="未能识别的原因",
-    ),
-    "en": _Words(
-        photo=EXPORTED["photo"][1],
-        description=EXPORTED["description"][1],
-        split=EXPORTED["split"][1],
-        original=ORIGINAL_COLUMNS[1],
-        sheet="Hazards",
-        described_photo="Photo",
-        file="File",
-        ai=AI_COLUMNS["en"],
-        confidence="Confidence",
-        doubt="In doubt (the model's draft)",
-        alternatives="Alternatives",
-        error="Error",
-    ),
+    "zh": {
+        "sheet": "隐患台账",
+        "photo": "照片",
+        "file": "文件名",
+        "confidence": "置信度",
+        "doubt": "存疑（模型草稿）",
+        "alternatives": "其他可能的描述",
+        "error": "未能识别的原因",
+    },
+    "en": {
+        "sheet": "Hazards",
+        "photo": "Photo",
+        "file": "File",
+        "confidence": "Confidence",
+        "doubt": "In doubt (the model's draft)",
+        "alternatives": "Alternatives",
+        "error": "Error",
+    },
 }
-
-
 _DOUBTS = {
     "unfamiliar": {"zh": "与训练照片差别过大：", "en": "Unlike the training photos:"},
     "unsure": {"zh": "把握不足：", "en": "Not sure enough:"},
@@ -110,26 +80,25 @@ def write_ledger(pairs: Pairs, out: str | Path, *, language: str) -> Path:
             Excel holds.
         PhotoError: a photo has gone or broken since the pairs were read.
     """
-    words = _WORDS[language]
+    at = 0 if language == "zh" else 1
+    original = ORIGINAL_COLUMNS[at]
     frame = pairs.frame
     others = [str(name) for name in frame if name not in FIRST_COLUMNS]
     order = ["photo", "description", *others, *FIRST_COLUMNS[2:]]
     headers = dict(zip(order, order, strict=True))
-    for role, name in zip(
-        FIRST_COLUMNS[:3], (words.photo, words.description, words.split), strict=True
-    ):
+    for role, names in EXPORTED.items():
         # Another column that could be meant would leave the importer in doubt; the names of the
         # pairs format itself go before all others.
-        headers[role] = role if usual_columns(others, role) else name
+        headers[role] = role if usual_columns(others, role) else names[at]
     chinese = CHINESE_HEADERS if language == "zh" else {}
     # A column that bears one of these names already would come back as another.
     translated = chinese.keys() & set(order) and set(chinese.values()).isdisjoint(others)
     if translated:
         headers |= {name: header for name, header in chinese.items() if name in headers}
-    if words.original in others:
+    if original in others:
         raise InputError(
-            f"{out}: the pairs have a column {words.original!r}, which the workbook needs for "
-            "itself; rename it"
+            f"{out}: the pairs have a column {original!r}, which the workbook needs for itself; "
+            "rename it"
         )
     columns = []
     values = []
@@ -144,9 +113,10 @@ def write_ledger(pairs: Pairs, out: str | Path, *, language: str) -> Path:
         width = column_width(headers[name], texts, widest=WIDEST if main else 30)
         columns.append(Column(headers[name], "main" if main else "text", width))
     # Mostly empty: as narrow as its header, a name in it is wrapped.
-    columns.append(Column(words.original, "original", column_width(words.original, [])))
+    columns.append(Column(original, "original", column_width(original, [])))
     contents = TRANSLATED if translated else "pairs"
-    with LedgerWriter(Path(out), columns, title=words.sheet, contents=contents) as ledger:
+    title = _WORDS[language]["sheet"]
+    with LedgerWriter(Path(out), columns, title=title, contents=contents) as ledger:
         for photo, *cells in zip(*values, strict=True):
             ledger.add([None, *cells, None], Path(str(photo)))
     return Path(out)
@@ -165,15 +135,15 @@ class DescribedLedger:
         words = _WORDS[language]
         self._alternatives, self._language = alternatives, language
         columns = [
-            Column(words.described_photo, "photo", PHOTO_WIDTH),
-            Column(words.file, "text", 22),
-            Column(words.ai, "main", 44),
-            Column(words.confidence, "share", column_width(words.confidence, [])),
-            Column(words.doubt, "text", 40),
-            *([Column(words.alternatives, "text", 40)] if alternatives else []),
-            Column(words.error, "text", 30),
+            Column(words["photo"], "photo", PHOTO_WIDTH),
+            Column(words["file"], "text", 22),
+            Column(AI_COLUMNS[language], "main", 44),
+            Column(words["confidence"], "share", column_width(words["confidence"], [])),
+            Column(words["doubt"], "text", 40),
+            *([Column(words["alternatives"], "text", 40)] if alternatives else []),
+            Column(words["error"], "text", 30),
         ]
-        self._ledger = LedgerWriter(out, columns, title=words.sheet, contents="described")
+        self._ledger = LedgerWriter(out, columns, title=words["sheet"], contents="described")
 
     def add(self, record: Mapping[str, Any]) -> None:
         """Add one record of `describe`: photo, ai_description, confidence, alternatives, error."""

@@ -9,8 +9,25 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from hazardscribe.pairs.ledger.rows import LAYOUT
+
+
+class Spot(NamedTuple):
+    """Where a row or picture stands.
+
+    Attributes:
+        file: the ledger.
+        sheet: "" for text files.
+        row: below the header, from 1; None where a picture belongs to none.
+        line: the row as the sheet numbers it.
+    """
+
+    file: str
+    sheet: str
+    row: int | None
+    line: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +36,7 @@ class Left:
 
     Attributes:
         kind: `row`, `picture`, or `text` (one of several hazards of a row that is imported).
-        file: the ledger.
-        sheet: "" for text files.
-        row: below the header, from 1; None where a picture belongs to none.
-        line: the row as the sheet numbers it.
+        file, sheet, row, line: see `Spot`.
         photo: a picture's name, or place in the sheet.
         reason: code for counting.
         detail: for people.
@@ -57,9 +71,9 @@ class Account:
     _used: set[str] = field(default_factory=set)
     _unused: dict[str, Left] = field(default_factory=dict)
 
-    def reject(self, file: str, sheet: str, row: int, line: int, reason: str, detail: str) -> None:
+    def reject(self, spot: Spot, reason: str, detail: str) -> None:
         """A row gave no pair."""
-        self.left.append(Left("row", file, sheet, row, line, "", reason, detail))
+        self.left.append(Left("row", *spot, "", reason, detail))
 
     def found_file(self, key: str) -> None:
         """A photo cell names a file, perhaps not for the first time."""
@@ -75,9 +89,9 @@ class Account:
         """A picture became part of a pair or of the safe photos."""
         self._used.add(key)
 
-    def leave(self, key: str, left: Left) -> None:
+    def leave(self, key: str, spot: Spot, photo: str, reason: str, detail: str) -> None:
         """A picture was of no use here; it counts as unused unless it is used elsewhere."""
-        self._unused.setdefault(key, left)
+        self._unused.setdefault(key, Left("picture", *spot, photo, reason, detail))
 
     def settle(self, order: dict[str, int]) -> None:
         """Close the books.

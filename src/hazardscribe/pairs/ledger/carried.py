@@ -11,7 +11,7 @@ from hazardscribe.pairs.columns import (
 )
 from hazardscribe.pairs.ledger.header import Header
 from hazardscribe.pairs.ledger.own_books import Own
-from hazardscribe.pairs.records import PROVENANCE
+from hazardscribe.pairs.records import provenance_at
 
 KEPT_ROLES = tuple(r for r in LEDGER_ROLES if r not in ("photo", "description", "split"))
 
@@ -42,9 +42,7 @@ class Carried:
         ]
         taken = {at for places in header.roles.values() for at in places}
         texts = [meant.get(name.text, name.text) for name in header.names]
-        self.provenance = (
-            [texts.index(name) for name in PROVENANCE] if set(PROVENANCE) <= set(texts) else []
-        )
+        self.provenance = provenance_at(texts)
         taken |= set(self.provenance)
         # Only an export of ours has both; elsewhere the name may mean anything.
         originals = [at for at, text in enumerate(texts) if text in ORIGINAL_COLUMNS]
@@ -64,8 +62,10 @@ def find_group(header: Header, group: str) -> int | None:
     if group in header.roles:
         return header.roles[group][0]
     texts = [name.text for name in header.names]
-    for forms in (texts, [name.child for name in header.names], list(map(normal_name, texts))):
-        wanted = group if forms is texts else (group if group in forms else normal_name(group))
-        if wanted in forms:
-            return forms.index(wanted)
+    children = [name.child for name in header.names]
+    normal = list(map(normal_name, texts))
+    bare = normal_name(group)
+    for names, wanted in ((texts, group), (children, group), (children, bare), (normal, bare)):
+        if wanted in names:
+            return names.index(wanted)
     return None

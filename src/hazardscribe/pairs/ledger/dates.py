@@ -52,7 +52,9 @@ def iso_date(text: str) -> str:
         if match:
             parts = match.groupdict()
             hour, minute, second = (int(parts.get(n) or 0) for n in ("hour", "minute", "second"))
-            if parts.get("noon") in ("下午", "晚上", "pm") and 0 < hour < 12:
+            noon = parts.get("noon")
+            late = noon in ("下午", "晚上", "pm") or (noon == "中午" and hour < 11)
+            if late and 0 < hour < 12:
                 hour += 12
             year, month, day = (int(parts[n]) for n in ("year", "month", "day"))
             return _write(datetime(year, month, day, hour, minute, second))

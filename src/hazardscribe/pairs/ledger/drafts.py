@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from hazardscribe.pairs.ledger.account import Spot
 from hazardscribe.pairs.ledger.unseeable import Unseeable
 
 
@@ -52,7 +53,7 @@ class Draft:
     """A record that can become pairs.
 
     Attributes:
-        file, sheet, row, line: where it stands.
+        spot: where it stands.
         source: (file, sheet, row) that it gives itself, where an import wrote it before.
         texts: its hazards: one, or several where numbered ones are taken apart.
         split: as written.
@@ -61,10 +62,7 @@ class Draft:
         photos, after: keys of its pictures, with their names.
     """
 
-    file: str
-    sheet: str
-    row: int
-    line: int
+    spot: Spot
     source: tuple[str, str, int]
     texts: list[str]
     split: str

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, islice
 
 from hazardscribe.errors import InputError
 from hazardscribe.pairs.columns import not_confirmed
-from hazardscribe.pairs.ledger.account import Account, Left
+from hazardscribe.pairs.ledger.account import Account, Spot
 from hazardscribe.pairs.ledger.carried import Carried
 from hazardscribe.pairs.ledger.drafts import Draft, Options, SheetNote
 from hazardscribe.pairs.ledger.grid import Book, CellRange, Row
 from hazardscribe.pairs.ledger.header import HEADER_WITHIN, Header, find_header, seen_names
-from hazardscribe.pairs.ledger.keeping import Kept, Refused
+from hazardscribe.pairs.ledger.keeping import Kept, Refused, Wanted
 from hazardscribe.pairs.ledger.mapping import SEVERAL, add_sides, map_columns
 from hazardscribe.pairs.ledger.open_sheet import OpenSheet, picture_name
 from hazardscribe.pairs.ledger.own_books import Own, own_header, own_records
@@ -57,9 +57,7 @@ class Gatherer:
         label: str,
         book: Book,
         finder: LedgerPhotos,
-        keep: Callable[
-            [Iterator[tuple[str, Callable[[], bytes]]]], Iterator[tuple[str, Kept | Refused]]
-        ],
+        keep: Callable[[Iterator[Wanted]], Iterable[tuple[str, Kept | Refused]]],
         *,
         text_file: bool,
         own: Own | None = None,
@@ -79,8 +77,8 @@ class Gatherer:
         for picture_at, picture in enumerate(book.unplaced):
             key = f"#{label}\0\0{picture_at}"
             self.account.pictures_found += 1
-            name = picture_name(picture)
-            self.leave(key, label, "", None, None, name, "unplaced", say("unplaced"))
+            spot = Spot(label, "", None, None)
+            self.account.leave(key, spot, picture_name(picture), "unplaced", say("unplaced"))
         self._found |= {sheet.name for sheet in book.sheets}
         for sheet in book.sheets:
             self._read_sheet(OpenSheet.of(label, book, sheet), finder, wanted, text_file, own)
@@ -89,9 +87,7 @@ class Gatherer:
             said = say("lost_originals", file=label, count=count, name=min(self.lost))
             self.warnings.append(said)
             self.lost.clear()
-        new = ((key, read) for key, read in wanted.items() if key not in self.kept)
-        for key, result in keep(new):
-            self.kept[key] = result
+        self.kept.update(keep(both for both in wanted.items() if both[0] not in self.kept))
 
     def missing_sheets(self) -> list[str]:
         """Sheets that the user named and no ledger has."""
@@ -112,8 +108,8 @@ class Gatherer:
         if self.options.sheets and sheet.name not in self.options.sheets:
             self._leave_sheet(sheet, note, "sheet_not_chosen")
             return
-        merges = sheet.merges()
-        stream = sheet.rows()
+        merges = sheet.book.merges(sheet.sheet)
+        stream = iter(sheet.book.rows(sheet.sheet))
         top = list(islice(stream, HEADER_WITHIN))
         header = None
         if own is not None:
@@ -154,13 +150,12 @@ class Gatherer:
         self, sheet: OpenSheet, note: SheetNote, records: Iterator[Record], reader: SheetReader
     ) -> None:
         """Count the rows and take what they hold, unless the sheet is hidden and was not named."""
-        hidden = sheet.hidden and sheet.name not in self.options.sheets
+        hidden = sheet.sheet.hidden and sheet.name not in self.options.sheets
         for record in records:
             self.account.rows_read += 1
             note.rows += 1
             if hidden and not record.reason:
-                record.reason = "hidden_sheet"
-                record.detail = say("hidden_sheet")
+                record.reason, record.detail = "hidden_sheet", say("hidden_sheet")
             reader.take(record)
         reader.end()
         if hidden:
@@ -190,22 +185,8 @@ class Gatherer:
     def _leave_picture(self, sheet: OpenSheet, at: int, reason: str, detail: str) -> None:
         """A picture that belongs to no row of its sheet."""
         picture = sheet.pictures[at]
-        place = (sheet.label, sheet.name, None, picture.row)
-        self.leave(sheet.keys[at], *place, picture_name(picture), reason, detail)
-
-    def leave(
-        self,
-        key: str,
-        file: str,
-        sheet: str,
-        row: int | None,
-        line: int | None,
-        photo: str,
-        reason: str,
-        detail: str,
-    ) -> None:
-        """A picture was of no use here."""
-        self.account.leave(key, Left("picture", file, sheet, row, line, photo, reason, detail))
+        spot = sheet.spot(None, picture.row)
+        self.account.leave(sheet.keys[at], spot, picture_name(picture), reason, detail)
 
     def shared(self, text: str) -> str:
         """One object for equal texts: categories and places recur in every row."""
@@ -236,6 +217,5 @@ def no_header(source: str, seen: Sequence[str], wanted: str = "") -> InputError:
     unconfirmed = "" if wanted else not_confirmed(seen)
     return InputError(
         f"{source}: {missing} the description{found}. {unconfirmed}Columns seen: {names}. Name the "
-        "right "
-        'one: --columns.description "..." or, in Python, columns={"description": "..."}'
+        'right one: --columns.description "..." or, in Python, columns={"description": "..."}'
     )

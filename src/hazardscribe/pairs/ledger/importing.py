@@ -8,21 +8,20 @@ The folder is written whole or not at all, and the same ledger gives the same by
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from hazardscribe.errors import InputError
 from hazardscribe.files import new_folder, places_of
 from hazardscribe.names import readable
 from hazardscribe.pairs.columns import LEDGER_ROLES, check_roles
-from hazardscribe.pairs.ledger.account import Account, Left
+from hazardscribe.pairs.ledger.account import Account
 from hazardscribe.pairs.ledger.dividing import Item, divide_items, parse_split
 from hazardscribe.pairs.ledger.drafts import Draft, Options, SheetNote
 from hazardscribe.pairs.ledger.folder import Tables, check_target, write_folder
 from hazardscribe.pairs.ledger.gathering import Gatherer, no_header
-from hazardscribe.pairs.ledger.keeping import Kept, Refused, keep_photos
+from hazardscribe.pairs.ledger.keeping import Kept, Refused, Wanted, keep_photos
 from hazardscribe.pairs.ledger.opening import TEXT, open_book, open_source
 from hazardscribe.pairs.ledger.own_books import own_book
 from hazardscribe.pairs.ledger.result import Imported, Row
@@ -34,44 +33,49 @@ from hazardscribe.pairs.splits import read_split
 
 
 def import_ledger(
-    ledger: str | Path,
+    ledger: Path,
     *,
-    out: str | Path | None = None,
-    photos: str | Path | None = None,
+    out: Path | None = None,
+    photos: Path | None = None,
     columns: dict[str, str] | None = None,
-    sheets: Sequence[str] = (),
+    sheets: list[str] | None = None,
     split: str = "random",
     split_numbered: bool = False,
     keep_unseeable: bool = False,
-    unseeable: str | Path | None = None,
+    unseeable: Path | None = None,
     dry_run: bool = False,
     seed: int = 0,
     progress: bool = False,
     say: Callable[[str], None] | None = None,
 ) -> Imported:
-    """Turn a ledger into a folder of pairs.
+    """Turn a ledger into a folder of pairs; every row and picture is accounted for.
 
     Args:
         ledger: .xlsx, .xlsm, .csv, .tsv or .txt; a .zip or a folder of ledgers and photos; a
             .json export of Label Studio, of which corrected texts are taken.
-        out: the folder to write: `pairs.parquet`, `safe.parquet`, `photos/`, `rejected.csv`,
-            `import.json`, `report.html`. An earlier import of the same ledger is replaced.
+        out: folder to write; an earlier import of the same ledger is replaced.
         photos: folder or zip of the photos that the ledger names.
-        columns: role (see `LEDGER_ROLES`) -> column, where the usual names do not find it; ""
-            for no column.
-        sheets: the sheets to read, also hidden ones; default: all that are visible.
-        split: `random`, or `group=COLUMN` to keep equal values of a column or role together. A
-            split column in the ledger is honoured unless a group is named.
-        split_numbered: make a pair of each hazard in a cell that numbers several.
+        columns: name of the column for a role that is not found by its usual names, as in
+            `--columns.description 备注`; an empty name for no column. Roles: photo, description,
+            split, after_photo, category, level, place, date, site, project, inspector, measure,
+            responsible, due, status.
+        sheets: sheets to read, even hidden ones: `--sheets NAME`, once for each; default: all
+            visible ones.
+        split: `random`, or `group=COLUMN` to keep equal values of a column or role together.
+        split_numbered: if a cell numbers several hazards, make a pair of each.
         keep_unseeable: keep rows that no photo can show (missing permits, records, training).
-        unseeable: a list to use instead of the program's own, see `unseeable.yaml`.
-        dry_run: read and count everything, write nothing.
-        seed: of the division into splits.
+        unseeable: YAML list of such rows to use instead of the program's own.
+        dry_run: read and count everything, but write nothing.
+        seed: random seed for the division into splits.
         progress: show a progress bar.
         say: takes the summary, also where the import then fails for want of pairs.
 
+    Returns:
+        An `Imported`: folder, account, sheets, splits, warnings.
+
     Raises:
-        InputError: the ledger cannot be read, columns are not found, or no pair is left.
+        InputError: the ledger cannot be read, columns are not found, no pair is left, or `out`
+            cannot be written.
     """
     chosen = dict(columns or {})
     check_roles(chosen, LEDGER_ROLES)
@@ -84,7 +88,7 @@ def import_ledger(
         )
     options = Options(
         chosen,
-        (sheets,) if isinstance(sheets, str) else tuple(sheets),
+        (sheets,) if isinstance(sheets, str) else tuple(sheets or ()),
         split_numbered,
         None if keep_unseeable else load_unseeable(None if unseeable is None else Path(unseeable)),
         group,
@@ -98,20 +102,18 @@ def import_ledger(
         "unseeable": None if unseeable is None else readable(Path(unseeable).name),
         "seed": seed,
     }
-    with ExitStack() as stack:
-        partial_folder: Path | None = None
-        target = None if dry_run or out is None else Path(out).expanduser()
+    target = None if dry_run or out is None else Path(out).expanduser()
+    with nullcontext() if target is None else new_folder(target) as folder:
         if target is not None:
-            partial_folder = stack.enter_context(new_folder(target))
             # Only now: until then, another import could have put its own there.
             check_target(target, readable(source.resolve().name))
         # Also in a dry run: an earlier import there is none of the photos given.
         skip = () if out is None else places_of(Path(out).expanduser())
-        imported = _read(source, photos, options, asked, partial_folder, skip, progress)
+        imported = _read(source, photos, options, asked, folder, skip, progress)
         _divide(imported, seed)
         tables = Tables(imported)
-        if target is not None and partial_folder is not None:
-            write_folder(partial_folder, imported, tables)
+        if folder is not None:
+            write_folder(folder, imported, tables)
         if say is not None:
             say(imported.summary())
         if not imported.pairs and not dry_run:
@@ -122,7 +124,7 @@ def import_ledger(
 
 def _read(
     source: Path,
-    photos: str | Path | None,
+    photos: Path | None,
     options: Options,
     asked: dict[str, object],
     folder: Path | None,
@@ -130,26 +132,30 @@ def _read(
     progress: bool,
 ) -> Imported:
     """Everything up to the split: the ledgers, their photos, the account."""
+    from tqdm import tqdm
+
+    def keep(wanted: Iterator[Wanted]) -> Iterable[tuple[str, Kept | Refused]]:
+        kept = keep_photos(wanted, folder)
+        return tqdm(kept, desc="photos", unit="photo", disable=not progress)
+
     account = Account()
     gatherer = Gatherer(account, options)
     digests: dict[str, str] = {}
     root = None if photos is None else Path(photos).expanduser()
-    with open_source(source, root, skip) as opened:
-        for ledger in opened.ledgers:
+    with open_source(source, root, skip) as (ledgers, left_aside):
+        for ledger in ledgers:
             digests[ledger.label] = photo_digest(ledger.path)
             with open_book(ledger.path, options.columns) as book:
                 gatherer.gather(
                     ledger.label,
                     book,
                     ledger.photos,
-                    partial(_keep, folder=folder, progress=progress),
+                    keep,
                     text_file=ledger.path.suffix.lower() in TEXT,
                     own=own_book(book),
                 )
-        warnings = [*opened.warnings, *gatherer.warnings]
-        unnamed = account.unnamed(
-            key for ledger in opened.ledgers for key in ledger.photos.all_keys()
-        )
+        warnings = [*left_aside, *gatherer.warnings]
+        unnamed = account.unnamed(key for one in ledgers for key in one.photos.all_keys())
         if unnamed:
             shown = ", ".join(key_name(key) for key in unnamed[:3])
             warnings.append(say("unnamed_photos", count=len(unnamed), names=shown))
@@ -178,16 +184,6 @@ def _read(
         asked,
         numbered=gatherer.numbered,
         settled=gatherer.settled,
-    )
-
-
-def _keep(
-    wanted: Iterator[tuple[str, Callable[[], bytes]]], *, folder: Path | None, progress: bool
-) -> Iterator[tuple[str, Kept | Refused]]:
-    from tqdm import tqdm
-
-    return iter(
-        tqdm(keep_photos(wanted, folder), desc="photos", unit="photo", disable=not progress)
     )
 
 
@@ -223,7 +219,7 @@ def _settle(
         elif draft.photos:
             refused = gatherer.kept[draft.photos[0][0]]
             if isinstance(refused, tuple):  # it is: no photo could be used
-                account.reject(draft.file, draft.sheet, draft.row, draft.line, *refused)
+                account.reject(draft.spot, *refused)
         for key, _ in photos:
             account.use(key)
         rows.append(Row(draft, [kept for _, kept in photos], []))
@@ -234,7 +230,7 @@ def _settle(
         for key, kept in safe:
             if kept.digest in shown:
                 detail = say("also_hazard_photo")
-                _leave(account, row.draft, key, names[key], "also_hazard_photo", detail)
+                account.leave(key, row.draft.spot, names[key], "also_hazard_photo", detail)
             else:
                 account.use(key)
                 row.safe.append(kept)
@@ -249,9 +245,9 @@ def _photos(
     for key, name in named:
         kept = gatherer.kept[key]
         if isinstance(kept, tuple):
-            _leave(account, draft, key, name, *kept)
+            account.leave(key, draft.spot, name, *kept)
         elif kept.digest in result:
-            _leave(account, draft, key, name, "duplicate", say("duplicate"))
+            account.leave(key, draft.spot, name, "duplicate", say("duplicate"))
         else:
             result[kept.digest] = key, kept
     return list(result.values())
@@ -259,15 +255,10 @@ def _photos(
 
 def _reject(account: Account, draft: Draft, reason: str, detail: str) -> None:
     if draft.photos:  # a row with safe photos alone is rejected already
-        account.reject(draft.file, draft.sheet, draft.row, draft.line, reason, detail)
+        account.reject(draft.spot, reason, detail)
     said = say("rejected_row", reason=reason, detail=detail)
     for key, name in (*draft.photos, *draft.after):
-        _leave(account, draft, key, name, "rejected_row", said)
-
-
-def _leave(account: Account, draft: Draft, key: str, name: str, reason: str, detail: str) -> None:
-    place = (draft.file, draft.sheet, draft.row, draft.line)
-    account.leave(key, Left("picture", *place, name, reason, detail))
+        account.leave(key, draft.spot, name, "rejected_row", said)
 
 
 def _divide(imported: Imported, seed: int) -> None:

@@ -6,10 +6,9 @@ One photo is held at a time for each worker, so that memory does not grow with t
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from hazardscribe.errors import InputError, PhotoError
@@ -17,9 +16,13 @@ from hazardscribe.pairs.near_duplicates import Look, look_at
 from hazardscribe.pairs.photo_file import photo_digest
 from hazardscribe.pairs.sentences import say
 from hazardscribe.pairs.write import digest_name
+from hazardscribe.threads import mapped
 
 Refused = tuple[str, str]
 """(reason code, detail)."""
+
+Wanted = tuple[str, Callable[[], bytes]]
+"""(key of a photo, what reads its bytes)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ class Kept:
 
 
 def keep_photos(
-    photos: Iterable[tuple[str, Callable[[], bytes]]], folder: Path | None
+    photos: Iterable[Wanted], folder: Path | None
 ) -> Iterator[tuple[str, Kept | Refused]]:
     """Check each photo and store it under its digest.
 
@@ -46,42 +49,36 @@ def keep_photos(
         photos: (key, what reads its bytes), read one after the other in this thread.
         folder: the folder of pairs; None stores nothing.
 
-    Yields:
+    Returns:
         (key, the kept photo or why it is refused), in the order given.
     """
-    workers = max(1, min(8, os.cpu_count() or 1))
     if folder is not None:
         (folder / "photos").mkdir(exist_ok=True)
-    waiting: deque[tuple[str, Future[Kept | Refused] | Refused]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
-        for key, read in photos:
-            try:
-                waiting.append((key, pool.submit(_keep, read(), folder)))
-            except InputError as error:
-                waiting.append((key, _refused(error)))
-            if len(waiting) > workers:
-                yield _next(waiting)
-        while waiting:
-            yield _next(waiting)
+    workers = max(1, min(8, os.cpu_count() or 1))
+    return mapped(partial(_keep, folder=folder), map(_read, photos), workers, workers)
 
 
-def _next(
-    waiting: deque[tuple[str, Future[Kept | Refused] | Refused]],
-) -> tuple[str, Kept | Refused]:
-    key, result = waiting.popleft()
-    return key, result if isinstance(result, tuple) else result.result()
+def _read(photo: Wanted) -> tuple[str, bytes | Refused]:
+    key, read = photo
+    try:
+        return key, read()
+    except InputError as error:
+        return key, _refused(error)
 
 
-def _keep(content: bytes, folder: Path | None) -> Kept | Refused:
+def _keep(photo: tuple[str, bytes | Refused], folder: Path | None) -> tuple[str, Kept | Refused]:
+    key, content = photo
+    if isinstance(content, tuple):
+        return key, content
     try:
         likeness = look_at(content)
     except PhotoError as error:
-        return _refused(error)
+        return key, _refused(error)
     digest = photo_digest(content)
     name = f"photos/{digest_name(digest, content[:1024])}"
     if folder is not None and not (folder / name).exists():
         (folder / name).write_bytes(content)
-    return Kept(name, digest, likeness)
+    return key, Kept(name, digest, likeness)
 
 
 def _refused(error: InputError) -> Refused:

@@ -93,23 +93,21 @@ def map_columns(
                     f"Columns seen: {seen}"
                 )
     open_roles = [role for role in LEDGER_ROLES if role not in chosen]
-    taken = {at for positions in roles.values() for at in positions}
-    fits = [_fit(name) if at not in taken else {} for at, name in enumerate(names)]
+    fits = [_fit(name) for name in names]
+
+    def fitting(role: str) -> list[int]:
+        taken = {at for positions in roles.values() for at in positions}
+        return [at for at, fit in enumerate(fits) if role in fit and at not in taken]
+
     # After-photos first: what could be one must not be left for `photo`.
     if "after_photo" in open_roles:
-        _add(roles, "after_photo", [at for at, fit in enumerate(fits) if "after_photo" in fit])
+        _add(roles, "after_photo", fitting("after_photo"))
     for role in open_roles:
-        if role in SEVERAL:
-            continue
-        taken = {at for positions in roles.values() for at in positions}
-        found_at = [at for at, fit in enumerate(fits) if role in fit and at not in taken]
-        if found_at:
-            best = min(found_at, key=lambda at: (names[at].text != role, fits[at][role], at))
+        if role not in SEVERAL and (places := fitting(role)):
+            best = min(places, key=lambda at: (names[at].text != role, fits[at][role], at))
             roles[role] = (best,)
     if "photo" in open_roles:
-        taken = {at for positions in roles.values() for at in positions}
-        found_at = [at for at, fit in enumerate(fits) if "photo" in fit and at not in taken]
-        before, after = _sort_plain(names, found_at, roles)
+        before, after = _sort_plain(names, fitting("photo"), roles)
         if any(normal_name(names[at].text) not in _ATTACHED for at in before):
             before = [at for at in before if normal_name(names[at].text) not in _ATTACHED]
         exact = [at for at in before if names[at].text == "photo"]
@@ -221,12 +219,8 @@ def _forms(name: Name) -> list[str]:
         return [name.child]
     if not name.child:
         return [name.parent]
-    forms = [name.parent + name.child, name.child + name.parent]
-    if not _REPAIR.search(name.parent.casefold()):
-        forms.append(name.child)
-    else:
-        forms.append(repaired)
-    return forms
+    alone = repaired if _REPAIR.search(name.parent.casefold()) else name.child
+    return [name.parent + name.child, name.child + name.parent, alone]
 
 
 def _sort_plain(

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-
-_CIRCLED = {chr(0x2460 + i): i + 1 for i in range(20)}
-_CHINESE = {sign: i + 1 for i, sign in enumerate("一二三四五六七八九十")}
+import unicodedata
 
 # A marker stands at the start or behind a sign that ends a sentence or a word. A point with a
 # digit behind it belongs to a measure: 1.5米.
@@ -46,4 +44,5 @@ def split_numbered(text: str) -> list[str]:
 
 
 def _value(number: str) -> int:
-    return _CIRCLED.get(number) or _CHINESE.get(number) or int(number)
+    """Of digits, or of one sign: ① and 一 are 1."""
+    return int(number) if number.isdecimal() else int(unicodedata.numeric(number))

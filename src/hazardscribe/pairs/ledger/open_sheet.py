@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from hazardscribe.pairs.ledger.grid import Book, CellRange, Picture, Row, Sheet
+from hazardscribe.pairs.ledger.account import Spot
+from hazardscribe.pairs.ledger.grid import Book, Picture, Sheet
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +39,13 @@ class OpenSheet:
         return self.sheet.name
 
     @property
-    def hidden(self) -> bool:
-        """Whether a person who opens the ledger does not see the sheet."""
-        return self.sheet.hidden
-
-    @property
     def where(self) -> str:
         """Ledger and sheet, for messages."""
         return f"{self.label}, sheet {self.name}" if self.name else self.label
 
-    def rows(self) -> Iterator[Row]:
-        """The rows from top to bottom, as a stream."""
-        return iter(self.book.rows(self.sheet))
-
-    def merges(self) -> Sequence[CellRange]:
-        """The merged cells."""
-        return self.book.merges(self.sheet)
+    def spot(self, row: int | None, line: int | None) -> Spot:
+        """A row of the sheet, or a line of it that is none of the ledger's rows."""
+        return Spot(self.label, self.name, row, line)
 
 
 def picture_name(picture: Picture) -> str:
@@ -65,8 +56,5 @@ def picture_name(picture: Picture) -> str:
     while column:
         column, rest = divmod(column - 1, 26)
         letters = chr(65 + rest) + letters
-    return (
-        f"{letters}{picture.row} ({picture.member})"
-        if picture.member
-        else f"{letters}{picture.row}"
-    )
+    cell = f"{letters}{picture.row}"
+    return f"{cell} ({picture.member})" if picture.member else cell

@@ -41,22 +41,11 @@ class Ledger:
     photos: LedgerPhotos
 
 
-@dataclass(slots=True)
-class Source:
-    """All that the user named.
-
-    Attributes:
-        ledgers: in order of their names.
-        warnings: about what was left aside.
-    """
-
-    ledgers: list[Ledger]
-    warnings: list[str]
-
-
 @contextmanager
-def open_source(source: Path, photos: Path | None, skip: Sequence[Path] = ()) -> Iterator[Source]:
-    """The ledgers in a file, zip or folder, with what finds their photos.
+def open_source(
+    source: Path, photos: Path | None, skip: Sequence[Path] = ()
+) -> Iterator[tuple[list[Ledger], list[str]]]:
+    """The ledgers in a file, zip or folder, by name, and warnings of what was left aside.
 
     Args:
         source: what the user named.
@@ -97,7 +86,7 @@ def open_source(source: Path, photos: Path | None, skip: Sequence[Path] = ()) ->
         else:
             finder = LedgerPhotos(source.parent, root, outer, skip)
             ledgers = [Ledger(readable(source.name), source, finder)]
-        yield Source(ledgers, warnings)
+        yield ledgers, warnings
 
 
 @contextmanager

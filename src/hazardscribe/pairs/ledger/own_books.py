@@ -98,6 +98,5 @@ def own_records(
         elif not any(cell.strip() for cell in cells) and row.number not in pictured:
             record.reason, record.detail = "blank", say("blank")
         elif row.hidden:
-            record.reason = "hidden_row"
-            record.detail = say("hidden_row")
+            record.reason, record.detail = "hidden_row", say("hidden_row")
         yield record

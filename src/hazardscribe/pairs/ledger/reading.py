@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hazardscribe.pairs.descriptions import clean_text, is_empty
 from hazardscribe.pairs.finder import EMBEDDED, has_photo_suffix
-from hazardscribe.pairs.ledger.account import Left
+from hazardscribe.pairs.ledger.account import Left, Spot
 from hazardscribe.pairs.ledger.carried import Carried
 from hazardscribe.pairs.ledger.dates import iso_date
 from hazardscribe.pairs.ledger.drafts import Draft
@@ -20,23 +20,17 @@ from hazardscribe.pairs.ledger.open_sheet import OpenSheet, picture_name
 from hazardscribe.pairs.ledger.placing import Laid, Placed
 from hazardscribe.pairs.ledger.rows import LAYOUT, Record
 from hazardscribe.pairs.ledger.sources import LedgerPhotos
-from hazardscribe.pairs.records import row_number
+from hazardscribe.pairs.records import source_of
 from hazardscribe.pairs.sentences import say
 
 if TYPE_CHECKING:
     from hazardscribe.pairs.ledger.gathering import Gatherer
 
 _UNFINISHED = (
-    "未整改",
-    "未完成",
-    "整改中",
-    "未销号",
-    "进行中",
-    "待整改",
-    "open",
-    "pending",
-    "ongoing",
+    *("未整改", "未完成", "整改中", "未销号", "进行中", "待整改"),
+    *("open", "pending", "ongoing"),
 )
+
 Named = tuple[str, str, str | tuple[str, str]]
 """(role, name, key of the file or why there is none)."""
 
@@ -89,7 +83,7 @@ class SheetReader:
         wanted: dict[str, Callable[[], bytes]],
         placed: Placed,
     ) -> None:
-        self.gatherer, self.sheet = gatherer, sheet
+        self.gatherer, self.account, self.sheet = gatherer, gatherer.account, sheet
         self.header, self.layout, self.finder = header, layout, finder
         self.wanted, self.placed = wanted, placed
         self.above: dict[int, list[Laid]] = {}
@@ -106,7 +100,8 @@ class SheetReader:
         shown = _Shown()
         self._show_placed(record, placed, self._replacing(record, names), shown)
         self._show_named(record, names, shown)
-        if self._unfinished(record):
+        status = self.header.column(record.cells, "status").strip().casefold()
+        if status.startswith(_UNFINISHED):
             for key, name in shown.after:
                 self._leave(key, record, name, "not_rectified", say("not_rectified"))
             shown.after = []
@@ -154,7 +149,7 @@ class SheetReader:
         """Take the files that the row's cells name."""
         for role, name, found in names:
             key = self._key(name, found)
-            self._found(key)
+            self.account.found_file(key)
             if isinstance(found, tuple):
                 self._leave(key, record, name, *found)
                 shown.refuse(role, name, *found)
@@ -171,7 +166,12 @@ class SheetReader:
         if shown.refused:
             name, reason, detail = shown.refused[0]
             return reason, say("because", name=name, detail=detail)
-        return "no_photo_named", self._no_photo(record)
+        if not self.header.roles.get("photo"):
+            return "no_photo_named", say("no_photo_column")
+        text = self.header.column(record.cells, "photo")
+        if not text.strip():
+            return "no_photo_named", say("no_photo")
+        return "no_photo_named", say("no_photo_named", text=text)
 
     def _draft(self, record: Record, texts: list[str], shown: _Shown) -> Draft:
         values = []
@@ -180,12 +180,10 @@ class SheetReader:
             if name in ("date", "due") and not self.layout.own:
                 text = iso_date(text)
             values.append(self.gatherer.shared(text))
+        here = (self.sheet.label, self.sheet.name, record.number)
         return Draft(
-            self.sheet.label,
-            self.sheet.name,
-            record.number,
-            record.line,
-            self._source(record),
+            self._spot(record),
+            source_of(record.cells, self.layout.provenance, here),
             texts,
             self.header.column(record.cells, "split").strip(),
             self.layout.names,
@@ -199,11 +197,9 @@ class SheetReader:
         """Account for the pictures beside which no row was read."""
         for line, placed in self.placed.rest():
             for index, _, _ in placed:
-                name = picture_name(self.sheet.pictures[index])
-                left = (None, line, name, "no_row", say("no_row"))
-                self.gatherer.leave(
-                    self.sheet.keys[index], self.sheet.label, self.sheet.name, *left
-                )
+                key, name = self.sheet.keys[index], picture_name(self.sheet.pictures[index])
+                spot = self.sheet.spot(None, line)
+                self.account.leave(key, spot, name, "no_row", say("no_row"))
 
     def _texts(self, record: Record) -> list[str]:
         """The row's hazards; a reason is set where there is none that can be used."""
@@ -211,13 +207,9 @@ class SheetReader:
             return []
         written = record.cells[self.header.roles["description"][0]]
         whole = clean_text(written)
-        if self._says_nothing(whole):
-            record.reason = "empty_description"
-            record.detail = _empty(written)
-            return []
         parts = [clean_text(part) for part in split_numbered(written)]
         said = [part for part in parts if not self._says_nothing(part)]
-        if not said:
+        if not said or self._says_nothing(whole):
             record.reason, record.detail = "empty_description", _empty(written)
             return []
         self.gatherer.numbered += len(said) > 1
@@ -232,8 +224,7 @@ class SheetReader:
             record.reason, record.detail = unseen[0]
             return []
         for reason, detail in left + unseen:
-            one = ("text", self.sheet.label, self.sheet.name, record.number, record.line, "")
-            self.gatherer.account.left.append(Left(*one, reason, detail))
+            self.account.left.append(Left("text", *self._spot(record), "", reason, detail))
         return kept
 
     def _says_nothing(self, text: str) -> bool:
@@ -285,12 +276,7 @@ class SheetReader:
             self.gatherer.lost.add(original)
         return ""
 
-    def _drop(
-        self,
-        record: Record,
-        placed: Sequence[Laid],
-        names: Sequence[Named],
-    ) -> None:
+    def _drop(self, record: Record, placed: Sequence[Laid], names: Sequence[Named]) -> None:
         """The row is rejected, and its pictures with it."""
         detail = say("rejected_row", reason=record.reason, detail=record.detail)
         for index, _, _ in placed:
@@ -298,53 +284,24 @@ class SheetReader:
             self._leave(self.sheet.keys[index], record, name, "rejected_row", detail)
         for _, name, found in names:
             key = self._key(name, found)
-            self._found(key)
+            self.account.found_file(key)
             self._leave(key, record, name, "rejected_row", detail)
         self._reject(record)
 
     def _reject(self, record: Record) -> None:
-        self.gatherer.account.reject(
-            self.sheet.label,
-            self.sheet.name,
-            record.number,
-            record.line,
-            record.reason,
-            record.detail,
-        )
+        self.account.reject(self._spot(record), record.reason, record.detail)
 
     def _leave(self, key: str, record: Record, photo: str, reason: str, detail: str) -> None:
-        place = (self.sheet.label, self.sheet.name, record.number, record.line)
-        self.gatherer.leave(key, *place, photo, reason, detail)
+        self.account.leave(key, self._spot(record), photo, reason, detail)
+
+    def _spot(self, record: Record) -> Spot:
+        return self.sheet.spot(record.number, record.line)
 
     def _group(self, record: Record) -> str:
         if self.layout.group is None:
             return ""
         text = iso_date(record.cells[self.layout.group])
         return text[:10] if _ISO_DAY.match(text) else clean_text(text)
-
-    def _found(self, key: str) -> None:
-        self.gatherer.account.found_file(key)
-
-    def _unfinished(self, record: Record) -> bool:
-        status = self.header.column(record.cells, "status").strip().casefold()
-        return status.startswith(_UNFINISHED)
-
-    def _no_photo(self, record: Record) -> str:
-        columns = self.header.roles.get("photo")
-        if not columns:
-            return say("no_photo_column")
-        text = record.cells[columns[0]]
-        if not text.strip():
-            return say("no_photo")
-        return say("no_photo_named", text=text)
-
-    def _source(self, record: Record) -> tuple[str, str, int]:
-        """Where the row stood first: pairs that were imported before say so themselves."""
-        if self.layout.provenance:
-            file, sheet, number = (record.cells[at] for at in self.layout.provenance)
-            if (first := row_number(number)) is not None:
-                return file, sheet, first
-        return self.sheet.label, self.sheet.name, record.number
 
 
 def _says_something(text: str) -> bool:

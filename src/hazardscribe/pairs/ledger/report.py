@@ -49,19 +49,17 @@ def write_report(path: Path, folder: Path, imported: Imported) -> None:
 def _reasons(imported: Imported, kind: str, language: str) -> list[tuple[str, int, list[str]]]:
     """(reason, how many, a few examples), the most frequent first."""
     words = WORDS[language]
-    counts: dict[str, int] = {}
     examples: dict[str, list[str]] = {}
     for one in imported.account.left:
         if one.kind != kind:
             continue
-        counts[one.reason] = counts.get(one.reason, 0) + 1
         shown = examples.setdefault(one.reason, [])
         if len(shown) < _EXAMPLES:
             place = _where(imported, one, words["row"])
             detail = in_language(one.detail, language)
             shown.append(mask_personal(f"{place}{words['colon']}{detail}"))
-    order = sorted(counts, key=lambda reason: (-counts[reason], reason))
-    return [(reason, counts[reason], examples[reason]) for reason in order]
+    counts = imported.account.reasons(kind)
+    return [(reason, count, examples[reason]) for reason, count in counts.items()]
 
 
 def _where(imported: Imported, one: Left, row: str) -> str:
@@ -78,9 +76,9 @@ def _samples(folder: Path, imported: Imported, row: str) -> list[tuple[str, str,
     step = max(1, len(rows) // _SAMPLES)
     samples = []
     for one in rows[::step][:_SAMPLES]:
-        draft = one.draft
-        file = draft.file if len(imported.digests) > 1 or not draft.sheet else ""
-        place = " ".join(part for part in (file, draft.sheet, row.format(draft.line)) if part)
+        file, sheet, _, line = one.draft.spot
+        shown = file if len(imported.digests) > 1 or not sheet else ""
+        place = " ".join(part for part in (shown, sheet, row.format(line)) if part)
         image = thumbnail(folder / one.photos[0].name, THUMBNAIL) or ""
-        samples.append((image, mask_personal(draft.texts[0]), place, one.split))
+        samples.append((image, mask_personal(one.draft.texts[0]), place, one.split))
     return samples

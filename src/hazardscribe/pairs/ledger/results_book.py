@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
-from hazardscribe.errors import InputError
-from hazardscribe.pairs.ledger.grid import CellRange, Picture, Row, Sheet
+from hazardscribe.pairs.ledger.grid import Book, Row, Sheet
 from hazardscribe.pairs.tables.label_studio_results import read_results
 
 
-class ResultsBook:
+class ResultsBook(Book):
     """A JSON export of Label Studio. Only annotations count; predictions never become truth.
 
     Attributes:
@@ -18,22 +17,13 @@ class ResultsBook:
         bad: row -> (reason, detail) of tasks that give no pair.
     """
 
-    contents = "review"
-    unplaced: tuple[Picture, ...] = ()
-    sheets = (Sheet("", False, 0),)
-
     def __init__(self, path: Path) -> None:
         """Read the file.
 
         Raises:
             InputError: it cannot be read, or is no such export.
         """
-        try:
-            self._table = read_results(path, path.name)
-        except OSError as error:
-            raise InputError(
-                f"{path}: cannot be read ({error.strerror or error}); check the file"
-            ) from error
+        self._table = read_results(path, path.name)
         self.settled = self._table.settled
         self.bad = {number + 1: reason for number, reason in self._table.bad.items()}
 
@@ -42,15 +32,3 @@ class ResultsBook:
         yield Row(1, tuple(self._table.names), False)
         for number, cells in enumerate(self._table.rows, start=2):
             yield Row(number, tuple(cells), False)
-
-    def merges(self, sheet: Sheet) -> Sequence[CellRange]:
-        """There are none."""
-        return ()
-
-    def pictures(self, sheet: Sheet) -> Sequence[Picture]:
-        """There are none: tasks name their photos."""
-        return ()
-
-    def read_picture(self, picture: Picture) -> bytes:
-        """Never called: there are none."""
-        raise KeyError(picture)

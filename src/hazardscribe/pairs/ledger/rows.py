@@ -100,18 +100,15 @@ def read_records(
         record = Record(row.number - header.last, row.number, cells)
         bare = not any(own) and row.number not in pictured and not (surplus and surplus_is_bad)
         if bare and described in merged:
-            record.reason = "continued"
-            record.detail = say("continued")
+            record.reason, record.detail = "continued", say("continued")
         elif bare:
             waiting.append(row.number)
             continue
         elif row.hidden:
-            record.reason = "hidden_row"
-            record.detail = say("hidden_row")
+            record.reason, record.detail = "hidden_row", say("hidden_row")
         elif surplus and surplus_is_bad:
-            record.reason = "bad_row"
-            count = len(row.cells)
-            record.detail = say("bad_row", cells=count, columns=len(header.names))
+            said = say("bad_row", cells=len(row.cells), columns=len(header.names))
+            record.reason, record.detail = "bad_row", said
         else:
             pictures = row.number in pictured
             across = filler.widths.get(row.number, {})

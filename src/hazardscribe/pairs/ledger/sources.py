@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hazardscribe.errors import PhotoError
 from hazardscribe.names import readable
 from hazardscribe.pairs.finder import PhotoFinder, has_photo_suffix, only
 from hazardscribe.pairs.ledger.zipped import Archive
+from hazardscribe.pairs.photo_file import open_photo
 from hazardscribe.pairs.photo_limits import DEFAULT_LIMITS
 from hazardscribe.pairs.sentences import say
 
@@ -36,25 +37,26 @@ class LedgerPhotos(PhotoFinder):
 
     def find(self, name: str) -> str | tuple[str, str]:
         """Key of the photo, or (reason code, detail)."""
-        plain = name.strip().strip("\"'")
-        for archive, folder in self._archives:
-            found = archive.find(plain, folder)
-            if len(found) == 1:
-                return f"{archive.path}{_IN_ARCHIVE}{found[0]}"
-            if found:
-                return only(found)
+        if packed := self._packed(name, Archive.find):
+            return packed
         known = super().find(name)
         if isinstance(known, str) or known[0] != "photo_missing" or not self._archives:
             return known
-        for archive, folder in self._archives:
-            found = archive.find_stem(plain, folder)
-            if len(found) == 1:
-                return f"{archive.path}{_IN_ARCHIVE}{found[0]}"
-            if found:
-                return only(found)
+        if packed := self._packed(name, Archive.find_stem):
+            return packed
         places = [str(archive.path) for archive, _ in self._archives]
         where = ", ".join(dict.fromkeys([*places, *self._roots]))
         return "photo_missing", say("photo_missing", where=where)
+
+    def _packed(
+        self, name: str, find: Callable[[Archive, str, str], list[str]]
+    ) -> str | tuple[str, str] | None:
+        """The photo in the first archive that has any of that name."""
+        for archive, folder in self._archives:
+            if found := find(archive, name.strip().strip("\"'"), folder):
+                member = only(found)
+                return f"{archive.path}{_IN_ARCHIVE}{member}" if isinstance(member, str) else member
+        return None
 
     def all_keys(self) -> list[str]:
         """Keys of all photos in the archives and the folder that it looks through as a whole."""
@@ -63,7 +65,7 @@ class LedgerPhotos(PhotoFinder):
             for archive, _ in self._archives
             for name in archive.names
         ]
-        keys += [path for paths in self._anywhere().values() for path in paths]
+        keys += [path for paths in self._names("").values() for path in paths]
         return [key for key in keys if has_photo_suffix(key)]
 
     def read(self, key: str) -> bytes:
@@ -75,17 +77,11 @@ class LedgerPhotos(PhotoFinder):
         where, mark, member = key.partition(_IN_ARCHIVE)
         if mark:
             return next(a for a, _ in self._archives if str(a.path) == where).read(member)
-        path = Path(key)
+        name = Path(key).name
         try:
-            size = path.stat().st_size
-            if size > DEFAULT_LIMITS.max_bytes:
-                raise PhotoError(
-                    "too_large",
-                    f"{path.name}: {size / 2**20:.1f} MiB is more than the limit of "
-                    f"{DEFAULT_LIMITS.max_bytes / 2**20:.0f} MiB; save a smaller copy",
-                )
-            return path.read_bytes()
+            with open_photo(key, name, DEFAULT_LIMITS) as stream:
+                return stream.read()
         except OSError as error:
             raise PhotoError(
-                "missing", f"{path.name}: cannot be read ({error.strerror or error})"
+                "missing", f"{name}: cannot be read ({error.strerror or error})"
             ) from error

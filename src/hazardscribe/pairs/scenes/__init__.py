@@ -8,18 +8,14 @@ real sites.
     render_scenes(Path("scenes"))   # -> scenes/pairs.csv, scenes/photos/*.jpg
 """
 
-from hazardscribe.pairs.scenes.catalogue import COLOURS, KINDS, PLACES, Kind
-from hazardscribe.pairs.scenes.held_out import HeldOut, held_out
-from hazardscribe.pairs.scenes.phrases import element_patterns
+from hazardscribe.pairs.scenes.catalogue import COLOURS, KINDS, PLACES
+from hazardscribe.pairs.scenes.held_out import held_out
 from hazardscribe.pairs.scenes.writing import render_scenes
 
 __all__ = [
     "COLOURS",
     "KINDS",
     "PLACES",
-    "HeldOut",
-    "Kind",
-    "element_patterns",
     "held_out",
     "render_scenes",
 ]

@@ -33,12 +33,8 @@ _LETTERS: dict[str, tuple[tuple[Point, ...], ...]] = {
 
 def shade(colour: Fill, factor: float) -> Rgb:
     """The colour made darker (`factor` < 1) or lighter (> 1), clipped to 0-255."""
-    r, g, b = colour[:3]
-    return (
-        min(255, max(0, round(r * factor))),
-        min(255, max(0, round(g * factor))),
-        min(255, max(0, round(b * factor))),
-    )
+    r, g, b = (min(255, max(0, round(v * factor))) for v in colour[:3])
+    return r, g, b
 
 
 def jitter(colour: Rgb, rng: random.Random, spread: int) -> Rgb:

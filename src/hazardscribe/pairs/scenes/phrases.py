@@ -1,9 +1,8 @@
-"""How each kind is said, in Chinese and English, and how its wording is recognised.
+"""How each kind is said, in Chinese and English.
 
 Every object phrase fits every defect phrase of its kind. `{n}` stands for a number and `{c}` for
-a colour, either of which may be empty; what stands in `[]` is left out with the colour. A kind's
-patterns match each of its defect wordings and nothing else that this file can say, in particular
-no safe wording; they look for object and defect within one clause, up to its first comma.
+a colour, either of which may be empty; what stands in `[]` is left out with the colour. The rules
+of `evaluation` recognise each of these defects, and none in a safe wording: tests see to that.
 """
 
 from collections.abc import Mapping
@@ -21,14 +20,12 @@ class Phrases:
         defects: what is wrong with it.
         risks: what may follow.
         safe: statements that it is in order.
-        pattern: regular expression that recognises object and defect.
     """
 
     objects: tuple[str, ...]
     defects: tuple[str, ...]
     risks: tuple[str, ...]
     safe: tuple[str, ...]
-    pattern: str
 
 
 ZH: Final[Mapping[str, Phrases]] = MappingProxyType(
@@ -44,77 +41,66 @@ ZH: Final[Mapping[str, Phrases]] = MappingProxyType(
             ),
             risks=("易倾倒伤人", "倾倒后瓶阀损坏可能漏气"),
             safe=("气瓶已用链条固定", "钢瓶防倒链已挂好", "气瓶固定牢靠", "气瓶直立放置且链条系牢"),
-            pattern="(?:气瓶|钢瓶)[^；;，,]*(?:未固定|未采取防倾倒|未挂防倒链|防倒链脱开|无防倾倒)",
         ),
         "hose_cracked": Phrases(
             objects=("{c}燃气软管", "{c}连接软管", "灶具{c}软管"),
             defects=("老化开裂", "龟裂破损", "表面有多处裂口", "开裂未及时更换"),
             risks=("可能造成燃气泄漏", "有漏气爆燃风险"),
             safe=("燃气软管完好", "软管连接牢固无老化", "软管外观完好", "燃气软管管卡齐全"),
-            pattern="软管[^；;，,]*(?:开裂|龟裂|裂口)",
         ),
         "box_open": Phrases(
             objects=("{c}配电箱", "{c}配电箱箱门", "{c}电箱"),
             defects=("未关闭", "敞开未上锁", "处于打开状态，开关外露", "未锁闭，带电部位裸露"),
             risks=("存在触电风险", "人员易误触带电体"),
             safe=("配电箱已上锁", "配电箱箱门关闭", "电箱门关好", "配电箱警示标识齐全"),
-            pattern="电箱[^；;，,]*(?:未关闭|敞开|打开|未锁闭)",
         ),
         "cable_tangled": Phrases(
             objects=("{c}插座处电线", "{c}插座板下线缆", "{c}插座引出的电缆"),
             defects=("私拉乱接", "缠绕杂乱", "凌乱未整理", "乱拉未穿管"),
             risks=("易短路起火", "易过载发热"),
             safe=("电线走线整齐", "线缆已入槽固定", "电缆敷设规范", "插座线路整齐有序"),
-            pattern="(?:电线|线缆|电缆)[^；;，,]*(?:私拉乱接|缠绕杂乱|凌乱|乱拉)",
         ),
         "extinguisher_toppled": Phrases(
             objects=("[{c}]消防点灭火器", "[{c}底座旁]灭火器", "[{c}挡板前]灭火器"),
             defects=("倒地", "倒放在地面", "未上架且无检查卡", "横倒且检查标签缺失"),
             risks=("紧急时无法及时取用", "影响初起火灾扑救"),
             safe=("灭火器定点摆放", "灭火器检查卡在位", "灭火器摆放到位", "灭火器已按期检查"),
-            pattern="灭火器[^；;，,]*(?:倒地|倒放|未上架|横倒)",
         ),
         "exit_blocked": Phrases(
             objects=("{c}安全出口门前", "{c}疏散门处", "{c}出口门口"),
             defects=("被纸箱堵塞", "堆放纸箱", "被货物封堵", "码放箱子无法开启"),
             risks=("影响人员疏散", "紧急情况下无法逃生"),
             safe=("安全出口畅通", "疏散门前无遮挡", "出口门可正常开启", "安全出口指示灯完好"),
-            pattern="(?:出口|疏散门)[^；;，,]*(?:堵塞|堆放|封堵|码放)",
         ),
         "hydrant_empty": Phrases(
             objects=("{c}消火栓箱内", "{c}消防箱内", "{c}室内消火栓"),
             defects=("水带缺失", "未配水带", "无水带和水枪", "水带被挪走"),
             risks=("火灾时无法出水", "不能及时灭火"),
             safe=("消火栓水带齐全", "消防箱内水带卷放整齐", "消火栓箱配件完好", "水带水枪在位"),
-            pattern="(?:消火栓|消防箱)[^；;，,]*(?:水带缺失|未配水带|无水带|水带被挪走)",
         ),
         "guardrail_missing": Phrases(
             objects=("{c}平台临边", "{c}高处平台边缘", "{c}作业平台"),
             defects=("未设防护栏杆", "护栏缺失", "无防护栏杆", "护栏被拆除未恢复"),
             risks=("存在高处坠落风险", "人员易坠落"),
             safe=("临边护栏完好", "平台防护栏杆齐全", "平台栏杆牢固", "平台边缘已设护栏"),
-            pattern="平台[^；;，,]*(?:未设防护栏杆|护栏缺失|无防护栏杆|护栏被拆除)",
         ),
         "opening_uncovered": Phrases(
             objects=("[{c}边框]地面洞口", "[{c}边框]预留洞口", "[{c}框]检修洞口"),
             defects=("未覆盖", "未加盖板", "无盖板防护", "敞口未封闭"),
             risks=("人员易踏空", "有踏空跌入风险"),
             safe=("洞口已盖好", "洞口盖板齐全", "预留洞口已封闭", "检修洞口盖板牢固"),
-            pattern="洞口[^；;，,]*(?:未覆盖|未加盖板|无盖板|敞口)",
         ),
         "ladder_broken": Phrases(
             objects=("{c}梯子", "{c}直梯", "{c}爬梯"),
             defects=("踏棍断裂", "中部踏棍缺失", "横档断裂仍在使用", "多根横档缺失"),
             risks=("攀爬时易摔落", "有登高摔伤风险"),
             safe=("梯子完好", "直梯横档齐全", "爬梯踏棍牢固", "梯子支设稳固"),
-            pattern="梯[^；;，,]*(?:踏棍断裂|踏棍缺失|横档断裂|横档缺失)",
         ),
         "helmet_missing": Phrases(
             objects=("[{c}工作服]作业人员", "操作台后[着{c}工装]人员", "操作台处[{c}工装]工人"),
             defects=("未戴安全帽", "未佩戴安全帽", "作业时没有戴安全帽", "不戴安全帽"),
             risks=("头部易受伤", "有物体打击风险"),
             safe=("人员已戴安全帽", "作业人员安全帽佩戴规范", "工人戴好安全帽", "安全帽佩戴到位"),
-            pattern="(?:未佩?戴|没有戴|不戴)安全帽",
         ),
         "vest_missing": Phrases(
             objects=("[{c}工作服]站立人员", "[着{c}工装的]人员", "[{c}衣服]工人"),
@@ -126,35 +112,30 @@ ZH: Final[Mapping[str, Phrases]] = MappingProxyType(
                 "工人反光背心穿着到位",
                 "人员反光衣穿着齐全",
             ),
-            pattern="(?:未穿|没有穿|未着)反光",
         ),
         "stack_tilting": Phrases(
             objects=("{c}箱堆垛", "{c}周转箱垛", "{c}货箱堆垛"),
             defects=("倾斜", "堆码歪斜", "码放不稳", "歪斜将倒"),
             risks=("有倒塌风险", "易倒塌砸伤人员"),
             safe=("堆垛码放整齐", "货箱堆码稳固", "周转箱码放平稳", "物料堆垛规整"),
-            pattern="垛[^；;，,]*(?:倾斜|歪斜|不稳)",
         ),
         "rack_sagging": Phrases(
             objects=("{c}货架", "{c}货架横梁", "{c}仓储货架层板"),
             defects=("变形下弯", "超载弯曲", "弯曲变形", "受压下凹"),
             risks=("有垮塌风险", "易垮塌伤人"),
             safe=("货架完好", "货架横梁平直", "货架层板平整", "货架承载正常"),
-            pattern="货架[^；;，,]*(?:变形|弯曲|下凹)",
         ),
         "floor_spill": Phrases(
             objects=("{n}{c}油桶下地面", "{n}{c}油桶旁", "{n}{c}料桶周围地面"),
             defects=("有积液", "油液洒漏", "油污未清理", "泄漏积液未处理"),
             risks=("人员易滑倒", "有滑跌风险"),
             safe=("油桶周围地面干燥", "油桶置于托盘内无泄漏", "地面干净无油迹", "料桶放在接漏盘内"),
-            pattern="桶[^；;，,]*(?:有积液|洒漏|油污未清|泄漏积液)",
         ),
         "walkway_cluttered": Phrases(
             objects=("[{c}标线]通道", "[{c}边线]人行通道", "[{c}标线]走道"),
             defects=("堆有杂物", "被杂物占用", "散落木料砖块", "杂物未清理"),
             risks=("通行易绊倒", "易绊倒人员"),
             safe=("通道畅通", "人行通道无占用", "走道地面整洁", "通道标线清晰"),
-            pattern="(?:通道|走道)[^；;，,]*(?:堆有杂物|被杂物|散落|杂物未清理)",
         ),
     }
 )
@@ -176,7 +157,6 @@ EN: Final[Mapping[str, Phrases]] = MappingProxyType(
                 "cylinders firmly fixed to the wall",
                 "cylinders upright and restrained",
             ),
-            pattern="cylinder[^;,]*(?:not secured|not chained|without a restraining|unhooked)",
         ),
         "hose_cracked": Phrases(
             objects=("{c} gas hose", "{c} rubber hose of the burner"),
@@ -188,7 +168,6 @@ EN: Final[Mapping[str, Phrases]] = MappingProxyType(
                 "burner hose properly clamped",
                 "gas hose sound and tight",
             ),
-            pattern="hose[^;,]*(?:cracked|split|perished)",
         ),
         "box_open": Phrases(
             objects=("{c} distribution box", "{c} electrical cabinet"),
@@ -205,7 +184,6 @@ EN: Final[Mapping[str, Phrases]] = MappingProxyType(
                 "distribution box door shut",
                 "warning sign on the distribution box",
             ),
-            pattern="(?:distribution box|electrical cabinet)[^;,]*(?:\\bopen|not closed|unlocked)",
         ),
         "cable_tangled": Phrases(
             objects=("cables under the {c} socket panel", "wiring at the {c} socket panel"),
@@ -222,7 +200,6 @@ EN: Final[Mapping[str, Phrases]] = MappingProxyType(
                 "cables properly routed",
                 "socket wiring neat",
             ),
-            pattern="(?:cables|wiring)[^;,]*(?:tangle|makeshift|messy)",
         ),
         "extinguisher_toppled": Phrases(
             objects=(
@@ -242,7 +219,6 @@ EN: Final[Mapping[str, Phrases]] = MappingProxyType(
                 "extinguisher inspected",
                 "extinguisher standing at its fire point",
             ),
-            pattern="extinguisher[^;,]*(?:toppled|lying|knocked|fallen)",
         ),
         "exit_blocked": Phrases(
             objects=("{c} emergency exit", "{c} exit door"),
@@ -259,7 +235,6 @@ EN: Final[Mapping[str, Phrases]] = MappingProxyType(
                 "exit kept clear",
                 "emergency exit accessible and signed",
             ),
-            pattern="exit[^;,]*(?:blocked|obstructed|piled|barred)",
         ),
         "hydrant_empty": Phrases(
             objects=("{c} hydrant cabinet", "{c} fire hydrant box"),
@@ -276,7 +251,6 @@ EN: Final[Mapping[str, Phrases]] = MappingProxyType(
                 "hydrant box equipped with hose",
                 "hydrant cabinet in order",
             ),
-            pattern="hydrant[^;,]*(?:without a hose|hose missing|lacking hose|taken away)",
         ),
         "guardrail_missing": Phrases(
             objects=("{c} platform edge", "{c} raised platform"),
@@ -293,7 +267,6 @@ EN: Final[Mapping[str, Phrases]] = MappingProxyType(
                 "platform guardrails complete",
                 "sturdy rails on the platform",
             ),
-            pattern="platform[^;,]*(?:without a guard|lacking guard|missing|rail removed)",
         ),
         "opening_uncovered": Phrases(
             objects=("[{c}-framed ]floor opening", "floor hole[ with {c} frame]"),
@@ -310,7 +283,6 @@ EN: Final[Mapping[str, Phrases]] = MappingProxyType(
                 "floor hole closed by a plate",
                 "floor opening safely plated",
             ),
-            pattern="floor (?:opening|hole)[^;,]*(?:uncovered|without a cover|lacking its|gaping)",
         ),
         "ladder_broken": Phrases(
             objects=("{c} ladder", "{c} straight ladder"),
@@ -327,7 +299,6 @@ EN: Final[Mapping[str, Phrases]] = MappingProxyType(
                 "ladder set up firmly",
                 "ladder in good order",
             ),
-            pattern="ladder[^;,]*(?:broken|missing|snapped|lacking)",
         ),
         "helmet_missing": Phrases(
             objects=("worker[ in {c} overalls] at the bench", "operator[ in {c}] at the bench"),
@@ -344,7 +315,6 @@ EN: Final[Mapping[str, Phrases]] = MappingProxyType(
                 "operator with safety helmet on",
                 "head protection worn",
             ),
-            pattern="without a hard hat|not wearing a hard hat|bare-headed|no safety helmet",
         ),
         "vest_missing": Phrases(
             objects=("standing worker[ in {c} clothes]", "person[ in {c} workwear]"),
@@ -361,7 +331,6 @@ EN: Final[Mapping[str, Phrases]] = MappingProxyType(
                 "reflective clothing worn",
                 "worker clearly visible in a hi-vis vest",
             ),
-            pattern="(?:without a hi-vis|not wearing a refl|no reflective|lacking a high-vis)",
         ),
         "stack_tilting": Phrases(
             objects=("stack of {c} crates", "pile of {c} crates"),
@@ -378,7 +347,6 @@ EN: Final[Mapping[str, Phrases]] = MappingProxyType(
                 "crates neatly stacked",
                 "stack of crates straight",
             ),
-            pattern="crates[^;,]*(?:tilting|leaning|unstable|about to tip)",
         ),
         "rack_sagging": Phrases(
             objects=("{c} storage rack", "shelves of the {c} rack"),
@@ -395,7 +363,6 @@ EN: Final[Mapping[str, Phrases]] = MappingProxyType(
                 "storage rack in good shape",
                 "rack loaded within limits",
             ),
-            pattern=r"\brack[^;,]*(?:sagging|bent|bowed|deformed)",
         ),
         "floor_spill": Phrases(
             objects=("floor around the {n} {c} drum{s}", "ground beside the {n} {c} oil drum{s}"),
@@ -412,7 +379,6 @@ EN: Final[Mapping[str, Phrases]] = MappingProxyType(
                 "no leak at the drums",
                 "drum area clean and dry",
             ),
-            pattern="drum[^;,]*(?:spilled|puddle|soiled)",
         ),
         "walkway_cluttered": Phrases(
             objects=("[{c}-marked ]walkway", "walkway[ with {c} lines]"),
@@ -429,16 +395,6 @@ EN: Final[Mapping[str, Phrases]] = MappingProxyType(
                 "marked walkway kept clean",
                 "walkway tidy",
             ),
-            pattern="walkway[^;,]*(?:littered|cluttered|obstructed|strewn)",
         ),
     }
 )
-
-
-def element_patterns() -> dict[str, dict[str, list[str]]]:
-    """Kind -> language (`zh`, `en`) -> regular expressions that recognise the hazard's wording.
-
-    They hold for text as written and for NFKC-normalised text, where full-width punctuation has
-    become plain. English patterns are meant to be searched case-insensitively.
-    """
-    return {kind: {"zh": [ZH[kind].pattern], "en": [EN[kind].pattern]} for kind in ZH}

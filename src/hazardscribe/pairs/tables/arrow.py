@@ -21,6 +21,14 @@ PAIRS_KEY = b"hazardscribe.pairs"
 """Schema metadata of the Parquet files that `write_pairs` makes: their splits stand as they are."""
 
 
+def pairs_schema(names: Iterable[str]) -> pa.Schema:
+    """Text for every column of pairs, and `row_number` as an integer."""
+    import pyarrow as pa
+
+    kinds = {"row_number": pa.int64()}
+    return pa.schema([(name, kinds.get(name, pa.string())) for name in names])
+
+
 def is_dataset_folder(folder: Path) -> bool:
     """Whether `datasets` wrote the folder with `save_to_disk`."""
     return (folder / "dataset_dict.json").is_file() or (folder / "state.json").is_file()

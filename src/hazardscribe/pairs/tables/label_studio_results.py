@@ -20,7 +20,7 @@ from hazardscribe.pairs.columns import usual_columns
 from hazardscribe.pairs.records import PROVENANCE
 from hazardscribe.pairs.tables.cells import cell_text
 from hazardscribe.pairs.tables.table import Table
-from hazardscribe.pairs.tables.text_files import decode_text
+from hazardscribe.pairs.tables.text_files import read_text
 from hazardscribe.pairs.yes_no import read_yes_no
 
 BEFORE = "description_before"
@@ -67,7 +67,7 @@ def read_results(path: Path, label: str) -> Table:
 
 def _tasks(path: Path) -> list[Any]:
     try:
-        tasks = json.loads(decode_text(path.read_bytes(), path))
+        tasks = json.loads(read_text(path))
     except (ValueError, RecursionError) as error:
         if isinstance(error, InputError):
             raise

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,24 @@ from hazardscribe.pairs.tables.cells import cell_text
 from hazardscribe.pairs.tables.table import Table
 
 _HEADER_WITHIN = 10  # records: a title and a date may stand above the header
+_END = "\ue000end of the file\ue000"
+"""Follows the last line: an open quotation mark swallows it."""
 
 
-def decode_text(raw: bytes, where: Path) -> str:
-    """Text of a file: by its byte-order mark, else UTF-8, else GB18030 (Chinese Excel)."""
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encodings = ["utf-16"]
-    else:
-        encodings = ["utf-8-sig", "gb18030"]
-    for encoding in encodings:
+def read_text(path: Path) -> str:
+    """Text of a file: by its byte-order mark, else UTF-8, else GB18030 (Chinese Excel).
+
+    Raises:
+        InputError: it cannot be read, or is no text.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror or error}); check the file"
+        ) from error
+    marked = raw.startswith((b"\xff\xfe", b"\xfe\xff"))
+    for encoding in ("utf-16",) if marked else ("utf-8-sig", "gb18030"):
         try:
             text = raw.decode(encoding)
         except UnicodeDecodeError:
@@ -32,7 +42,7 @@ def decode_text(raw: bytes, where: Path) -> str:
         if "\0" not in text:
             return text
     raise InputError(
-        f"{where}: is not text in UTF-8, UTF-16 with a byte-order mark, or GB18030 (GBK); "
+        f"{path}: is not text in UTF-8, UTF-16 with a byte-order mark, or GB18030 (GBK); "
         'save it as "CSV UTF-8"'
     )
 
@@ -42,35 +52,53 @@ def read_csv(path: Path, label: str, chosen: Mapping[str, str]) -> Table:
 
     Raises:
         InputError: it is no table of text, or columns are not found.
-        OSError: the file cannot be read.
     """
-    text = decode_text(path.read_bytes(), path)
+    text = read_text(path)
     separator, top = sniff_separator(text, path, chosen)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    records: Iterator[list[str]] = (record for record in reader if record)
+    records = csv_records(text, path, separator)
+    for _ in range(top):
+        next(records)
+    names = [name.strip() for name in next(records)]
+    while names and not names[-1]:
+        names.pop()
+    table = Table(label, path.parent, names, find_columns(names, chosen, where=str(path)))
+    for number, record in enumerate(records, start=1):
+        cells = record[: len(names)]
+        cells += [""] * (len(names) - len(cells))
+        if any(cell.strip() for cell in record[len(names) :]):
+            said = say("bad_row", cells=len(record), columns=len(names))
+            table.bad[number] = ("bad_row", said)
+            cells = [""] * len(names)
+        table.rows.append(cells)
+    return table
+
+
+def csv_records(text: str, path: Path, separator: str) -> Iterator[list[str]]:
+    """The records of a table, as a stream; wholly empty lines are left out.
+
+    Raises:
+        InputError: a quotation mark is never closed, or a field is longer than any text.
+    """
+    lines = chain(io.StringIO(text, newline=""), (_END,))
+    reader = csv.reader(lines, delimiter=separator)
+    begins = 0
     try:
-        for _ in range(top):
-            next(records)
-        names = [name.strip() for name in next(records)]
-        while names and not names[-1]:
-            names.pop()
-        table = Table(label, path.parent, names, find_columns(names, chosen, where=str(path)))
-        for number, record in enumerate(records, start=1):
-            cells = record[: len(names)]
-            cells += [""] * (len(names) - len(cells))
-            if any(cell.strip() for cell in record[len(names) :]):
-                table.bad[number] = (
-                    "bad_row",
-                    say("bad_row", cells=len(record), columns=len(names)),
+        for record in reader:
+            if record == [_END]:
+                break
+            if record and record[-1].endswith(_END):
+                raise InputError(
+                    f"{path}: line {begins + 1}: a quotation mark is opened in this row and never "
+                    "closed, so all that follows would be lost; correct the row"
                 )
-                cells = [""] * len(names)
-            table.rows.append(cells)
+            begins = reader.line_num
+            if record:
+                yield record
     except csv.Error as error:
         raise InputError(
             f"{path}: line {reader.line_num}: {error}; a quotation mark that is never closed is "
             "the usual cause"
         ) from error
-    return table
 
 
 def sniff_separator(text: str, path: Path, chosen: Mapping[str, str]) -> tuple[str, int]:
@@ -116,10 +144,9 @@ def read_jsonl(path: Path, label: str, chosen: Mapping[str, str]) -> Table:
 
     Raises:
         InputError: no line is an object, or columns are not found.
-        OSError: the file cannot be read.
     """
     records: list[dict[str, Any] | str] = []
-    for line in decode_text(path.read_bytes(), path).split("\n"):
+    for line in read_text(path).split("\n"):
         if not line.strip():
             continue
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from xml.etree.ElementTree import Element
 
 from hazardscribe.errors import InputError
@@ -150,41 +150,24 @@ def _place(box: Box, corner: tuple[int, int], layout: Layout) -> Place:
     return row + 1, column + 1, last_row + 1, last_column + 1
 
 
-def _pictures(element: Element, box: Box) -> Iterator[tuple[list[str], Box]]:
-    """Relation ids and rectangle of each picture below an anchor or a group."""
-    for below in _flat(element):
-        kind = local(below.tag)
-        if kind == "grpSp":
-            frame = child(below, "grpSpPr", "xfrm")
-            for inner in _flat(below):
-                yield from _pictures_in_group(inner, frame, box)
-        else:
-            yield from _single(below, kind, box)
-
-
-def _pictures_in_group(
-    element: Element, frame: Element | None, box: Box
+def _pictures(
+    elements: Iterable[Element], box: Box, frame: Element | None = None
 ) -> Iterator[tuple[list[str], Box]]:
-    kind = local(element.tag)
-    own = child(element, "grpSpPr" if kind == "grpSp" else "spPr", "xfrm")
-    box = _within(own, frame, box)
-    if kind == "grpSp":
-        for below in _flat(element):
-            yield from _pictures_in_group(below, own, box)
-    else:
-        yield from _single(element, kind, box)
+    """Relation ids and rectangle of each picture, or shape that is filled with one, in a `box`.
 
-
-def _single(element: Element, kind: str, box: Box) -> Iterator[tuple[list[str], Box]]:
-    """A picture, or a shape that is filled with one."""
-    if kind == "pic":
-        fill = child(element, "blipFill")
-    elif kind == "sp":
-        fill = child(element, "spPr", "blipFill")
-    else:
-        return
-    if fill is not None and (ids := blip_ids(fill)):
-        yield ids, box
+    Within a group, places are told by its own coordinates, those of its `frame`.
+    """
+    for element in _flat(elements):
+        kind = local(element.tag)
+        own = child(element, "grpSpPr" if kind == "grpSp" else "spPr", "xfrm")
+        place = _within(own, frame, box)
+        if kind == "grpSp":
+            yield from _pictures(element, place, own)
+        elif kind in ("pic", "sp"):
+            path = ("blipFill",) if kind == "pic" else ("spPr", "blipFill")
+            fill = child(element, *path)
+            if fill is not None and (ids := blip_ids(fill)):
+                yield ids, place
 
 
 def blip_ids(fill: Element) -> list[str]:
@@ -220,7 +203,7 @@ def _within(own: Element | None, frame: Element | None, box: Box) -> Box:
     )
 
 
-def _flat(elements: Element | list[Element]) -> Iterator[Element]:
+def _flat(elements: Iterable[Element]) -> Iterator[Element]:
     """The elements, with alternatives replaced by the first branch that holds a picture."""
     for element in elements:
         if local(element.tag) != "AlternateContent":

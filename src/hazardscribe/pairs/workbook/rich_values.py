@@ -9,7 +9,6 @@ Source: [MS-XLSX] 2.3.6 (metadata), 2.6.163 to 2.6.180 (rich values).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
 from hazardscribe.pairs.workbook.package import Package, Relation
@@ -19,26 +18,8 @@ _LOCAL = "_rvRel:LocalImageIdentifier"
 _WEB = "WebImageIdentifier"
 
 
-@dataclass(slots=True)
-class RichPictures:
-    """Which numbers stand for pictures.
-
-    Attributes:
-        values: index of the rich value by `vm` - 1; None where the block is something else.
-        pictures: index of the rich value -> the relations that lead to it, best first.
-    """
-
-    values: list[int | None] = field(default_factory=list)
-    pictures: dict[int, list[Relation]] = field(default_factory=dict)
-
-    def find(self, vm: int) -> list[Relation] | None:
-        """What a cell's `vm` attribute leads to; None if it is no picture."""
-        value = self.values[vm - 1] if 0 < vm <= len(self.values) else None
-        return None if value is None else self.pictures.get(value)
-
-
-def read_rich_pictures(package: Package, parts: dict[str, str]) -> RichPictures:
-    """Follow the parts of a workbook.
+def read_rich_pictures(package: Package, parts: dict[str, str]) -> dict[int, list[Relation]]:
+    """A cell's `vm` number -> the relations that lead to its picture, best first.
 
     Args:
         package: the archive.
@@ -47,7 +28,7 @@ def read_rich_pictures(package: Package, parts: dict[str, str]) -> RichPictures:
     metadata, values = parts.get("sheetMetadata", ""), parts.get("rdRichValue", "")
     structures = parts.get("rdRichValueStructure", "")
     if not (package.has(metadata) and package.has(values) and package.has(structures)):
-        return RichPictures()
+        return {}
     keys = [
         [attribute(key, "n") for key in structure if local(key.tag) == "k"]
         for structure in package.children(structures)
@@ -71,10 +52,12 @@ def read_rich_pictures(package: Package, parts: dict[str, str]) -> RichPictures:
                 if name in lists:
                     entries, number = lists[name], int(content)
                     pictures[index] = entries[number] if 0 <= number < len(entries) else []
-    return RichPictures(_values(package, metadata), pictures)
+    found = enumerate(_values(package, metadata), start=1)
+    return {vm: pictures[value] for vm, value in found if value in pictures}
 
 
 def _values(package: Package, metadata: str) -> list[int | None]:
+    """Index of the rich value by `vm` - 1; None where the block is something else."""
     types: list[str] = []
     futures: dict[str, list[int | None]] = {}
     blocks: list[tuple[int, int] | None] = []

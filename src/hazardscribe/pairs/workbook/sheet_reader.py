@@ -267,7 +267,8 @@ class _Reader:
     ) -> str:
         """The text of a cell; a picture is noted and gives ""."""
         kind = attributes.get("t", "n")
-        if "vm" in attributes and self._note_rich(row, column, attributes["vm"]):
+        if "vm" in attributes and self._rich(number := int(attributes["vm"])):
+            self._note(self.found.rich, (row, column, number))
             return ""
         if formula:
             if self._note_formula(row, column, formula):
@@ -303,12 +304,6 @@ class _Reader:
             self._note(self.found.wps, (row, column, picture[1].strip()))
             return ""
         return text
-
-    def _note_rich(self, row: int, column: int, number: str) -> bool:
-        if not self._rich(int(number)):
-            return False
-        self._note(self.found.rich, (row, column, int(number)))
-        return True
 
     def _note_formula(self, row: int, column: int, formula: str) -> bool:
         if "DISPIMG" in formula and (picture := _WPS_FORMULA.search(formula)):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from xml.etree.ElementTree import Element
 
 from hazardscribe.pairs.workbook.package import Package
-from hazardscribe.pairs.workbook.safe_xml import MAX_DEPTH, BadXmlError, Parser
+from hazardscribe.pairs.workbook.safe_xml import local
 
 _ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -26,32 +28,19 @@ def unescape(text: str) -> str:
 def shared_strings(package: Package, part: str) -> list[str]:
     """The texts that cells refer to by number."""
     strings: list[str] = []
-    runs: list[str] = []
-    depth = phonetic = 0
-
-    def start(name: str, attributes: dict[str, str]) -> None:
-        nonlocal depth, phonetic
-        depth += 1
-        if depth > MAX_DEPTH or len(strings) > _MAX_STRINGS:
-            raise BadXmlError("its elements are nested too deeply or too many")
-        if name.endswith("}rPh"):
-            phonetic = depth
-        parser.pieces.clear()
-
-    def end(name: str) -> None:
-        nonlocal depth, phonetic
-        if name.endswith("}t"):
-            if not phonetic:
-                runs.append("".join(parser.pieces))
-        elif name.endswith("}si"):
-            strings.append(unescape("".join(runs)))
-            runs.clear()
-        elif depth == phonetic:
-            phonetic = 0
-        depth -= 1
-
-    parser = Parser(start, end)
-    with package.reading(part), package.open(part) as stream:
-        for _ in parser.feed(stream):
-            pass
+    for entry in package.children(part):
+        if local(entry.tag) == "si":
+            strings.append(unescape("".join(run.text or "" for run in _runs(entry))))
+        if len(strings) > _MAX_STRINGS:
+            raise package.damaged(part, f"it holds more than {_MAX_STRINGS:,} texts")
     return strings
+
+
+def _runs(entry: Element) -> Iterator[Element]:
+    """What a text is made of; how it is pronounced (`rPh`) is no part of it."""
+    for below in entry:
+        kind = local(below.tag)
+        if kind == "t":
+            yield below
+        elif kind == "r":
+            yield from (run for run in below if local(run.tag) == "t")

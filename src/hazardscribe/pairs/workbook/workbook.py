@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 from xml.etree.ElementTree import Element
 
 from hazardscribe.errors import InputError
@@ -23,7 +22,7 @@ from hazardscribe.pairs.workbook.pictures import (
     media_problem,
     wps_pictures,
 )
-from hazardscribe.pairs.workbook.rich_values import RichPictures, read_rich_pictures
+from hazardscribe.pairs.workbook.rich_values import read_rich_pictures
 from hazardscribe.pairs.workbook.safe_xml import attribute, local
 from hazardscribe.pairs.workbook.sheet_reader import Layout, Lookups, local_photo, read_sheet
 from hazardscribe.pairs.workbook.strings import shared_strings
@@ -126,12 +125,7 @@ class Workbook:
     def __enter__(self) -> Workbook:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -237,7 +231,7 @@ class Workbook:
     def _lookups(self) -> Lookups:
         strings = self._parts["sharedStrings"]
         held = shared_strings(self._package, strings) if self._package.has(strings) else []
-        return Lookups(held, self._formats(), lambda vm: self._rich.find(vm) is not None)
+        return Lookups(held, self._formats(), lambda vm: vm in self._rich)
 
     def _formats(self) -> dict[str, Show]:
         """Number of a cell style, as cells write it -> how it shows numbers."""
@@ -261,7 +255,7 @@ class Workbook:
         return {str(style): shows[number] for style, number in enumerate(styles)}
 
     @cached_property
-    def _rich(self) -> RichPictures:
+    def _rich(self) -> dict[int, list[Relation]]:
         return read_rich_pictures(self._package, self._parts)
 
     @cached_property
@@ -291,7 +285,7 @@ class Workbook:
             lost = say("wps_lost", name=name[:60])
             yield self._picture(sheet, (row, column, row, column), "wps", leads, lost)
         for row, column, vm in layout.rich:
-            leads = self._rich.find(vm) or []
+            leads = self._rich.get(vm, [])
             lost = say("cell_picture_lost")
             yield self._picture(sheet, (row, column, row, column), "in_cell", leads, lost)
         for row, column, address in layout.web:
