@@ -11,6 +11,7 @@ from hazardscribe.pairs.finder import PhotoFinder, has_photo_suffix, only
 from hazardscribe.pairs.ledger.zipped import Archive
 from hazardscribe.pairs.photo_limits import DEFAULT_LIMITS
 from hazardscribe.pairs.sentences import say
+from hazardscribe.pairs.tables.label_studio_results import is_view
 
 _IN_ARCHIVE = "\0"  # never part of a path
 
@@ -21,7 +22,7 @@ def key_name(key: str) -> str:
 
 
 class LedgerPhotos(PhotoFinder):
-    """A finder that also looks into zip archives. What it finds is a key that `read` takes."""
+    """A finder that also looks into zip archives. What `find` gives is a key that `read` takes."""
 
     def __init__(
         self,
@@ -34,8 +35,7 @@ class LedgerPhotos(PhotoFinder):
         super().__init__(base, photos, skip=skip)
         self._archives = list(archives)
 
-    def find(self, name: str) -> str | tuple[str, str]:
-        """Key of the photo, or (reason code, detail)."""
+    def _find(self, name: str) -> str | tuple[str, str]:
         plain = name.strip().strip("\"'")
         for archive, folder in self._archives:
             found = archive.find(plain, folder)
@@ -43,7 +43,7 @@ class LedgerPhotos(PhotoFinder):
                 return f"{archive.path}{_IN_ARCHIVE}{found[0]}"
             if found:
                 return only(found)
-        known = super().find(name)
+        known = super()._find(name)
         if isinstance(known, str) or known[0] != "photo_missing" or not self._archives:
             return known
         for archive, folder in self._archives:
@@ -64,7 +64,11 @@ class LedgerPhotos(PhotoFinder):
             for name in archive.names
         ]
         keys += [path for paths in self._anywhere().values() for path in paths]
-        return [key for key in keys if has_photo_suffix(key)]
+        known = frozenset(keys)
+        return [key for key in keys if has_photo_suffix(key) and not is_view(key, known)]
+
+    def _files(self) -> list[str]:
+        return [*super()._files(), *self.all_keys()]
 
     def read(self, key: str) -> bytes:
         """The photo's bytes.
