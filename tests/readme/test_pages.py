@@ -81,7 +81,9 @@ def test_prometheus_rules_ask_for_what_the_server_counts() -> None:
     from hazardscribe.serving.metrics import Metrics
 
     page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
-    blocks = [YAML(typ="safe").load(one) for one in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
+    blocks = [
+        YAML(typ="safe").load(one) for one in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    ]
     [groups] = [block["groups"] for block in blocks if "groups" in block]
     [scrape] = [block["scrape_configs"] for block in blocks if "scrape_configs" in block]
     metrics = Metrics()

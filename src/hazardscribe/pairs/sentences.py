@@ -118,7 +118,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "kind_unknown": "unknown",
         # files that a ledger names
         "photo_url": "is a network address; nothing is fetched: download the photo first",
-        "photo_embedded": "stands for a picture inside a cell, which is not in this file: CSV holds "
+        "photo_embedded": "stands for a picture inside a cell, which is not in this file: CSV has "
         "none, and programs other than Excel and WPS lose it when they save; take the file as "
         "Excel or WPS saved it, or save the pictures as files",
         "photo_bad_name": "is not a valid file name",

@@ -417,4 +417,4 @@ def test_pictures_in_cells_that_another_program_lost(tmp_path: Path) -> None:
     left = import_ledger(path, dry_run=True).account.left
     [row] = [one for one in left if one.kind == "row"]
     assert row.reason == "no_photo_named"
-    assert "Excel、WPS 以外的程序保存时会丢掉" in row.detail
+    assert "programs other than Excel and WPS lose it when they save" in row.detail

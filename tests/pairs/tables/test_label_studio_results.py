@@ -118,7 +118,7 @@ def test_an_export_as_csv_is_told_to_be_made_again(tmp_path: Path, name: str) ->
     text = CSV.replace(",", "\t") if name == "p.tsv" else CSV
     (tmp_path / name).write_text(text, encoding="utf-8", newline="")
     for read in (read_pairs, partial(import_ledger, dry_run=True)):
-        with pytest.raises(InputError, match='as CSV or TSV.*export it again as "JSON"'):
+        with pytest.raises(InputError, match=r'as CSV or TSV.*export it again as "JSON"'):
             read(tmp_path / name)
 
 

@@ -64,21 +64,26 @@ Review in Label Studio / 在 Label Studio 中核对
 
      export LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true
      export LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT=/srv/review
-     export COLLECT_ANALYTICS=false LATEST_VERSION_CHECK=false SENTRY_DSN= FRONTEND_SENTRY_DSN=
+     export COLLECT_ANALYTICS=false
+     export LATEST_VERSION_CHECK=false
+     export SENTRY_DSN=
+     export FRONTEND_SENTRY_DSN=
      label-studio start --internal-host 127.0.0.1
 
-   The third line keeps it from reporting usage and errors to its maker. Leave the option away if
-   others shall reach it over the network: anybody who can may then sign up.
-   第三行使它不向其开发商上报使用情况和错误。要让其他人通过网络访问，去掉 --internal-host 这一选项；
-   届时凡能访问者均可注册账号。
+   The last four variables keep it from sending usage and errors to its maker (Windows cannot set
+   the empty ones: block its way out). Leave the option away if others shall reach it over the
+   network; anybody who can reach it may sign up.
+   后四个变量使它不向其开发商发送使用情况和错误（Windows 无法设置空变量，请禁止其访问外网）。
+   要让其他人通过网络访问，去掉 --internal-host 这一选项；届时凡能访问者均可注册账号。
 2. Sign up (the account stays on this machine) and create a project. Settings > Labeling
    Interface > Code: paste label_config.xml, press Save.
    注册账号（只存在本机），新建项目；在 Settings > Labeling Interface > Code 中粘贴
    label_config.xml，点 Save。
-3. Settings > Cloud Storage > Add Source Storage > Local Files, any title, absolute path
-   /srv/review/photos, Next to the end, then Save, not Save & Sync: it only gives the right to read.
-   添加本地存储 Local Files：标题随意，路径 /srv/review/photos，一直点 Next，最后点 Save，
-   不要点 Save & Sync：它只给读取权限。
+3. Settings > Cloud Storage > Add Source Storage > Local Files > Next: any title, absolute path
+   /srv/review/photos; Test Connection, Next, Next, then Save, not Save & Sync: it only gives the
+   right to read.
+   添加本地存储 Local Files：标题随意，路径 /srv/review/photos，点 Test Connection，再点两次 Next，
+   最后点 Save，不要点 Save & Sync：它只给读取权限。
 4. In the project press Import and take tasks.json. Label All Tasks then shows one photo after the
    other, its text ready to be corrected; Submit takes it, Skip leaves it out.
    在项目中点 Import，选 tasks.json；再点 Label All Tasks，逐条改正后点 Submit，无法判断的点 Skip。

@@ -105,7 +105,7 @@ def sniff_separator(text: str, path: Path, chosen: Mapping[str, str]) -> tuple[s
             raise InputError(f"{path}: is empty; a header and rows are needed")
         roles = [count_roles(record, chosen) for record in top]
         header = roles.index(max(roles)) if max(roles) == 2 else 0
-        if _REVIEWED <= set(top[header]):
+        if set(top[header]) >= _REVIEWED:
             raise InputError(
                 f"{path}: was exported from Label Studio as CSV or TSV, which gives every "
                 'annotation of a photo as a row of its own; export it again as "JSON", or take '
