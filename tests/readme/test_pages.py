@@ -72,3 +72,26 @@ def test_the_page_on_operations_names_every_metric() -> None:
     for one in metrics:
         name = f"{one.name}_total" if one.type == "counter" else one.name
         assert f"| `{name}` | {one.type} |" in page, name
+
+
+def test_prometheus_rules_ask_for_what_the_server_counts() -> None:
+    pytest.importorskip("prometheus_client")
+    from ruamel.yaml import YAML
+
+    from hazardscribe.serving.metrics import Metrics
+
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    blocks = [
+        YAML(typ="safe").load(one) for one in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    ]
+    [groups] = [block["groups"] for block in blocks if "groups" in block]
+    [scrape] = [block["scrape_configs"] for block in blocks if "scrape_configs" in block]
+    metrics = Metrics()
+    metrics.request("POST", "/v1/describe", 429, 0.1)
+    text = metrics.text().decode()
+    rules = [rule["expr"] for group in groups for rule in group["rules"]]
+    names = {name for rule in rules for name in re.findall(r"hazardscribe_\w+", rule)}
+    assert len(names) == 2
+    assert [name for name in names if f"# TYPE {name} " not in text] == []
+    assert 'hazardscribe_requests_total{method="POST",route="/v1/describe",status="429"}' in text
+    assert f'up{{job="{scrape[0]["job_name"]}"}} == 0' in rules

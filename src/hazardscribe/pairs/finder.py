@@ -22,6 +22,10 @@ PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".ti
 EMBEDDED = re.compile(r"^(?:=\s*(?:_xlfn\.)?DISPIMG\(|#VALUE!|#REF!|#NAME\?)", re.IGNORECASE)
 """What a cell says that shows a picture instead of naming one."""
 _SEPARATORS = re.compile(r"[;；，、,|｜\r\n]+")
+_UPLOAD = re.compile(r"/data/upload/(?:.*/)?[0-9a-f]{8}-([^/]+)")
+"""Where Label Studio keeps a photo that was uploaded into it: behind a random prefix."""
+_NOT_KEPT = re.compile(r"[^-\w.]")
+"""What it drops from the name, with spaces made underscores (Django's `get_valid_filename`)."""
 _EMPTY = frozenset(
     ("", "/", "\\", "//", "无", "无照片", "无图片", "暂无", "同上", "-", "--", "—", "——", "n/a")
 ) | frozenset(("na", "nan", "none", "null"))
@@ -53,6 +57,7 @@ class PhotoFinder:
         self._skip = frozenset(map(str, skip))
         self._listed: dict[str, dict[str, list[str]]] = {}
         self._stems: dict[str, dict[str, list[str]]] = {}
+        self._uploads: dict[str, list[str]] | None = None
 
     def split_cell(self, cell: str) -> list[str]:
         """The names in a cell, separated by ; , 、 | or line breaks unless the whole is a file."""
@@ -78,6 +83,13 @@ class PhotoFinder:
 
     def find(self, name: str) -> str | tuple[str, str]:
         """Absolute path of the photo file, or (reason code, detail)."""
+        found = self._find(name)
+        if isinstance(found, tuple) and (upload := _UPLOAD.fullmatch(name)) is not None:
+            before = self._before_upload().get(_uploaded(upload[1]), [])
+            return only(before) if before else found
+        return found
+
+    def _find(self, name: str) -> str | tuple[str, str]:
         name = name.strip().strip("\"'")
         if _ADDRESS.match(name):
             return "photo_url", say("photo_url")
@@ -108,6 +120,20 @@ class PhotoFinder:
             if found := listed(folder).get(name_key(last)):
                 return found
         return listed("").get(name_key(name.rstrip("/").rpartition("/")[2]), [])
+
+    def _before_upload(self) -> dict[str, list[str]]:
+        """The photos by the names that Label Studio would give them."""
+        if self._uploads is None:
+            self._uploads = {}
+            for file in dict.fromkeys(self._everything()):
+                name = re.split(r"[/\\\0]", file)[-1]
+                self._uploads.setdefault(_uploaded(name), []).append(file)
+        return self._uploads
+
+    def _everything(self) -> list[str]:
+        """All that it looks through: its own folders, and everything below that of the photos."""
+        listed = map(self._names, [*self._roots, ""])
+        return [path for names in listed for paths in names.values() for path in paths]
 
     def _names(self, folder: str) -> dict[str, list[str]]:
         """Name key -> the files in a folder, "" for all under the photo folder."""
@@ -151,6 +177,11 @@ def name_key(name: str) -> str:
     not UTF-8 on the disk is taken for GBK, as in an archive.
     """
     return unicodedata.normalize("NFKC", readable(name)).casefold()
+
+
+def _uploaded(name: str) -> str:
+    """Key of the name that Label Studio gives a photo, without its random prefix."""
+    return name_key(_NOT_KEPT.sub("", name.strip().replace(" ", "_")))
 
 
 def has_photo_suffix(name: str) -> bool:

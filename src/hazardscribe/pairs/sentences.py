@@ -118,8 +118,9 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "kind_unknown": "unknown",
         # files that a ledger names
         "photo_url": "is a network address; nothing is fetched: download the photo first",
-        "photo_embedded": "stands for a picture inside an Excel cell, which CSV cannot hold; save "
-        "the pictures as files",
+        "photo_embedded": "stands for a picture inside a cell, which is not in this file: CSV has "
+        "none, and programs other than Excel and WPS lose it when they save; take the file as "
+        "Excel or WPS saved it, or save the pictures as files",
         "photo_bad_name": "is not a valid file name",
         "photo_several": "fits {count} files ({names}); name its folder too",
         "photo_missing": "no such file in {where}",
@@ -209,7 +210,8 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "kind_heic": " HEIC、AVIF 或视频文件",
         "kind_unknown": "无法识别的文件",
         "photo_url": "是网址，程序不会联网下载；请先把照片下载下来",
-        "photo_embedded": "是 Excel 单元格内的图片，CSV 存不下；请把图片另存为文件",
+        "photo_embedded": "是单元格内的图片，不在本文件中：CSV 存不下，Excel、WPS "
+        "以外的程序保存时会丢掉；请使用 Excel 或 WPS 保存的原文件，或把图片另存为文件",
         "photo_bad_name": "不是有效的文件名",
         "photo_several": "有 {count} 个文件与之相符（{names}）；请写明所在文件夹",
         "photo_missing": "在 {where} 中找不到该文件",

@@ -16,6 +16,7 @@ from hazardscribe.errors import InputError
 from hazardscribe.pairs.ledger.importing import import_ledger
 from hazardscribe.pairs.ledger.result import Imported
 from hazardscribe.pairs.photo_file import photo_digest
+from pairs.ledger.four_ways import in_cell
 from pairs.workbook.build import emf, replace, rewrite
 
 Write = Callable[..., Path]
@@ -402,3 +403,18 @@ def test_the_report_names_rows_as_the_sheet_does_and_masks_people(
     assert re.search("台账 第 3 行 · (?:训练集|开发集|验证集)", page)
     assert "13912345678" not in page
     assert "有 1 行在一个单元格里编号列出多条隐患" in page
+
+
+def test_pictures_in_cells_that_another_program_lost(tmp_path: Path) -> None:
+    path = in_cell(tmp_path / "台账.xlsx", [("护栏缺失", "0.png", photo_bytes(0))])
+    # What LibreOffice 7.4 makes of the cell when it saves the workbook.
+    lost = b'<c r="B2" s="0" t="e"><f aca="false">#VALUE!</f><v>#VALUE!</v></c>'
+
+    def saved(sheet: bytes) -> bytes:
+        return re.sub(rb'<c r="B2".*?</c>', lost, sheet)
+
+    rewrite(path, {"xl/worksheets/sheet1.xml": saved})
+    left = import_ledger(path, dry_run=True).account.left
+    [row] = [one for one in left if one.kind == "row"]
+    assert row.reason == "no_photo_named"
+    assert "programs other than Excel and WPS lose it when they save" in row.detail

@@ -201,6 +201,31 @@ class TestReview:
         assert record["rows"]["reasons"] == {"not_annotated": 1, "skipped": 1}
         assert record["splits"] == {"train": 4, "dev": 2, "validation": 2}
 
+    def test_what_was_left_out_names_its_photo(self, pairs: Pairs, tmp_path: Path) -> None:
+        photo(tmp_path / "first/5.tif", 5)
+        table = tmp_path / "first/pairs.csv"
+        table.write_text(table.read_text("utf-8").replace("0.jpg", "5.tif"), "utf-8")
+        review = tmp_path / "review"
+        run("export", table, "--to", "label-studio", "--out", review)
+        assert list(review.glob("photos/*_view.jpg"))
+
+        def edit(tasks: list[Any]) -> None:
+            tasks[3]["annotations"] = []
+            tasks[4]["annotations"][0]["was_cancelled"] = True
+            del tasks[8:]
+
+        done = self.reviewed(review, edit)
+        imported = import_ledger(done, photos=review, dry_run=True)
+        names = [Path(task["data"]["photo"]).name for task in json.loads(done.read_text("utf-8"))]
+        left = [(one.line, one.reason, Path(one.photo).name) for one in imported.account.left]
+        assert left == [
+            (5, "not_annotated", ""),
+            (5, "rejected_row", names[3]),
+            (6, "skipped", ""),
+            (6, "rejected_row", names[4]),
+        ]
+        assert not any("_view" in warning for warning in imported.warnings)
+
     def test_photos_in_a_zip(self, pairs: Pairs, tmp_path: Path) -> None:
         review = tmp_path / "review"
         run("export", tmp_path / "first/pairs.csv", "--to", "label-studio", "--out", review)

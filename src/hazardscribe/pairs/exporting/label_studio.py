@@ -33,7 +33,7 @@ from hazardscribe.pairs.columns import AI_KEY, FIRST_COLUMNS
 from hazardscribe.pairs.exporting.pictures import upright_copy
 from hazardscribe.pairs.records import Pairs
 from hazardscribe.pairs.tables.cells import cell_text
-from hazardscribe.pairs.tables.label_studio_results import BEFORE, HAZARD, TEXT
+from hazardscribe.pairs.tables.label_studio_results import BEFORE, HAZARD, TEXT, view_name
 from hazardscribe.pairs.write import copy_photo, photo_name
 from hazardscribe.pairs.yes_no import read_yes_no
 
@@ -57,23 +57,38 @@ _WORDS = {
 
 _README = """\
 Review in Label Studio / 在 Label Studio 中核对
+(each step was taken with Label Studio 1.23.2 / 以下步骤均在 Label Studio 1.23.2 上走过)
 
 1. Start Label Studio so that it may serve this folder (say, /srv/review; on Windows use `set`):
    启动 Label Studio，并允许它读取本文件夹（例如 /srv/review；Windows 用 set）：
 
      export LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true
      export LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT=/srv/review
-     label-studio start
+     export COLLECT_ANALYTICS=false
+     export LATEST_VERSION_CHECK=false
+     export SENTRY_DSN=
+     export FRONTEND_SENTRY_DSN=
+     label-studio start --internal-host 127.0.0.1
 
-2. Create a project. Settings > Labeling Interface > Code: paste label_config.xml.
-   新建项目，在 Settings > Labeling Interface > Code 中粘贴 label_config.xml。
-3. Settings > Cloud Storage > Add Source Storage > Local files, absolute path /srv/review/photos;
-   add it and do not sync: it only gives the right to read.
-   添加本地存储 /srv/review/photos，只添加，不要点 Sync。
-4. Import tasks.json. Each text stands ready to be corrected; Submit takes it, Skip leaves it out.
-   导入 tasks.json。逐条改正后点 Submit，无法判断的点 Skip。
-5. Export > JSON (not JSON-MIN), then:
-   导出为 JSON（不要选 JSON-MIN），然后：
+   The last four variables keep it from sending usage and errors to its maker (Windows cannot set
+   the empty ones: block its way out). Leave the option away if others shall reach it over the
+   network; anybody who can reach it may sign up.
+   后四个变量使它不向其开发商发送使用情况和错误（Windows 无法设置空变量，请禁止其访问外网）。
+   要让其他人通过网络访问，去掉 --internal-host 这一选项；届时凡能访问者均可注册账号。
+2. Sign up (the account stays on this machine) and create a project. Settings > Labeling
+   Interface > Code: paste label_config.xml, press Save.
+   注册账号（只存在本机），新建项目；在 Settings > Labeling Interface > Code 中粘贴
+   label_config.xml，点 Save。
+3. Settings > Cloud Storage > Add Source Storage > Local Files > Next: any title, absolute path
+   /srv/review/photos; Test Connection, Next, Next, then Save, not Save & Sync: it only gives the
+   right to read.
+   添加本地存储 Local Files：标题随意，路径 /srv/review/photos，点 Test Connection，再点两次 Next，
+   最后点 Save，不要点 Save & Sync：它只给读取权限。
+4. In the project press Import and take tasks.json. Label All Tasks then shows one photo after the
+   other, its text ready to be corrected; Submit takes it, Skip leaves it out.
+   在项目中点 Import，选 tasks.json；再点 Label All Tasks，逐条改正后点 Submit，无法判断的点 Skip。
+5. Export > JSON (not JSON-MIN, not CSV), then:
+   导出为 JSON（不要选 JSON-MIN 或 CSV），然后：
 
      hazardscribe import project.json --photos /srv/review --out pairs
 
@@ -272,11 +287,6 @@ def _task(task: _Task, name: str, photo_url: str, by: str) -> dict[str, Any]:
 
 def _result(key: str, control: str, kind: str, value: dict[str, Any]) -> dict[str, Any]:
     return {"id": key, "from_name": control, "to_name": PHOTO, "type": kind, "value": value}
-
-
-def view_name(name: str) -> str:
-    """The file to look at in a browser: the photo, or a JPEG beside it."""
-    return f"{name[:-4]}_view.jpg" if name.endswith(".tif") else name
 
 
 def _zip(

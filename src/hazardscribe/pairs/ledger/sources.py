@@ -12,6 +12,7 @@ from hazardscribe.pairs.ledger.zipped import Archive
 from hazardscribe.pairs.photo_file import open_photo
 from hazardscribe.pairs.photo_limits import DEFAULT_LIMITS
 from hazardscribe.pairs.sentences import say
+from hazardscribe.pairs.tables.label_studio_results import is_view
 
 _IN_ARCHIVE = "\0"  # never part of a path
 
@@ -22,7 +23,7 @@ def key_name(key: str) -> str:
 
 
 class LedgerPhotos(PhotoFinder):
-    """A finder that also looks into zip archives. What it finds is a key that `read` takes."""
+    """A finder that also looks into zip archives. What `find` gives is a key that `read` takes."""
 
     def __init__(
         self,
@@ -35,11 +36,10 @@ class LedgerPhotos(PhotoFinder):
         super().__init__(base, photos, skip=skip)
         self._archives = list(archives)
 
-    def find(self, name: str) -> str | tuple[str, str]:
-        """Key of the photo, or (reason code, detail)."""
+    def _find(self, name: str) -> str | tuple[str, str]:
         if packed := self._packed(name, Archive.find):
             return packed
-        known = super().find(name)
+        known = super()._find(name)
         if isinstance(known, str) or known[0] != "photo_missing" or not self._archives:
             return known
         if packed := self._packed(name, Archive.find_stem):
@@ -66,7 +66,11 @@ class LedgerPhotos(PhotoFinder):
             for name in archive.names
         ]
         keys += [path for paths in self._names("").values() for path in paths]
-        return [key for key in keys if has_photo_suffix(key)]
+        known = frozenset(keys)
+        return [key for key in keys if has_photo_suffix(key) and not is_view(key, known)]
+
+    def _everything(self) -> list[str]:
+        return [*super()._everything(), *self.all_keys()]
 
     def read(self, key: str) -> bytes:
         """The photo's bytes.

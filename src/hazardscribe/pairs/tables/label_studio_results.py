@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,9 @@ BEFORE = "description_before"
 TEXT, HAZARD = "description", "hazard"
 """Names of the controls in the labelling interface of our own projects."""
 
+_VIEW = "_view.jpg"
 _OWN = ("image", "photo", "split", "row", BEFORE)
-_UPLOADED = re.compile(r"^/data/upload/(?:.*/)?(?:[0-9a-f]{8}-)?([^/]+)$")
+_UPLOADED = re.compile(r"/data/upload/.+")
 
 
 def read_results(path: Path, label: str) -> Table:
@@ -58,8 +59,6 @@ def read_results(path: Path, label: str) -> Table:
     table = Table(label, path.parent, [*first, *(name[1:] for name in others)], {}, bad=bad)
     table.roles = {name: position for position, name in enumerate(first)}
     table.rows = [[line.get(name, "") for name in (*first, *others)] for line in lines]
-    for number in bad:
-        table.rows[number - 1] = [""] * len(table.names)
     # Splits of our own pairs were settled before the review.
     table.settled = "split" in first and set(PROVENANCE) <= set(table.names)
     return table
@@ -87,24 +86,28 @@ def _tasks(path: Path) -> list[Any]:
 
 
 def _line(task: Any) -> tuple[dict[str, str], tuple[str, str] | None]:
-    """A task's cells, other columns marked by a leading NUL; and why it gives no pair, if so."""
+    """A task's cells, other columns marked by a leading NUL; and why it gives no pair, if so.
+
+    Of a task without a pair the photo alone is told.
+    """
     data = task.get("data") if isinstance(task, dict) else None
     if not isinstance(data, dict):
         return {}, ("bad_row", "is not a Label Studio task: it has no `data`")
+    photo = {"photo": json.dumps([_photo(data)], ensure_ascii=False)}
     made = task.get("annotations")
     made = [one for one in made if isinstance(one, dict)] if isinstance(made, list) else []
     kept = [one for one in made if not one.get("was_cancelled")]
     if not made:
-        return {}, ("not_annotated", "nobody has submitted an annotation for this photo")
+        return photo, ("not_annotated", "nobody has submitted an annotation for this photo")
     if not kept:
-        return {}, ("skipped", "the photo was skipped in Label Studio")
+        return photo, ("skipped", "the photo was skipped in Label Studio")
     newest = max(enumerate(kept), key=lambda both: (_when(both[1]), both[0]))[1]
     result = newest.get("result")
     result = [one for one in result if isinstance(one, dict)] if isinstance(result, list) else []
     text, why = _text(result)
     if why is not None:
-        return {}, ("bad_row", why)
-    line = {"photo": json.dumps([_photo(data)], ensure_ascii=False), "description": text}
+        return photo, ("bad_row", why)
+    line = photo | {"description": text}
     line["split"] = cell_text(data.get("split"))
     row = data.get("row")
     for name, value in row.items() if isinstance(row, dict) else ():
@@ -171,6 +174,16 @@ def _photo(data: Mapping[str, Any]) -> str:
         return address
     if parts.path.rstrip("/").endswith("/data/local-files"):
         return parse_qs(parts.query).get("d", [""])[0]
-    if (uploaded := _UPLOADED.match(parts.path)) is not None:
-        return unquote(uploaded[1])
+    if (uploaded := _UPLOADED.search(parts.path)) is not None:
+        return unquote(uploaded[0])  # what it was called before, the finder knows
     return address
+
+
+def view_name(name: str) -> str:
+    """The file to look at in a browser: the photo, or a JPEG beside it."""
+    return f"{name[:-4]}{_VIEW}" if name.endswith(".tif") else name
+
+
+def is_view(name: str, names: Container[str]) -> bool:
+    """Whether a file among others is such a JPEG, and so no photo of its own."""
+    return name.endswith(_VIEW) and f"{name.removesuffix(_VIEW)}.tif" in names

@@ -18,8 +18,8 @@ class Table:
         names: the columns in order, as written.
         roles: role -> position in `names`.
         rows: the cells of each source row below the header.
-        bad: source row (1-based) -> (reason, detail) of rows that cannot be read at all; their
-            cells are empty.
+        bad: source row (1-based) -> (reason, detail) of rows that give no pair, whatever they say;
+            their cells are empty, but for the photo's where it is known.
         split: the split that the container (sub-folder, dataset dictionary) gives all rows.
         settled: the rows' splits are final, nothing is cut from train.
         first: rows of the file before these, where it is read in blocks.

@@ -16,6 +16,9 @@ from hazardscribe.pairs.sentences import say
 from hazardscribe.pairs.tables.cells import cell_text
 from hazardscribe.pairs.tables.table import Table
 
+_REVIEWED = frozenset(("annotation_id", "annotator", "lead_time"))
+"""Columns of what Label Studio exports as CSV and TSV: one row an annotation, without its project's
+skipped tasks, and with all columns of the old ledger in one cell."""
 _HEADER_WITHIN = 10  # records: a title and a date may stand above the header
 _END = "\ue000end of the file\ue000"
 """Follows the last line: an open quotation mark swallows it."""
@@ -104,13 +107,15 @@ def csv_records(text: str, path: Path, separator: str) -> Iterator[list[str]]:
 def sniff_separator(text: str, path: Path, chosen: Mapping[str, str]) -> tuple[str, int]:
     """The separator whose header names most roles, then most columns; and the header's record.
 
+    Every reader of text tables comes by here, so this is where what is no such table is refused.
+
     Args:
         text: the whole table.
         path: of the table; its suffix decides between equals.
         chosen: role -> column, as named by the user.
 
     Raises:
-        InputError: the text is empty, or no table.
+        InputError: the text is empty, no table, or a review that cannot come home in this form.
     """
     best: tuple[int, int, int, str, int] | None = None
     for separator in "\t,;|" if path.suffix.lower() == ".tsv" else ",;\t|":
@@ -128,6 +133,12 @@ def sniff_separator(text: str, path: Path, chosen: Mapping[str, str]) -> tuple[s
             raise InputError(f"{path}: is empty; a header and rows are needed")
         roles = [count_roles(record, chosen) for record in top]
         header = roles.index(max(roles)) if max(roles) == 2 else 0
+        if set(top[header]) >= _REVIEWED:
+            raise InputError(
+                f"{path}: was exported from Label Studio as CSV or TSV, which gives every "
+                'annotation of a photo as a row of its own; export it again as "JSON", or take '
+                "the column annotation_id out of it if you want them all"
+            )
         score = (roles[header], len(top[header]), max(map(len, top)))
         if best is None or score > best[:3]:
             best = (*score, separator, header)

@@ -15,6 +15,7 @@ _SAVE_AS = (
     'open it in Excel or WPS, choose "Save As" (另存为), pick the type "Excel Workbook (*.xlsx)" '
     '("Excel 工作簿", in WPS "Microsoft Excel 文件 (*.xlsx)"), save, and import the new file'
 )
+_XML_2003 = (b"mso-application", b"urn:schemas-microsoft-com:office:spreadsheet")
 _SEARCH = 64 << 20  # bytes of an OLE file looked through for its directory
 
 
@@ -25,7 +26,7 @@ def not_a_zip(path: Path, head: bytes) -> InputError:
     if head.startswith(OLE):
         return _ole(path)
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if text.startswith(b"<?xml") and b"mso-application" in text:
+    if text.startswith(b"<?xml") and any(mark in text for mark in _XML_2003):
         return InputError(
             f"{path}: is an XML spreadsheet of Excel 2003, not a workbook; {_SAVE_AS}"
         )
@@ -52,7 +53,10 @@ def not_a_workbook(path: Path, names: list[str], mimetype: bytes) -> InputError:
     if "xl/workbook.bin" in names:
         return InputError(f"{path}: is a binary workbook (.xlsb); {_SAVE_AS}")
     if b"opendocument.spreadsheet" in mimetype:
-        return InputError(f"{path}: is an OpenDocument spreadsheet (.ods); {_SAVE_AS}")
+        return InputError(
+            f"{path}: is an OpenDocument spreadsheet (.ods); {_SAVE_AS}. LibreOffice does the "
+            'same by File > Save As, "Excel 2007-365 (.xlsx)"'
+        )
     for part, kind in (("word/", "a Word document"), ("ppt/", "a PowerPoint presentation")):
         if any(name.startswith(part) for name in names):
             return InputError(
