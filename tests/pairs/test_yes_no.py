@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from hazardscribe.evaluation.rows import hazard_of
-from hazardscribe.pairs.exporting.label_studio import _choice
 from hazardscribe.pairs.yes_no import read_yes_no
 
 
@@ -15,14 +14,12 @@ from hazardscribe.pairs.yes_no import read_yes_no
 def test_yes(cell):
     assert read_yes_no(cell) is True
     assert hazard_of({"hazard": cell}) is True
-    assert _choice(str(cell)) == "yes"
 
 
 @pytest.mark.parametrize("cell", ["0", "０", 0, False, "N", "否", "无", "无隐患", "no hazard"])
 def test_no(cell):
     assert read_yes_no(cell) is False
     assert hazard_of({"hazard": cell}) is False
-    assert _choice(str(cell)) == "no"
 
 
 @pytest.mark.parametrize("cell", [None, "", " ", "2", "可能", float("nan")])
