@@ -80,10 +80,14 @@ def equal(one: list[str], other: list[str]) -> int:
 
 
 def version(engine: str) -> Any:
-    """What the server says of its version; vLLM does at /version, beside its API."""
+    """What the server says of its version beside its API: vLLM at /version, llama.cpp at /props."""
     place = urlsplit(engine)
-    answer = httpx.get(f"{place.scheme}://{place.netloc}/version", timeout=30)
-    return answer.json() if answer.status_code == 200 else None
+    beside = f"{place.scheme}://{place.netloc}"
+    answer = httpx.get(f"{beside}/version", timeout=30)
+    if answer.status_code == 200:
+        return answer.json()
+    told = httpx.get(f"{beside}/props", timeout=30)
+    return told.json().get("build_info") if told.status_code == 200 else None
 
 
 if __name__ == "__main__":

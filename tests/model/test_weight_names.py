@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors import safe_open
-from transformers import LlavaForConditionalGeneration
 
 import tiny
 from hazardscribe.checksums import CHECKSUMS
@@ -37,7 +36,7 @@ def names_in(folder: Path) -> set[str]:
 
 
 def same_model(folder: Path, vlm) -> None:
-    loaded = LlavaForConditionalGeneration.from_pretrained(folder).state_dict()
+    loaded = type(vlm).from_pretrained(folder).state_dict()
     for name, tensor in vlm.state_dict().items():
         assert torch.equal(loaded[name], tensor), name
 
@@ -68,6 +67,15 @@ def test_weights_in_several_files_and_their_index_are_renamed(tmp_path):
     assert json.loads((folder / INDEX).read_text())["weight_map"].keys() == names
     assert "vision_tower.vision_model.embeddings.patch_embedding.weight" in names
     same_model(folder, vlm)
+
+
+def test_a_complete_checkpoint_with_such_a_tower_is_named_so_too(tmp_path):
+    """llama.cpp's converter knows Gemma 3's weights by their published names alone."""
+    loaded = load_checkpoint(tiny.save_family("gemma3", tmp_path / "start"))
+    folder = tmp_path / "model"
+    save_checkpoint(folder, loaded.vlm, loaded.processor)
+    assert "vision_tower.vision_model.embeddings.patch_embedding.weight" in names_in(folder)
+    same_model(folder, loaded.vlm)
 
 
 @pytest.mark.parametrize("tower", ["dinov2", "vit"])

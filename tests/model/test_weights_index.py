@@ -29,7 +29,7 @@ TEXTS = tiny.TEXTS["zh"]
 
 
 def names_that_vllm_loads(folder: Path) -> set[str]:
-    """Names of the tensors that vLLM, and SGLang after it, reads from a model folder.
+    """Names of the tensors that vLLM reads from a model folder.
 
     After `filter_duplicate_safetensors_files` in vLLM's `model_executor/model_loader/
     weight_utils.py`: of all `*.safetensors`, those that the index names; all, where there is none.

@@ -165,6 +165,63 @@ def test_what_vllm_answers_is_understood():
     assert (said.prompt_tokens, said.tokens) == (266, 2)
 
 
+def from_llama_cpp(delta: dict, finish: str | None = None) -> dict:
+    """A part of a stream, as llama-server sends it."""
+    head = {"created": 1795771523, "id": "chatcmpl-5DBa", "model": "text.gguf"}
+    head |= {"system_fingerprint": "b0-unknown", "object": "chat.completion.chunk"}
+    return head | {"choices": [{"finish_reason": finish, "index": 0, "delta": delta}]}
+
+
+def test_what_llama_cpp_answers_is_understood():
+    """Its first part holds no text, its last the times; its list of models is told twice."""
+    usage = {"completion_tokens": 2, "prompt_tokens": 25, "total_tokens": 27}
+    parts = [
+        from_llama_cpp({"role": "assistant", "content": None}),
+        from_llama_cpp({"content": "One worker"}),
+        from_llama_cpp({"content": " without a hard hat."}),
+        from_llama_cpp({}, "stop"),
+        from_llama_cpp({}) | {"choices": [], "usage": usage, "timings": {"cache_n": 4}},
+    ]
+    listed = {
+        "models": [{"name": "text.gguf", "capabilities": ["completion", "multimodal"]}],
+        "object": "list",
+        "data": [{"id": "text.gguf", "object": "model", "owned_by": "llamacpp"}],
+    }
+
+    def answer(request):
+        if request.url.path == "/v1/models":
+            return httpx.Response(200, json=listed)
+        return stream(*parts)
+
+    made = engine(answer, engine_model=None)
+    assert made.model == "text.gguf"
+    [said] = ask(made)
+    assert (said.text, said.ended) == ("One worker without a hard hat.", True)
+    assert (said.prompt_tokens, said.tokens, said.confidence) == (25, 2, None)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            {"code": 500, "message": "Context size has been exceeded.", "type": "server_error"},
+            ": Context size has been exceeded.",
+        ),
+        ({"message": "x" * 20_000}, ""),
+        ("out of memory", ""),
+        (None, ""),
+    ],
+)
+def test_the_log_tells_why_a_stream_ends_in_an_error(error, told, caplog):
+    """Which llama-server reports after a status of 200, also where it had no room for the photo."""
+    with pytest.raises(EngineError) as raised:
+        ask(engine(lambda _: stream(from_llama_cpp({"content": "One"}), {"error": error}, end="")))
+    assert raised.value.answered is None
+    [message] = [one.getMessage() for one in caplog.records if "failed" in one.getMessage()]
+    assert message.endswith(f"failed: it ended with an error{told}")
+    assert "Context" not in raised.value.en
+
+
 @pytest.mark.parametrize(
     ("body", "told"),
     [

@@ -1,7 +1,8 @@
-"""Names of a composed model's weights as published checkpoints of its class have them.
+"""Names of a model's weights as published checkpoints of its class have them.
 
-transformers leaves `vision_model.` out of a SigLIP or CLIP tower's names when it saves a model that
-was put together in memory, and reads both forms; vLLM knows the published one alone.
+transformers leaves `vision_model.` out of a SigLIP or CLIP tower's names when it saves LLaVA's
+class or one of its layout (Gemma 3), and reads both forms; vLLM knows LLaVA's weights by the
+published form alone, llama.cpp's converter Gemma 3's.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def publish_names(folder: Path, config: Any) -> None:
         folder: a model folder, its weights written. config: the model's.
     """
     tower = getattr(config, "vision_config", None)
-    if config.model_type != "llava" or getattr(tower, "model_type", None) not in _TOWERS:
+    if getattr(tower, "model_type", None) not in _TOWERS:
         return
     for weights in folder.glob("model*.safetensors"):
         _rename(weights)

@@ -1,8 +1,8 @@
 """Which files of a model folder hold the model's weights, for programs that would take all of them.
 
-Beside `model.safetensors` lie safetensors of ours. transformers opens the former alone; vLLM and
-SGLang open every `*.safetensors` of a folder and stumble over names that are not the model's,
-unless an index in the form of sharded checkpoints says where each weight lies.
+Beside `model.safetensors` lie safetensors of ours. transformers opens the former alone; vLLM opens
+every `*.safetensors` of a folder and stumbles over names that are not the model's, unless an index
+in the form of sharded checkpoints says where each weight lies.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""An engine elsewhere: any OpenAI-compatible endpoint (vLLM, SGLang, llama.cpp, hazardscribe).
+"""An engine elsewhere: any OpenAI-compatible endpoint (vLLM, llama.cpp, hazardscribe).
 
 The address comes from the command line alone. A photo goes there as our own loader sees it, upright
 and with the pixels that the model folder was trained on, or at most 2048, as a PNG without EXIF, so
@@ -175,7 +175,7 @@ class RemoteEngine:
                         return
                     chunk = json.loads(data)
                     if not isinstance(chunk, dict) or "error" in chunk:
-                        raise ValueError("it ended with an error")
+                        raise ValueError(_with("it ended with an error", _own_words(data)))
                     yield chunk
         raise ValueError("its answer broke off")
 
@@ -224,7 +224,7 @@ class _StatusError(ValueError):
     """An answer of another status than 200."""
 
     def __init__(self, status: int, why: str) -> None:
-        super().__init__(f"status {status}" + (f": {why}" if why else ""))
+        super().__init__(_with(f"status {status}", why))
         self.status = status
 
 
@@ -235,11 +235,21 @@ async def _reason(response: httpx.Response) -> str:
         body += part
         if len(body) > _LONGEST_REASON:
             return ""
+    return _own_words(body)
+
+
+def _own_words(answer: bytes | str) -> str:
+    """The message of an error in OpenAI's form; empty where there is none, or it is endless."""
+    if len(answer) > _LONGEST_REASON:
+        return ""
     try:
-        said = json.loads(body)
-        return " ".join(str(said["error"]["message"]).split())
+        return " ".join(str(json.loads(answer)["error"]["message"]).split())
     except (ValueError, KeyError, TypeError, RecursionError):
         return ""
+
+
+def _with(what: str, why: str) -> str:
+    return f"{what}: {why}" if why else what
 
 
 async def _lines(response: httpx.Response) -> AsyncGenerator[str]:

@@ -22,8 +22,8 @@ class ServeSettings:
 
     Attributes:
         model: model folder. With `engine`, only its prompt and language are used.
-        engine: base URL of an OpenAI-compatible endpoint (vLLM, SGLang, llama.cpp, hazardscribe)
-            that describes in place of a model in this process; its key is taken from
+        engine: base URL of an OpenAI-compatible endpoint (vLLM, llama.cpp, hazardscribe) that
+            describes in place of a model in this process; its key is taken from
             HAZARDSCRIBE_ENGINE_KEY in the environment.
         engine_model: name of the model at the endpoint; default: the only one that it lists.
         prompt: text sent with each photo to `engine`; default: the model folder's, else the
