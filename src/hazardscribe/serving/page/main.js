@@ -34,7 +34,7 @@ function route() {
   const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
   const [view, id] = path.split("/");
   return {
-    view: Object.hasOwn(VIEWS, view) ? view : "capture",
+    view: Object.keys(VIEWS).includes(view) ? view : "capture",
     id: id || null, // hexadecimal; whatever else stands there the server does not know
     query: Object.fromEntries(new URLSearchParams(query)),
   };
