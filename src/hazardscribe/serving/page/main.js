@@ -211,7 +211,8 @@ async function start() {
     else queue.hurry();
   });
   document.getElementById("skip").addEventListener("click", () => main.focus());
-  document.addEventListener("click", (event) => {
+  // Not a click: Safari on a phone sends none from where there is nothing to tap.
+  document.addEventListener("pointerdown", (event) => {
     for (const menu of document.querySelectorAll("details.account[open]")) {
       if (!menu.contains(event.target)) menu.open = false;
     }
