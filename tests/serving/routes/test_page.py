@@ -101,9 +101,9 @@ def test_the_service_worker_keeps_one_whole_version(client: TestClient) -> None:
         assert client.get(path).status_code == 200
 
 
-# What Chromium 86, Safari 15.4 or Firefox 98 does not know (docs/page.md): syntax that would leave the
-# page blank, interfaces that it might be tempted to use, and styles without which it would not be
-# legible. No list of all that is new: what is not named here is not found.
+# What Chromium 86, Safari 15.4 or Firefox 98 does not know (docs/page.md): syntax that would leave
+# the page blank, interfaces that it might be tempted to use, and styles without which it would not
+# be legible. No list of all that is new: what is not named here is not found.
 NEWER = {
     ".js": [
         r"\.at\(",

@@ -87,7 +87,7 @@ const noFocus = ({ currentTarget, target }) => currentTarget.inert && target.blu
 export function shut(element, on) {
   element.inert = on;
   if ("inert" in HTMLElement.prototype) return;
-  element.toggleAttribute("inert", on); // style.css lets no pointer in
+  element.classList.toggle("shut", on); // lets no pointer in
   element.addEventListener("focusin", noFocus);
   if (on && element.contains(document.activeElement)) document.activeElement.blur();
 }

@@ -36,8 +36,10 @@ export const packed = async (blob) =>
   blob && { type: blob.type, bytes: await blob.arrayBuffer() };
 
 /** The blob that was packed; photos of before this was done lie there as they are. */
-export const unpacked = (kept) =>
-  kept?.bytes ? new Blob([kept.bytes], { type: kept.type }) : (kept ?? null);
+export function unpacked(kept) {
+  if (!kept || kept instanceof Blob) return kept ?? null;
+  return new Blob([kept.bytes], { type: kept.type });
+}
 
 /** The file's picture, turned upright as the camera meant it; `close()` lets it go. */
 async function decoded(file) {

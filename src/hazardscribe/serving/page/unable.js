@@ -10,13 +10,21 @@
     window.HTMLDialogElement &&
     "showModal" in HTMLDialogElement.prototype;
 
+  function line(lang, words) {
+    var element = document.createElement("p");
+    element.lang = lang;
+    element.appendChild(document.createTextNode(words));
+    return element;
+  }
+
   function say(chinese, english) {
     function show() {
-      var words = document.createElement("p");
-      words.className = "banner";
-      words.setAttribute("role", "alert");
-      words.appendChild(document.createTextNode(chinese + " " + english));
-      document.body.insertBefore(words, document.body.firstChild);
+      var box = document.createElement("div");
+      box.className = "banner unable";
+      box.setAttribute("role", "alert");
+      box.appendChild(line("zh-CN", chinese));
+      box.appendChild(line("en", english));
+      document.body.insertBefore(box, document.body.firstChild);
     }
     if (document.body) show();
     else document.addEventListener("DOMContentLoaded", show);
