@@ -104,7 +104,7 @@ def test_a_tab_of_an_older_browser_that_another_has_taken_over(
     page = older(visit, "desk")
     album(page, photo)
     in_state(page, "describing")
-    place = page.get_by_role("combobox", name="地点", include_hidden=True)
+    place = page.locator(".card input[name=place]")
     place.focus()
     newer = page.context.new_page()
     newer.goto(fake.url)
