@@ -184,3 +184,29 @@ def test_turns_are_said_and_drafts_are_not(
     assert spoken == ["已添加 1 张照片", f"隐患 1 已写好：{TEXT}"]
     field = page.get_by_role("textbox", **TEXTBOX)
     assert field.evaluate("element => element.closest('[aria-live]')") is None
+
+
+def test_nothing_sticks_out_of_a_phone_that_shows_all_at_twice_its_size(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    """Which leaves 195 of an iPhone's 390 pixels."""
+    fake.add(text=TEXT, level="重大", due="2026-01-01", photos=[fake.store_photo(jpeg())])
+    page = visit(token=None, viewport={"width": 195, "height": 422})
+    page.locator("input[name=token]").fill(ADMIN)
+    assert page.evaluate(WIDE) <= 0, "sign in"
+    page.keyboard.press("Enter")
+    page.locator(".empty").wait_for()
+    album(page, photo)
+    in_state(page, "ready")
+    page.locator(".words > details summary").click()
+    assert page.evaluate(WIDE) <= 0, "cards"
+    for address, there in {
+        "ledger": ".rows li",
+        "ledger/f1": ".past",
+        "dashboard": "table",
+    }.items():
+        page.goto(f"{fake.url}/#/{address}")
+        page.locator(there).first.wait_for()
+        if page.locator(".filters").count():
+            page.locator(".filters summary").click()
+        assert page.evaluate(WIDE) <= 0, address

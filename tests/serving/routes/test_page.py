@@ -99,3 +99,46 @@ def test_the_service_worker_keeps_one_whole_version(client: TestClient) -> None:
     assert kept == others | {"/"}
     for path in kept:
         assert client.get(path).status_code == 200
+
+
+# What Chromium 86, Safari 15.4 or Firefox 98 does not know (docs/page.md): syntax that would leave
+# the page blank, interfaces that it might be tempted to use, and styles without which it would not
+# be legible. No list of all that is new: what is not named here is not found.
+NEWER = {
+    ".js": [
+        r"\.at\(",
+        r"\b(hasOwn|groupBy|structuredClone|randomUUID|withResolvers|fromAsync)\b",
+        r"\.(findLast|findLastIndex|toSorted|toReversed|toSpliced|isWellFormed|throwIfAborted)\(",
+        r"\bAbortSignal\.(any|timeout|abort)\b|\.reason\.|throw [\w.]+\.reason",
+        r"\bPromise\.try\b|\bURL\.(canParse|parse)\b|\bResponse\.json\b|\.checkVisibility\(",
+        r"^await\b|^\s*static \{|#\w+ in \w|\(\?<[=!]|/[dgimsuy]*[dv][dgimsuy]*[,;)]",
+        r"\.inert = (?!on;)",  # by `shut` of dom.js
+    ],
+    ".css": [
+        r"color-mix\(|@layer|@container|@scope|^\s*&|light-dark\(|:(is|where)\(|:not\([^()]*,",
+        r"\b(inset|(padding|margin)-(inline|block)): ",
+        r"(?<!vh; )height: \S*\d[dsl]v[hw]",  # after one that all know
+    ],
+}
+
+
+def without_comments(name: str) -> str:
+    text = page_files()[name].content.decode()
+    return re.sub(r"/\*.*?\*/|(?<!:)//[^\n]*", "", text, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("suffix", NEWER)
+def test_nothing_newer_than_the_oldest_browser_named_in_the_manual(suffix: str) -> None:
+    found = [
+        (name, match.group())
+        for name in page_files()
+        if name.endswith(suffix)
+        for pattern in NEWER[suffix]
+        for match in re.finditer(pattern, without_comments(name), re.MULTILINE)
+    ]
+    assert not found
+
+
+def test_the_words_for_browsers_that_cannot_run_it_can_be_read_by_them() -> None:
+    newer = r"=>|`|\b(let|const|class|async|import|export)\b|\?\.|\?\?"
+    assert not re.findall(newer, without_comments("unable.js"))

@@ -97,7 +97,7 @@ async function refusal(response) {
 
 /**
  * One request; `read` makes the result of the response. Throws ApiError, Unreachable, or the
- * reason of `signal`.
+ * reason of `signal` (an AbortError in browsers before 2022).
  */
 async function request(
   path,
@@ -126,7 +126,7 @@ async function request(
     return await read(response, wait.touch);
   } catch (error) {
     if (error instanceof ApiError || error instanceof Unreachable) throw error;
-    if (signal?.aborted) throw signal.reason;
+    if (signal?.aborted) throw error;
     throw new Unreachable();
   } finally {
     wait.end();

@@ -3,7 +3,7 @@
 import { CardView, doneRow } from "./card.js";
 import { stateOf } from "./card_state.js";
 import { ask } from "./dialog.js";
-import { announce, button, freshId, h, icon, toast } from "./dom.js";
+import { announce, button, freshId, h, icon, shut, toast } from "./dom.js";
 import { looksLikePhoto } from "./photos.js";
 import { problemWords } from "./said.js";
 import { t } from "./words.js";
@@ -314,7 +314,7 @@ export function showCapture(root, { queue }) {
   queue.addEventListener("gone", onGone);
   // Another tab works on the cards: here they may be old.
   const onTurn = () => {
-    open.inert = !queue.active;
+    shut(open, !queue.active);
   };
   queue.addEventListener("turn", onTurn);
   onTurn();

@@ -3,16 +3,10 @@
 import { bounded, tooLong } from "./bounded.js";
 import { stateOf, usablePhotos } from "./card_state.js";
 import { showPhotos } from "./dialog.js";
-import { button, freshId, h, icon, labelled } from "./dom.js";
+import { button, freshId, growing, h, icon, labelled } from "./dom.js";
 import { makeFields, MOST } from "./fields.js";
 import { problemWords, saidNotes } from "./said.js";
 import { named, t } from "./words.js";
-
-function grow(area) {
-  if (CSS.supports("field-sizing", "content")) return;
-  area.style.height = "auto";
-  area.style.height = `${area.scrollHeight + 2}px`;
-}
 
 /**
  * `actions`: edit(fields), confirm(), discard(), retry(), select(on), addPhoto(), split().
@@ -56,12 +50,7 @@ export class CardView {
       name: "text",
       rows: "2",
       placeholder: t("text_hint"),
-      on: {
-        input: () => {
-          changed({ text: text.value });
-          grow(text);
-        },
-      },
+      on: { input: () => changed({ text: text.value }) },
     });
     const textBox = labelled(t("text"), text, "field text");
     const select = h("input", {
@@ -76,6 +65,7 @@ export class CardView {
       photos: h("div", { class: "photos" }),
       state: h("div", { class: "state-words" }),
       text,
+      grow: growing(text),
       bound: bounded(textBox, text, MOST),
       notes: h("div", { class: "notes" }),
       fields,
@@ -145,7 +135,7 @@ export class CardView {
     this.#parts.bound.show();
     fields.show(card); // cards are joined, and change in other tabs
     text.placeholder = t(card.task === "describe" ? "text_wait" : "text_hint");
-    grow(text);
+    this.#parts.grow();
     if (this.#saidShown !== card.said || this.#touchedShown !== card.touched) {
       this.#saidShown = card.said;
       this.#touchedShown = card.touched;
@@ -172,7 +162,7 @@ export class CardView {
     this.#parts.text.value = words;
     this.#actions.edit({ text: words });
     this.#parts.bound.complain(null);
-    grow(this.#parts.text);
+    this.#parts.grow();
     this.#parts.text.focus();
   }
 

@@ -22,7 +22,8 @@ export function differences(before, after) {
   }
   const parts = [];
   const push = (kind, text) => {
-    if (parts.at(-1)?.kind === kind) parts.at(-1).text += text;
+    const last = parts[parts.length - 1];
+    if (last?.kind === kind) last.text += text;
     else parts.push({ kind, text });
   };
   let i = 0;

@@ -81,6 +81,17 @@ export function toast(words, kind = "good") {
   setTimeout(() => line.remove(), kind === "bad" ? 10000 : 5000);
 }
 
+const noFocus = ({ currentTarget, target }) => currentTarget.inert && target.blur();
+
+/** Keeps people out of an element, or lets them in again. Browsers before 2022 need help with it. */
+export function shut(element, on) {
+  element.inert = on;
+  if ("inert" in HTMLElement.prototype) return;
+  element.classList.toggle("shut", on); // lets no pointer in
+  element.addEventListener("focusin", noFocus);
+  if (on && element.contains(document.activeElement)) document.activeElement.blur();
+}
+
 let made = 0;
 
 /** An id that no other element of this page has. */
@@ -93,6 +104,28 @@ export function freshId(prefix) {
 export function labelled(words, control, className = "field") {
   control.id ||= freshId("field");
   return h("div", { class: className }, h("label", { for: control.id }, words), control);
+}
+
+/**
+ * Lets a text area be as high as its text, where the browser does not do so by itself. Call what it
+ * gives whenever the text was set.
+ */
+export function growing(area) {
+  if (CSS.supports("field-sizing", "content")) return () => {};
+  const grow = () => {
+    if (!area.scrollHeight) return; // not shown yet
+    area.style.height = "auto";
+    area.style.height = `${area.scrollHeight + area.offsetHeight - area.clientHeight}px`;
+  };
+  let width = 0;
+  const sized = new ResizeObserver(([{ contentRect }]) => {
+    if (contentRect.width === width) return;
+    width = contentRect.width; // put on the page, unfolded, or the phone was turned
+    requestAnimationFrame(grow);
+  });
+  sized.observe(area);
+  area.addEventListener("input", grow);
+  return grow;
 }
 
 /** Call `action` once things have been quiet for `wait` milliseconds. */

@@ -2,7 +2,7 @@
 
 import { bounded } from "./bounded.js";
 import { ask } from "./dialog.js";
-import { button, freshId, h, labelled } from "./dom.js";
+import { button, freshId, growing, h, labelled } from "./dom.js";
 import { recent } from "./memory.js";
 import { isoDay, named, t } from "./words.js";
 
@@ -119,6 +119,7 @@ export function makeFields(values, changed) {
     on: { input: () => changed({ measure: measure.value }) },
   });
   measure.value = values.measure ?? "";
+  const grow = growing(measure);
   const measureBox = labelled(t("measure"), measure);
   const bounds = [place.bound, category.bound, bounded(measureBox, measure, MOST), responsible.bound];
   const press = () => {
@@ -165,6 +166,7 @@ export function makeFields(values, changed) {
         // Where they are equal the cursor stays: a person may be typing there.
         if (input.value !== (values[name] ?? "")) input.value = values[name] ?? "";
       }
+      grow();
       level.show(values.level);
       press();
       for (const bound of bounds) bound.show();
@@ -172,6 +174,7 @@ export function makeFields(values, changed) {
     bounds,
     setMeasure(value) {
       measure.value = value;
+      grow();
       for (const bound of bounds) bound.show();
       changed({ measure: value });
     },

@@ -5,7 +5,7 @@ import { bounded, tooLong } from "./bounded.js";
 import { conflictPanel, readable } from "./conflict.js";
 import { ask, showPhotos } from "./dialog.js";
 import { markedPair } from "./diff.js";
-import { button, h, icon, labelled, toast } from "./dom.js";
+import { button, growing, h, icon, labelled, shut, toast } from "./dom.js";
 import { makeFields, MOST } from "./fields.js";
 import { photoUrl } from "./pictures.js";
 import { day, fieldName, moment, named, t } from "./words.js";
@@ -135,6 +135,7 @@ function editForm(finding, save, typed) {
     on: { input: () => note({ text: text.value }) },
   });
   text.value = shown.text;
+  growing(text);
   const textBox = labelled(t("final_text"), text, "field text");
   const bound = bounded(textBox, text, MOST);
   const found = h("input", {
@@ -181,17 +182,17 @@ export function showFinding(root, shared, id) {
   const save = async (fields, version = finding.version) => {
     if (body.inert) return; // a second tap
     const held = document.activeElement;
-    body.inert = true; // nothing typed meanwhile would be shown afterwards
+    shut(body, true); // nothing typed meanwhile would be shown afterwards
     try {
       finding = await api.change(id, fields, version);
-      body.inert = false;
+      shut(body, false);
       if (gone && shared.unsaved?.finding.id === id) shared.unsaved = null; // saved after all
       toast(t("saved"));
       notice.replaceChildren();
       show();
       heading.focus({ preventScroll: true });
     } catch (error) {
-      body.inert = false;
+      shut(body, false);
       if (error.status === 412 && error.answer?.current) return settle(fields, error.answer.current);
       failed(error); // what was typed stays in the form
       held?.focus({ preventScroll: true });

@@ -25,7 +25,12 @@ const DROPPED = ["InvalidStateError", "UnknownError", "AbortError"];
 
 class InMemory {
   durable = false;
-  #stores = new Map(STORES.map((name) => [name, new Map()]));
+  #stores;
+
+  constructor() {
+    // Not where it is declared: Safari 15 loses the names in a field's parentheses (webkit.org/b/236843).
+    this.#stores = new Map(STORES.map((name) => [name, new Map()]));
+  }
 
   async all(store) {
     return [...this.#stores.get(store).values()];

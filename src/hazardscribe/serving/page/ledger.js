@@ -103,7 +103,7 @@ function filterForm(session, filters, changed) {
       ...more,
     });
     input.addEventListener("input", () => set(name, input.value.trim(), input.type !== "date"));
-    return labelled(words, input);
+    return labelled(words, input, input.type === "date" ? "field date" : "field");
   };
   const choice = (name, words, values) => {
     const options = values.map((value) =>

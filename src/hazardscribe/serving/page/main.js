@@ -34,7 +34,7 @@ function route() {
   const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
   const [view, id] = path.split("/");
   return {
-    view: Object.hasOwn(VIEWS, view) ? view : "capture",
+    view: Object.keys(VIEWS).includes(view) ? view : "capture",
     id: id || null, // hexadecimal; whatever else stands there the server does not know
     query: Object.fromEntries(new URLSearchParams(query)),
   };
@@ -211,7 +211,8 @@ async function start() {
     else queue.hurry();
   });
   document.getElementById("skip").addEventListener("click", () => main.focus());
-  document.addEventListener("click", (event) => {
+  // Not a click: Safari on a phone sends none from where there is nothing to tap.
+  document.addEventListener("pointerdown", (event) => {
     for (const menu of document.querySelectorAll("details.account[open]")) {
       if (!menu.contains(event.target)) menu.open = false;
     }

@@ -38,11 +38,7 @@ export class Queue extends EventTarget {
   #dirty = new Map(); // card id: timer
   #timer;
   #active = false;
-  #tasks = {
-    describe: (card, signal) => this.#describe(card, signal),
-    confirm: (card) => this.#send(card),
-    reject: (card) => this.#reject(card),
-  };
+  #tasks;
   who = null; // the name of the person at this device
   language = "zh"; // that the model writes
   limits = { max_photos: 20, max_photo_bytes: Infinity };
@@ -50,6 +46,12 @@ export class Queue extends EventTarget {
   constructor(shelf) {
     super();
     this.#shelf = shelf;
+    // Not where it is declared: Safari 15 loses the names in a field's parentheses (webkit.org/b/236843).
+    this.#tasks = {
+      describe: (card, signal) => this.#describe(card, signal),
+      confirm: (card) => this.#send(card),
+      reject: (card) => this.#reject(card),
+    };
   }
 
   get durable() {
@@ -124,7 +126,13 @@ export class Queue extends EventTarget {
   async add(files, into = null) {
     const kept = [];
     for (const file of files) {
-      const photo = await this.#shelf.addPhoto(file, this.limits.max_photo_bytes);
+      let photo;
+      try {
+        photo = await this.#shelf.addPhoto(file, this.limits.max_photo_bytes);
+      } catch {
+        this.#alarm("problem_missing"); // taken away meanwhile, or a folder
+        continue;
+      }
       if (!photo.kept && this.durable) this.#alarm("storage_full");
       if (into === null) await this.#insert([photo.id]);
       else kept.push(photo.id);
@@ -369,7 +377,9 @@ export class Queue extends EventTarget {
     try {
       await this.#tasks[card.task](card, controller.signal);
     } catch (error) {
-      if (error instanceof Left || this.#running.get(card.id) !== controller) return;
+      // Browsers before 2022 abort with an error of their own.
+      const left = error instanceof Left || error.name === "AbortError";
+      if (left || this.#running.get(card.id) !== controller) return;
       this.#postpone(card, error);
     } finally {
       if (this.#running.get(card.id) === controller) {

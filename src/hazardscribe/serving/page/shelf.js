@@ -5,7 +5,7 @@
 
 import { FIELDS } from "./card_state.js";
 import { memory, randomKey } from "./memory.js";
-import { prepare } from "./photos.js";
+import { packed, prepare, unpacked } from "./photos.js";
 import { t } from "./words.js";
 
 const JOTTED = "jotted";
@@ -38,8 +38,9 @@ export class Shelf {
     const cards = [];
     for (const kept of await this.#keep.all("cards")) {
       const late = kept.finding ? null : jotted[kept.id];
-      cards.push({ ...kept, ...late, running: false, retryAt: 0 });
-      if (late) await this.save(cards.at(-1));
+      const card = { ...kept, ...late, running: false, retryAt: 0 };
+      cards.push(card);
+      if (late) await this.save(card);
     }
     memory.remove(JOTTED);
     return cards;
@@ -92,16 +93,17 @@ export class Shelf {
 
   // ---- photos ----
 
-  /** Takes a photo in; gives its id, and whether it is on the disk. */
+  /** Takes a photo in; gives its id, and whether it is on the disk. Throws where it cannot be read. */
   async addPhoto(file, maxBytes) {
     const id = randomKey();
     const { blob, thumb } = await prepare(file, maxBytes);
-    return { id, kept: await this.#keep.put("photos", { id, name: file.name, blob, thumb }) };
+    const photo = { id, name: file.name, blob: await packed(blob), thumb: await packed(thumb) };
+    return { id, kept: await this.#keep.put("photos", photo) };
   }
 
   /** The photo as it is sent; null once it is in the ledger. Throws where it cannot be read. */
   async photo(id) {
-    return (await this.#record(id))?.blob ?? null;
+    return unpacked((await this.#record(id))?.blob);
   }
 
   /** Not taken for absent: a finding would be sent without its photo. */
@@ -117,7 +119,7 @@ export class Shelf {
   async thumbUrl(id) {
     if (!this.#urls.has(id)) {
       try {
-        const picture = (await this.#record(id))?.thumb ?? null;
+        const picture = unpacked((await this.#record(id))?.thumb);
         this.#urls.set(id, picture && URL.createObjectURL(picture));
       } catch {
         return null; // perhaps the next time

@@ -11,6 +11,7 @@ export function showSignIn(root, { signedIn }) {
     name: "token",
     autocomplete: "current-password",
     autocapitalize: "off",
+    autocorrect: "off", // Safari's own; where the token is shown it would change what is typed
     spellcheck: "false",
     "aria-describedby": "token-complaint",
   });
