@@ -19,7 +19,7 @@ def test_the_main_scores_stand_beside_the_baselines(cases):
         resamples=20,
         confidences=[0.5] * 8,
     )
-    head, first, *rest = summary_lines(replace(evaluation, warnings=("few photos",)))
+    head, first, *rest = summary_lines(evaluation)
     assert head.split() == ["model", "most_frequent", "always_hazard", "nearest"]
     score = str(evaluation.metrics["hazard_f1"])
     assert first.startswith(f"{'hazard_f1':18}")
@@ -27,4 +27,7 @@ def test_the_main_scores_stand_beside_the_baselines(cases):
     assert first.endswith("                       -")  # no nearest photo was given
     assert len({len(line) for line in (head, first, *rest[:5])}) == 1
     assert rest[5].startswith("confidence: Brier ")
-    assert rest[6:] == ["warning: few photos"]
+    assert rest[-1] == "注意：只有 8 张照片：得分仅供粗略参考。"
+    assert all(line.startswith("注意：") for line in rest[6:])
+    *_, told = summary_lines(replace(evaluation, language="en"))
+    assert told == "warning: Only 8 photos: these scores are rough."

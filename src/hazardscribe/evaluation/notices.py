@@ -1,7 +1,7 @@
 """What to beware of in a set of scores, in plain words and both languages.
 
-Machines read the English text in `Evaluation.warnings` and `Evaluation.nulls`; the report tells the
-same in the language of the evaluation.
+Machines read the English text in `Evaluation.warnings` and `Evaluation.nulls`; report and terminal
+tell the same in the language of the evaluation.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from hazardscribe.evaluation.report_words import METRICS, WORDS
-from hazardscribe.evaluation.result import Score, Seen
+from hazardscribe.evaluation.result import Evaluation, Score, Seen
 from hazardscribe.evaluation.sanity import collapse_warning
 
 FEW_PHOTOS = 30
@@ -59,6 +59,21 @@ def shuffle_undecided(metrics: Mapping[str, Score]) -> bool:
 
 def _not_shown(drop: Score) -> bool:
     return drop.value is not None and (drop.low if drop.low is not None else drop.value) <= 0
+
+
+def notices_of(evaluation: Evaluation) -> list[str]:
+    """The evaluation's warnings in its own language."""
+    return notices(
+        [case.prediction for case in evaluation.cases],
+        evaluation.metrics,
+        evaluation.baselines,
+        evaluation.language,
+        references=[case.references for case in evaluation.cases],
+        unreadable=evaluation.counts["unreadable"],
+        left_out=evaluation.counts["left_out"],
+        seen=evaluation.seen,
+        other_rules=evaluation.other_rules,
+    )
 
 
 def notices(

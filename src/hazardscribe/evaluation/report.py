@@ -19,7 +19,7 @@ from typing import Any
 
 from hazardscribe.errors import InputError
 from hazardscribe.evaluation.baselines import BASELINES
-from hazardscribe.evaluation.notices import notices, reason_in, shuffle_failed, shuffle_undecided
+from hazardscribe.evaluation.notices import notices_of, reason_in, shuffle_failed, shuffle_undecided
 from hazardscribe.evaluation.plots import element_plot, score_plot
 from hazardscribe.evaluation.report_words import COUNTS, METRICS, WORDS, summary
 from hazardscribe.evaluation.result import CaseScore, Evaluation, Score
@@ -125,17 +125,7 @@ def render(
         "words": WORDS[language],
         "evaluation": evaluation,
         "summary": summary(evaluation),
-        "warnings": notices(
-            [case.prediction for case in evaluation.cases],
-            evaluation.metrics,
-            evaluation.baselines,
-            language,
-            references=[case.references for case in evaluation.cases],
-            unreadable=evaluation.counts["unreadable"],
-            left_out=evaluation.counts["left_out"],
-            seen=evaluation.seen,
-            other_rules=evaluation.other_rules,
-        ),
+        "warnings": notices_of(evaluation),
         "beware_first": shuffle_failed(evaluation.metrics),
         "baselines": baselines,
         "rows": list(_rows(evaluation, baselines)),

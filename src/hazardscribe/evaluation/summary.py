@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from hazardscribe.evaluation.notices import notices_of
 from hazardscribe.evaluation.result import Evaluation, Score
 
 _SHOWN = ("hazard_f1", "balanced_accuracy", "false_alarm_rate", "element_f1", "cider_d", "bleu_4")
 
 
 def summary_lines(evaluation: Evaluation) -> Iterator[str]:
-    """A table of fixed columns, how far confidence and doubt can be trusted, warnings."""
+    """A table of fixed columns, how far confidence and doubt can be trusted, warnings.
+
+    The warnings are in the language of the descriptions, as the report has them.
+    """
     names = ["model", *evaluation.baselines]
     columns = [evaluation.metrics, *evaluation.baselines.values()]
     yield f"{'':18}" + "".join(f"{name:>24}" for name in names)
@@ -25,8 +29,9 @@ def summary_lines(evaluation: Evaluation) -> Iterator[str]:
                 f"doubt: answered {_cell(trust.coverage)} of the photos, not acceptable "
                 f"{_cell(trust.risk)} of the answers ({_cell(trust.risk_of_all)} if all were)"
             )
-    for warning in evaluation.warnings:
-        yield f"warning: {warning}"
+    head = "注意：" if evaluation.language == "zh" else "warning: "
+    for warning in notices_of(evaluation):
+        yield f"{head}{warning}"
 
 
 def _cell(score: Score) -> str:
