@@ -239,7 +239,6 @@ def train(args: argparse.Namespace) -> dict[str, Any]:
     """The recipe for a few steps, with all that a run writes."""
     from hazardscribe import Recipe, verbs
     from hazardscribe.training.likelihood import LikelihoodSession
-    from hazardscribe.training.trainer import first_steps
     from training_peers import pairs_of, watch
 
     recipe = Recipe.load(ROOT / "recipes" / f"{args.recipe}.yaml")
@@ -259,7 +258,7 @@ def train(args: argparse.Namespace) -> dict[str, Any]:
     def trainer_of(session: LikelihoodSession, *more: Any) -> Any:
         trainer = former(session, *more)
         _, ticks = watch(trainer, "caption_loss")
-        watched.append((first_steps(session.recipe, args.steps), ticks))
+        watched.append((trainer.first_steps, ticks))
         return trainer
 
     LikelihoodSession.trainer = trainer_of
