@@ -71,7 +71,7 @@ for stage in "$@"; do
     recipes)
         for of in 8:7.5 24:22.5 80:78; do
             within 240 "recipe-${of%:*}" "$PYTHON" benchmarks/recipe_cost.py "gpu-${of%:*}gb" \
-                --data "$DATA" --tokenizer "${LLM:?}" --megapixels 2 --gpu-gib "${of#*:}" \
+                --data "$DATA" --llm "${LLM:?}" --megapixels 2 --gpu-gib "${of#*:}" \
                 --work "$WORK" --name "$NAME"
         done
         ;;

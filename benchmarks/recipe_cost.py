@@ -1,12 +1,14 @@
 """What a recipe costs with the start it recommends: memory, disk, seconds a step and a photo.
 
-    python benchmarks/recipe_cost.py cpu --data DIR --vision TOWER --tokenizer LLM
+    python benchmarks/recipe_cost.py cpu --data DIR --vision TOWER --llm LLM
+    python benchmarks/recipe_cost.py site-ppe-en --data DIR --vision TOWER --llm LLM --texts ENCODER
 
-Memory and time do not depend on what the weights say, so the starts are untrained, of the published
-shapes: Qwen3-0.6B (its config.json: 28 blocks, 1024 wide, 16 heads over 8 of keys and values of
-128, 3072 between, 151,936 tokens), SigLIP 2 base (ViT-B/16, 224 pixels) and Qwen3-VL-2B and -8B
-(torchtitan's `qwen3_vl_configs` has the same figures). The texts a model writes are then as long
-as they are allowed to be; describing is measured at --new-tokens a photo.
+The starts of the recipes called site-ppe are made of the parts given. Memory and time do not depend
+on what the weights say, so the other starts are untrained, with LLM's tokenizer, and of the
+published shapes: Qwen3-0.6B (its config.json: 28 blocks, 1024 wide, 16 heads over 8 of keys and
+values of 128, 3072 between, 151,936 tokens), SigLIP 2 base (ViT-B/16, 224 pixels) and Qwen3-VL-2B
+and -8B (torchtitan's `qwen3_vl_configs` has the same figures). The texts a model writes are then as
+long as they are allowed to be; describing is measured at --new-tokens a photo.
 
 Each recipe runs as it stands for --steps steps, with one evaluation, checkpoint and model at the
 end, in a process of its own; another describes --photos photos. The steps of a composed start
@@ -44,8 +46,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("recipe", choices=STARTS)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--tokenizer", type=Path, required=True, help="folder of a language model")
-    parser.add_argument("--vision", type=Path, help="convolutional tower, for cpu")
+    parser.add_argument("--llm", type=Path, required=True, help="folder of a language model")
+    parser.add_argument("--vision", type=Path, help="convolutional tower, where there is no GPU")
+    parser.add_argument("--texts", type=Path, help="text encoder, where the recipe names one")
     parser.add_argument("--target", default="{description_en}")
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--photos", type=int, default=32, help="to describe")
@@ -124,7 +127,7 @@ def composed(args: argparse.Namespace, folder: Path) -> None:
 
     torch.manual_seed(0)
     parts = folder.with_name(f"{folder.name}-parts")
-    tokenizer = AutoTokenizer.from_pretrained(args.tokenizer)
+    tokenizer = AutoTokenizer.from_pretrained(args.llm)
     config = Qwen3Config(
         vocab_size=151_936,
         hidden_size=1024,
@@ -149,6 +152,15 @@ def composed(args: argparse.Namespace, folder: Path) -> None:
     shutil.rmtree(parts)
 
 
+def of_parts(args: argparse.Namespace, folder: Path) -> None:
+    """`init` with the parts given, in Chinese with a language model from scratch."""
+    from hazardscribe import verbs
+
+    llm = "scratch" if args.recipe.endswith("zh") else str(args.llm)
+    plain = {"image_size": 256, "chat": "plain", "target": args.target}
+    verbs.init(folder, vision=str(args.vision), llm=llm, data=args.data, **plain)
+
+
 def qwen3_vl(args: argparse.Namespace, folder: Path) -> None:
     """A whole Qwen3-VL, 2B or 8B."""
     import torch
@@ -162,7 +174,7 @@ def qwen3_vl(args: argparse.Namespace, folder: Path) -> None:
     )
 
     small = args.recipe == "gpu-24gb"
-    tokenizer = AutoTokenizer.from_pretrained(args.tokenizer)
+    tokenizer = AutoTokenizer.from_pretrained(args.llm)
     marks = [f"<|{one}|>" for one in ("vision_start", "vision_end", "image_pad", "video_pad")]
     tokenizer.add_tokens(marks, special_tokens=True)
     ids = dict(zip(marks, tokenizer.convert_tokens_to_ids(marks), strict=True))
@@ -225,6 +237,8 @@ def qwen3_vl(args: argparse.Namespace, folder: Path) -> None:
 
 
 STARTS: dict[str, Callable[[argparse.Namespace, Path], None]] = {
+    "site-ppe-zh": of_parts,
+    "site-ppe-en": of_parts,
     "cpu": composed,
     "gpu-8gb": composed,
     "gpu-24gb": qwen3_vl,
@@ -249,6 +263,9 @@ def train(args: argparse.Namespace) -> dict[str, Any]:
         steps=args.steps,
         evaluate_every=args.steps,
         evaluate_photos=recipe.batch_size,
+        alignment=replace(recipe.alignment, text_encoder=str(args.texts))
+        if args.texts
+        else recipe.alignment,
         calibrate=False,
         **changes(args.set),
     )
