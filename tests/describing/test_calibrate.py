@@ -284,8 +284,13 @@ def test_damaged_files_are_named(folder):
     (folder / HEAD_FILE).write_bytes(b"no tensors")
     with pytest.raises(InputError, match=r"alignment_head\.safetensors: is damaged"):
         load_head(folder)
+
+
+def test_values_that_nothing_can_be_described_with_are_refused(folder):
     with pytest.raises(InputError, match=r"--risk 2: must be between 0 and 1"):
         Describer(folder, risk=2)
+    with pytest.raises(InputError, match="--precision bf16: must be float32 or bfloat16"):
+        Describer(folder, precision="bf16")
 
 
 def test_similar_finds_the_photo_itself_first_and_compares_all(run, pairs, photos, tmp_path):

@@ -117,6 +117,8 @@ class Describer:
                 raise InputError(f"--{name} {value}: must be at least {least}.")
         if risk is not None and not 0 < risk < 1:
             raise InputError(f"--risk {risk}: must be between 0 and 1, such as 0.1")
+        if precision not in ("float32", "bfloat16"):
+            raise InputError(f"--precision {precision}: must be float32 or bfloat16")
         device = usable_device(device)
         loaded = load_checkpoint(model, device=device)
         self.folder, self.card, self.device = loaded.folder, loaded.card, device
