@@ -31,6 +31,7 @@ def client() -> Iterator[TestClient]:
         ("/page/main.js", "text/javascript; charset=utf-8"),
         ("/page/style.css", "text/css; charset=utf-8"),
         ("/page/icon.svg", "image/svg+xml"),
+        ("/page/icon-180.png", "image/png"),
         ("/page/manifest.webmanifest", "application/manifest+json"),
     ],
 )
@@ -68,7 +69,7 @@ def test_nothing_else_is_sent(client: TestClient, path: str) -> None:
 
 
 def test_the_page_is_whole_and_asks_nobody_else() -> None:
-    files = {name: file.content.decode() for name, file in page_files().items()}
+    files = {name: file.content.decode("latin-1") for name, file in page_files().items()}
     asked = set()
     for name, text in files.items():
         if name.endswith(".js"):

@@ -19,6 +19,7 @@ TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
+    ".png": "image/png",  # iPhones take no SVG for the home screen
     ".webmanifest": "application/manifest+json",
 }
 
