@@ -148,7 +148,8 @@ def write_table() -> None:
             continue
         record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-        cost = f"{record['train_minutes']:.0f}, {record['threads']}"
+        minutes = record["train_minutes"]  # None of a run that was cut off, or shared its machine
+        cost = f"{'-' if minutes is None else f'{minutes:.0f}'}, {record['threads']}"
         cells = [cell(metrics[column]) for column in COLUMNS]
         lines.append(f"| **{record['title']}** | {' | '.join(cells)} | {cost} |")
         for baseline in BASELINES:

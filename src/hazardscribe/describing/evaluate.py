@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from hazardscribe.describing.comparing import check_comparable, model_name, new_to_both
 from hazardscribe.describing.describer import Describer, Description
 from hazardscribe.describing.doubt import ANSWERS
 from hazardscribe.describing.nearest_photo import texts_of_nearest
 from hazardscribe.errors import InputError
 from hazardscribe.evaluation import Case, Evaluation, Rules, evaluate_texts
+from hazardscribe.evaluation.comparison import compare
 from hazardscribe.evaluation.result import Seen
 from hazardscribe.evaluation.rows import cases_from_rows, hazard_of
 from hazardscribe.evaluation.rules import rules_of
@@ -41,6 +43,7 @@ def evaluate(
     resamples: int = 1000,
     seed: int = 0,
     left_out: int = 0,
+    against: Describer | None = None,
     progress: bool = False,
 ) -> Evaluation:
     """Describe the photos of a split and score the descriptions beside three baselines.
@@ -56,15 +59,20 @@ def evaluate(
         text_prefix: put in front of each text for that encoder.
         resamples: of the bootstrap. seed: of bootstrap and shuffle test.
         left_out: photos that `read_pairs` left out, for the account in the report.
+        against: another model, such as the one in service, to compare with on the photos that
+            neither of the two knows from its training: `.against`.
 
     Raises:
-        InputError: if the split is empty or none of its photos can be read. Single ones that cannot
-            are left out, counted in `.counts["unreadable"]` and told in `.warnings`.
+        InputError: if the split is empty or none of its photos can be read, or the two models
+            cannot be compared. Single photos that cannot be read are left out, counted in
+            `.counts["unreadable"]` and told in `.warnings`.
     """
     rows = list(rows)
     if not rows:
         raise InputError("evaluate: the split holds no rows; choose another with --split")
     target, language = describer.card.target, describer.card.language
+    if against is not None:
+        check_comparable(describer, against)
     # What is refused for its own sake is refused before all photos are described.
     read_by, other_rules = _rules(describer, rules)
     train_rows = list(train_rows) if train_rows is not None else []
@@ -72,6 +80,7 @@ def evaluate(
     known = load_seen(describer.folder)
     vectors = _embedding(text_encoder, train_texts, text_prefix)
     photos = list(dict.fromkeys(str(row["photo"]) for row in rows))
+    new = None if against is None else new_to_both(photos, describer, against)
     described = _describe(describer, photos, progress)
     # Of shards, whose photos are not decoded when they are read, some may not be readable.
     rows = [row for row in rows if str(row["photo"]) in described]
@@ -94,20 +103,45 @@ def evaluate(
             **options,
         )
 
-    return scored(
+    evaluation = scored(
         cases,
         train_texts=train_texts,
         train_hazards=[hazard_of(row) for row in train_rows],
         nearest=nearest,
         confidences=[one.confidence for one in ordered],
-        answers=[one.doubt and Answer(one.text, one.doubt) for one in ordered]
-        if describer.calibration is not None
-        else None,
+        answers=_answers(describer, ordered),
         unreadable=len(photos) - len(described),
         left_out=left_out,
         other_rules=other_rules,
         seen=None if known is None else _seen(known, cases, describer.pixels, scored),
     )
+    if against is None or new is None:
+        return evaluation
+    others = _describe(against, [photo for photo in described if photo in new], progress)
+    fair = [case for case in cases if case.photo in others]
+    comparison = compare(
+        fair,
+        [others[case.photo].draft for case in fair],
+        (
+            _answers(describer, [described[case.photo] for case in fair]),
+            _answers(against, [others[case.photo] for case in fair]),
+        ),
+        model=model_name(against.folder),
+        known=len(cases) - len(new & described.keys()),
+        untold=None in (known, load_seen(against.folder)),
+        language=language,
+        rules=read_by,
+        resamples=resamples,
+        seed=seed,
+    )
+    return replace(evaluation, against=comparison)
+
+
+def _answers(describer: Describer, described: Sequence[Description]) -> list[Answer | None] | None:
+    """What is answered in place of each draft, if not the draft; None where nothing is fitted."""
+    if describer.calibration is None:
+        return None
+    return [one.doubt and Answer(one.text, one.doubt) for one in described]
 
 
 def _rules(describer: Describer, given: str | Path | None) -> tuple[Rules, bool]:
@@ -144,9 +178,7 @@ def _seen(
 ) -> Seen:
     """How many photos the model knows, and the scores over the others where it knows some."""
     taken = fingerprints([case.photo for case in cases], pixels)
-    in_train = taken.are_in(known.train.digests)
-    in_dev = taken.are_in(known.dev.digests) & ~in_train
-    near = taken.are_near(known.train.looks) & ~in_train & ~in_dev
+    in_train, in_dev, near = known.kinds(taken)
     rest = ~(in_train | in_dev | near)
     seen = Seen(len(cases), int(in_train.sum()), int(near.sum()), int(in_dev.sum()))
     if rest.all() or not rest.any():

@@ -105,5 +105,6 @@ def _draws(system: Systems, resamples: int, seed: int) -> np.ndarray:
 
 
 def _score(value: float, resampled: np.ndarray) -> Score:
-    bounds = interval(resampled)
-    return Score(value, *bounds) if np.isfinite(value) and bounds else Score(None)
+    return (
+        Score(value, *(interval(resampled) or (None, None))) if np.isfinite(value) else Score(None)
+    )

@@ -11,7 +11,7 @@ import difflib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import resources
 from pathlib import Path, PurePath
@@ -19,10 +19,15 @@ from typing import Any
 
 from hazardscribe.errors import InputError
 from hazardscribe.evaluation.baselines import BASELINES
+from hazardscribe.evaluation.comparison_words import (
+    clearly,
+    comparison_rows,
+    comparison_sentences,
+)
 from hazardscribe.evaluation.notices import notices_of, reason_in, shuffle_failed, shuffle_undecided
 from hazardscribe.evaluation.plots import element_plot, score_plot
 from hazardscribe.evaluation.report_words import COUNTS, METRICS, WORDS, summary
-from hazardscribe.evaluation.result import CaseScore, Evaluation, Score
+from hazardscribe.evaluation.result import CaseScore, Comparison, Evaluation, Score
 from hazardscribe.evaluation.tokens import chinese_pieces, normalise
 from hazardscribe.evaluation.trust_plots import trust_plots
 from hazardscribe.evaluation.trust_words import compared_scores, trust_rows, trust_sentences
@@ -49,6 +54,8 @@ class _Card:
     predicted: list[Piece]
     others: list[str]
     evidence: Sequence[Picture]
+    theirs: str = ""  # what the model compared with wrote
+    change: str = ""  # "better" or "worse" than that, where only one of the two is acceptable
 
 
 def check_folder(folder: Path) -> None:
@@ -120,6 +127,7 @@ def render(
     language = evaluation.language
     worst = sorted(evaluation.cases, key=lambda case: case.badness, reverse=True)[:MAX_CASES]
     baselines = [name for name in BASELINES if evaluation.baselines.get(name) is not None]
+    comparison = evaluation.against
     values = {
         "title": title,
         "words": WORDS[language],
@@ -138,12 +146,22 @@ def render(
             for svg in (score_plot(evaluation), element_plot(evaluation))
             if svg
         ],
+        "against": comparison
+        and {
+            "model": comparison.model,
+            "sentences": comparison_sentences(comparison, language),
+            "rows": [
+                (*row, clearly(row[-1], row[2])) for row in comparison_rows(comparison, language)
+            ],
+        },
+        "filters": ("all", "missed", "alarm", "other", "unsaid", "right")
+        + (("better", "worse") if comparison else ()),
         "trust_sentences": trust_sentences(evaluation),
         "trust_rows": trust_rows(evaluation),
         "compared": compared_scores(evaluation),
         "trust_plots": [data_url("image/svg+xml", svg.encode()) for svg in trust_plots(evaluation)],
         "cards": [
-            _card(case, language, look(case) if look and at < looks else ())
+            _compared(_card(case, language, look(case) if look and at < looks else ()), comparison)
             for at, case in enumerate(worst)
         ],
         "run": list(_flat(run or {})),
@@ -211,6 +229,15 @@ def _card(case: CaseScore, language: str, evidence: Sequence[Picture]) -> _Card:
         others=[text for i, text in enumerate(references) if i != nearest],
         evidence=[(mask_personal(caption), url) for caption, url in evidence],
     )
+
+
+def _compared(card: _Card, comparison: Comparison | None) -> _Card:
+    """The card with what the other model wrote, if it was asked about this photo."""
+    changed = None if comparison is None else comparison.changed.get(card.case.photo)
+    if changed is None:
+        return card
+    change = {1: "better", -1: "worse"}.get(changed.better, "")
+    return replace(card, theirs=mask_personal(changed.text), change=change)
 
 
 def _words(text: str, language: str) -> list[str]:

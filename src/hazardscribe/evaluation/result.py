@@ -165,6 +165,66 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
+class Changed:
+    """What the other model wrote of a photo, and whether ours is better (1), as good or as bad (0),
+    or worse (-1): acceptable where the other is not, and the other way round."""
+
+    text: str
+    better: int
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Another model on the same photos, as far as neither model knows them.
+
+    Attributes:
+        model: what the other model is called.
+        photos: compared. known: left out, since one of the two was trained on them or chosen by
+            them, or on photos that show nearly the same. untold: whether one of the two does not
+            say what it was trained on.
+        ours, theirs: values by the names of `Evaluation.metrics`, and `risk_of_all`, `coverage` and
+            `risk` as in `Trust`.
+        differences: ours minus theirs, with the paired bootstrap's interval.
+        changed: by photo.
+    """
+
+    model: str
+    photos: int
+    known: int
+    untold: bool
+    ours: Mapping[str, float | None]
+    theirs: Mapping[str, float | None]
+    differences: Mapping[str, Score]
+    changed: Mapping[str, Changed]
+
+    @property
+    def better(self) -> int:
+        """Photos of which only our draft is acceptable."""
+        return sum(one.better > 0 for one in self.changed.values())
+
+    @property
+    def worse(self) -> int:
+        """Photos of which only the other's draft is acceptable."""
+        return sum(one.better < 0 for one in self.changed.values())
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for `metrics.json`."""
+        return {
+            "model": self.model,
+            "photos": self.photos,
+            "known": self.known,
+            "untold": self.untold,
+            "better": self.better,
+            "worse": self.worse,
+            "scores": {
+                name: {"ours": self.ours[name], "theirs": self.theirs[name]}
+                | {"difference": asdict(score)}
+                for name, score in self.differences.items()
+            },
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """All scores of one set of predictions, beside the baselines.
 
@@ -181,6 +241,7 @@ class Evaluation:
         trust: how far confidences can be trusted, where they were given.
         seen: how many photos the model knows from its training; None where it cannot be told.
         other_rules: whether the confidences were fitted to other rules than these.
+        against: another model on the same photos, where one was named.
     """
 
     metrics: Mapping[str, Score]
@@ -201,6 +262,7 @@ class Evaluation:
     trust: Trust | None = None
     seen: Seen | None = None
     other_rules: bool = False
+    against: Comparison | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for `metrics.json`: flat metric names, each `{value, low, high}`."""
@@ -214,6 +276,7 @@ class Evaluation:
             "confidence": None if self.trust is None else self.trust.to_json(),
             "counts": dict(self.counts),
             "seen": None if self.seen is None else self.seen.to_json(),
+            "against": None if self.against is None else self.against.to_json(),
             "nulls": dict(self.nulls),
             "warnings": list(self.warnings),
             "language": self.language,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from hazardscribe.evaluation.comparison_words import comparison_rows, comparison_sentences
 from hazardscribe.evaluation.notices import notices_of
 from hazardscribe.evaluation.result import Evaluation, Score
 
@@ -29,9 +30,26 @@ def summary_lines(evaluation: Evaluation) -> Iterator[str]:
                 f"doubt: answered {_cell(trust.coverage)} of the photos, not acceptable "
                 f"{_cell(trust.risk)} of the answers ({_cell(trust.risk_of_all)} if all were)"
             )
+    yield from _comparison_lines(evaluation)
     head = "注意：" if evaluation.language == "zh" else "warning: "
     for warning in notices_of(evaluation):
         yield f"{head}{warning}"
+
+
+def _comparison_lines(evaluation: Evaluation) -> Iterator[str]:
+    """The scores of both models and their difference, and what that comes to."""
+    comparison = evaluation.against
+    if comparison is None:
+        return
+    yield f"{'against ' + comparison.model:18}{'this':>12}{'that':>12}{'difference':>26}"
+    for name, _, _, ours, theirs, difference in comparison_rows(comparison, evaluation.language):
+        yield f"{name:18}{ours:>12.3f}{theirs:>12.3f}{_signed(difference):>26}"
+    yield from comparison_sentences(comparison, evaluation.language)
+
+
+def _signed(score: Score) -> str:
+    bounds = "" if score.low is None else f" [{score.low:+.3f}, {score.high:+.3f}]"
+    return "-" if score.value is None else f"{score.value:+.3f}{bounds}"
 
 
 def _cell(score: Score) -> str:

@@ -59,6 +59,13 @@ class SeenPhotos:
         found: np.ndarray = photos.are_in(self.train.digests) | photos.are_near(self.train.looks)
         return found
 
+    def kinds(self, photos: Fingerprints) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Which photos were trained on; of the others, which chose the weights; of the rest, which
+        show nearly the same as one that was trained on: three `(N,)` bool."""
+        in_train = photos.are_in(self.train.digests)
+        in_dev = photos.are_in(self.dev.digests) & ~in_train
+        return in_train, in_dev, photos.are_near(self.train.looks) & ~in_train & ~in_dev
+
     def save(self, folder: Path) -> None:
         """Write the file into a model folder."""
         splits = {split: getattr(self, split) for split in _SPLITS}

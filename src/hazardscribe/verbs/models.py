@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -146,6 +147,7 @@ def evaluate_model(
     model: Path,
     data: Path,
     out: Path,
+    against: Path | None = None,
     split: str = "validation",
     rules: Path | None = None,
     text_encoder: str = "lsa",
@@ -168,6 +170,8 @@ def evaluate_model(
         model: model folder.
         data: the pairs.
         out: folder for the report; it replaces an earlier report there.
+        against: another model folder, such as that of the model in service: the report tells how
+            the two differ on the photos that neither was trained on.
         split: which rows to describe.
         rules: file of hazard rules; default: the model's own, else those of its language.
         text_encoder: for `text_similarity`: `lsa` or a model folder.
@@ -216,9 +220,16 @@ def evaluate_model(
         Rules.load(rules)
     if text_encoder != "lsa":
         refuse_unusable(text_encoder)
-    describer = Describer(
-        model, batch_size=batch_size, precision=precision, beams=beams, rerank=rerank, risk=risk
+    load = partial(
+        Describer,
+        batch_size=batch_size,
+        precision=precision,
+        beams=beams,
+        rerank=rerank,
+        risk=risk,
     )
+    describer = load(model)
+    other = None if against is None else load(against)
     if describer.device == "cpu":
         keep_freed_memory()
     pairs = read_pairs(data, photos=photos, columns=columns, progress=progress)
@@ -237,6 +248,7 @@ def evaluate_model(
         text_prefix=text_prefix,
         seed=seed,
         left_out=left_out,
+        against=other,
         progress=progress,
     )
     facts = run_of(Path(model)) | {"split": split, "data": {"digest": pairs.digest()}}
