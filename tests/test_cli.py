@@ -16,7 +16,18 @@ from hazardscribe import cli, verbs
 from hazardscribe.errors import TrainingDivergedError
 from hazardscribe.training.run import Run
 
-VERBS = ("demo", "import", "check", "init", "train", "evaluate", "describe", "serve", "export")
+VERBS = (
+    "demo",
+    "import",
+    "check",
+    "merge",
+    "init",
+    "train",
+    "evaluate",
+    "describe",
+    "serve",
+    "export",
+)
 
 
 def hazardscribe(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[bytes]:

@@ -61,6 +61,11 @@ def build_parser() -> Any:
         default="error",
         help="end with code 1 where a finding is at least as bad as this",
     )
+    sub = add(
+        "merge", "Put several folders of pairs into one: the old pairs, and corrections since"
+    )
+    sub.add_argument("pairs", nargs="+", type=Path, help="folders or tables, the older first")
+    sub.add_function_arguments(verbs.merge, skip={"pairs", "progress"})
     sub = add("init", "Compose a model to start from: a visual tower and a language model")
     sub.add_function_arguments(verbs.init)
     sub = add("train", "Train on pairs with a recipe (--config recipe.yaml)")
@@ -157,6 +162,13 @@ def _import(options: dict[str, Any]) -> int:
     if strict and imported.findings:
         print(f"{imported.findings} rows or pictures were left out (--strict)", file=sys.stderr)
         return REJECTED
+    return OK
+
+
+def _merge(options: dict[str, Any]) -> int:
+    for line in verbs.merge(**options, progress=sys.stderr.isatty()).lines():
+        print(line)
+    print(f"pairs: {options['out']}")
     return OK
 
 
@@ -257,6 +269,7 @@ _VERBS: dict[str, Callable[[dict[str, Any]], int]] = {
     "demo": _demo,
     "import": _import,
     "check": _check,
+    "merge": _merge,
     "init": _init,
     "train": _train,
     "evaluate": _evaluate,

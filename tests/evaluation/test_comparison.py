@@ -69,6 +69,10 @@ def test_doubt_is_compared_where_both_have_it(cases, silent):
     assert (found.theirs["coverage"], found.theirs["risk"]) == (1, 0.5)
     assert found.differences["risk"].value == pytest.approx(-0.3)
     assert found.differences["risk"].low < -0.3 < found.differences["risk"].high
+    nothing = comparison(cases, silent, ([doubt] * 8, [None] * 8))
+    assert (nothing.ours["coverage"], nothing.ours["risk"]) == (0, None)
+    assert nothing.differences["risk"] == Score(None)
+    assert "risk" not in [row[0] for row in comparison_rows(nothing, "zh")]
     alone = comparison(cases, silent, (ours, None))
     assert "coverage" in alone.ours
     assert "coverage" not in alone.theirs

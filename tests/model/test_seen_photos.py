@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+from dataclasses import replace
 
 import pytest
 from PIL import Image
 
 from hazardscribe import calibrate, verbs
 from hazardscribe.checksums import CHECKSUMS
+from hazardscribe.cli import main
 from hazardscribe.describing.calibrate import calibrate as calibrate_rows
 from hazardscribe.describing.calibration import load_calibration
 from hazardscribe.describing.describer import Describer
@@ -19,7 +21,8 @@ from hazardscribe.describing.look import NoUnseenPhotoError
 from hazardscribe.errors import InputError
 from hazardscribe.evaluation.notices import notices
 from hazardscribe.evaluation.result import Seen
-from hazardscribe.model.seen_photos import SEEN_FILE, load_seen
+from hazardscribe.model.seen_photos import SEEN_FILE, SeenPhotos, load_seen
+from hazardscribe.pairs.fingerprints import fingerprints
 from hazardscribe.pairs.records import Pairs
 from hazardscribe.training.recipe import Alignment, Recipe
 
@@ -151,3 +154,50 @@ def test_training_ends_well_where_all_of_dev_is_in_train(pairs, recipe, tmp_path
     record = json.loads((run.folder / "run.json").read_text(encoding="utf-8"))
     assert run.status == "finished"
     assert "trained on all 2 photos of dev" in record["calibration"]["missing"]
+
+
+def test_two_models_are_compared_on_photos_that_neither_knows(
+    run, start, pairs, folder, tmp_path, capsys
+):
+    frame = pairs.frame.assign(split=["validation"] * 12)
+    frame[["photo", "description", "split"]].to_csv(tmp_path / "pairs.csv", index=False)
+    out = tmp_path / "report"
+    arguments = ["--model", run.model, "--against", folder, "--data", tmp_path / "pairs.csv"]
+    assert main(["evaluate", *map(str, arguments), "--out", str(out), "--evidence", "0"]) == 0
+    stored = json.loads((out / "metrics.json").read_text(encoding="utf-8"))["against"]
+    # 8 trained both, 2 chose their weights; the model is a copy of the other.
+    assert (stored["model"], stored["photos"], stored["known"]) == ("copy", 2, 10)
+    assert (stored["better"], stored["worse"], stored["untold"]) == (0, 0, False)
+    assert stored["scores"]["rouge_l"]["difference"]["value"] == 0
+    assert "against copy" in capsys.readouterr().out
+    assert "另有 10 张照片被其中一个模型见过" in (out / "report.html").read_text(encoding="utf-8")
+
+    elsewhere = evaluate(
+        Describer(run.model, max_new_tokens=4),
+        pairs["validation"],
+        against=Describer(start, max_new_tokens=4),
+        resamples=0,
+    )
+    assert (elsewhere.against.untold, elsewhere.against.known) == (True, 0)
+    assert elsewhere.against.model == start.parent.name
+    assert set(elsewhere.against.changed) == set(pairs["validation"]["photo"])
+
+
+def test_the_other_models_own_photos_do_not_count_either(run, pairs):
+    """The model in service knows other photos than the one that may follow it."""
+    model, other = Describer(run.model, max_new_tokens=4), Describer(run.model, max_new_tokens=4)
+    rows = list(pairs["validation"])
+    looks = fingerprints([row["photo"] for row in rows], model.pixels)
+    other.folder = model.folder.parent / "elsewhere"
+    other.folder.mkdir()
+    SeenPhotos.of(looks, looks).save(other.folder)
+    with pytest.raises(InputError, match="each of the 2 photos was in the training of one of"):
+        evaluate(model, rows, against=other)
+
+
+@pytest.mark.parametrize(("changed", "named"), [("language", "'en'"), ("target", "'{other}'")])
+def test_models_that_answer_other_questions_are_not_compared(changed, named, run, start, pairs):
+    model, other = Describer(run.model), Describer(start)
+    other.card = replace(other.card, **{changed: named.strip("'")})
+    with pytest.raises(InputError, match=f"its {changed} is {named}.*cannot be compared"):
+        evaluate(model, pairs["validation"], against=other)

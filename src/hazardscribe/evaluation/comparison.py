@@ -52,7 +52,7 @@ def compare(
     ]
     ours, others = (
         {name: score.value for name, score in mean_scores(truth, [texts], resamples=0).items()}
-        | {name: values[0] for name, values in doubt.items()}
+        | {name: _known(values[0]) for name, values in doubt.items()}
         for texts, doubt in zip(drafts, doubts, strict=True)
     )
     differences = paired_differences(
@@ -61,8 +61,8 @@ def compare(
     for name in doubts[0].keys() & doubts[1].keys():
         (mine, *sampled), (other, *their_sampled) = doubts[0][name], doubts[1][name]
         bounds = interval(np.subtract(sampled, their_sampled)) or (None, None)
-        apart = float(mine - other)
-        differences[name] = Score(apart, *bounds) if np.isfinite(apart) else Score(None)
+        apart = _known(mine - other)
+        differences[name] = Score(None) if apart is None else Score(apart, *bounds)
     return Comparison(
         model=model,
         photos=len(cases),
@@ -76,6 +76,11 @@ def compare(
             for case, text, mine, other in zip(cases, theirs, *right, strict=True)
         },
     )
+
+
+def _known(value: np.ndarray) -> float | None:
+    """None for what is not defined: the risk of a model that answers nothing."""
+    return float(value) if np.isfinite(value) else None
 
 
 def _acceptable(cases: Sequence[Case], texts: Sequence[str], rules: Rules) -> np.ndarray:

@@ -26,7 +26,7 @@ def comparison_rows(comparison: Comparison, language: str) -> list[Row]:
     return [
         (name, labels[language == "zh"], up, mine, other, score)
         for name, (*labels, up) in COMPARED.items()
-        if (score := comparison.differences.get(name)) is not None
+        if (score := comparison.differences.get(name, Score(None))).value is not None
         and (mine := comparison.ours[name]) is not None
         and (other := comparison.theirs[name]) is not None
     ]

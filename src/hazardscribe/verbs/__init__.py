@@ -6,7 +6,7 @@ the command line's parser resolves every annotation, return types too.
 """
 
 from hazardscribe.pairs.ledger.importing import import_ledger
-from hazardscribe.verbs.ledgers import check, export
+from hazardscribe.verbs.ledgers import check, export, merge
 from hazardscribe.verbs.models import calibrate, evaluate_model, init, train
 from hazardscribe.verbs.photos import describe, similar
 from hazardscribe.verbs.serving import serve
@@ -19,6 +19,7 @@ __all__ = [
     "export",
     "import_ledger",
     "init",
+    "merge",
     "serve",
     "similar",
     "train",

@@ -1,4 +1,4 @@
-"""Verbs on pairs: check, export."""
+"""Verbs on pairs: check, merge, export."""
 
 from __future__ import annotations
 
@@ -70,6 +70,39 @@ def check(
     if out is not None:
         report.write(out, sample=sample, seed=seed)
     return report
+
+
+def merge(
+    pairs: Sequence[Path],
+    out: Path,
+    progress: bool = False,
+) -> Any:
+    """Put several folders of pairs into one, such as the old pairs and corrections since.
+
+    Every row keeps its split, but a photo that shows nearly the same as one of an earlier folder
+    goes to the split of that one. Of a row that two folders hold, the later state is taken.
+
+    Args:
+        pairs: the folders or tables, the older first.
+        out: a new folder for all of them.
+        progress: show a progress bar while photos are checked.
+
+    Returns:
+        A `Merged`: `.pairs`, and `.sources`, which tell what became of each folder's pairs.
+
+    Raises:
+        InputError: the pairs cannot be read, or the folder not written or is not empty.
+    """
+    from hazardscribe.files import check_writable
+    from hazardscribe.pairs.exporting.export import check_out
+    from hazardscribe.pairs.merging import merge_pairs
+
+    out = Path(out)
+    check_out("pairs", out)
+    check_writable(out)
+    merged = merge_pairs([Path(one) for one in pairs], progress=progress)
+    merged.write(out)
+    return merged
 
 
 def export(
