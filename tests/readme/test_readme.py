@@ -53,6 +53,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "recipes", folder / "recipes")
     scenes = render_scenes(folder / "scenes", train=24, dev=6, validation=6, width=128, height=96)
     export(scenes, to="xlsx", out=folder / "隐患台账.xlsx")
+    later = {"train": 8, "dev": 2, "validation": 4, "seed": 1}
+    render_scenes(folder / "corrected-2026q1", **later, width=128, height=96)
     (folder / "new-photos").mkdir()
     photos = sorted((scenes / "photos").iterdir())
     shutil.copyfile(photos[0], folder / "new-photos" / "a.jpg")
