@@ -17,7 +17,7 @@ from hazardscribe.pairs.ledger.importing import import_ledger
 from hazardscribe.pairs.ledger.result import Imported
 from hazardscribe.pairs.photo_file import photo_digest
 from pairs.ledger.four_ways import in_cell
-from pairs.workbook.build import emf, replace, rewrite
+from pairs.workbook.build import emf, replace, rewrite, table
 
 Write = Callable[..., Path]
 HEAD = ["序号", "检查地点", "隐患描述", "隐患照片", "整改后照片"]
@@ -338,6 +338,32 @@ def test_links_to_photo_files_are_followed(tmp_path: Path) -> None:
     assert left(imported) == [(4, "photo_missing")]
 
 
+def test_a_link_over_several_cells_is_a_link_of_each(tmp_path: Path) -> None:
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    sheet = book.active
+    for row in (
+        ["隐患描述", "照片"],
+        ["甲", "查看"],
+        ["乙", "查看"],
+        ["丙"],
+        [],
+        [None, None],
+        ["丁"],
+    ):
+        sheet.append(row)
+    sheet["B2"].hyperlink = "1.png"
+    sheet["B2"].hyperlink.ref = "B2:B6"
+    sheet["B6"].style = "Note"  # so that the empty row is in the file
+    book.save(tmp_path / "a.xlsx")
+    (tmp_path / "1.png").write_bytes(photo_bytes(1))
+    imported = dry(tmp_path / "a.xlsx")
+    assert pairs(imported) == [("甲", 1), ("乙", 1), ("丙", 1)]
+    assert left(imported) == [(6, "blank"), (7, "no_photo_named")]
+    assert (imported.account.pictures_found, imported.account.pictures_used) == (1, 1)
+
+
 def test_a_description_that_links_to_a_photo_stays_a_description(tmp_path: Path) -> None:
     import openpyxl
 
@@ -418,3 +444,12 @@ def test_pictures_in_cells_that_another_program_lost(tmp_path: Path) -> None:
     [row] = [one for one in left if one.kind == "row"]
     assert row.reason == "no_photo_named"
     assert "programs other than Excel and WPS lose it when they save" in row.detail
+
+
+def test_each_picture_that_another_program_lost_is_counted(tmp_path: Path) -> None:
+    lost = "#VALUE!"
+    rows = [["隐患描述", "照片", "整改后照片"], ["甲", lost, lost], ["乙", lost], ["/", lost]]
+    imported = dry(table(tmp_path / "台账.xlsx", rows))
+    account = imported.account
+    assert (account.pictures_found, account.pictures_used) == (4, 0)
+    assert account.reasons("picture") == {"no_photo_named": 3, "rejected_row": 1}

@@ -31,13 +31,11 @@ class Header:
     Attributes:
         names: of the columns, from the first.
         roles: role -> positions in `names` (0-based).
-        first: its first row, as the sheet numbers them.
-        last: its last row; the rows of the ledger come below.
+        last: its last row, as the sheet numbers them; the rows of the ledger come below.
     """
 
     names: tuple[Name, ...]
     roles: Mapping[str, tuple[int, ...]]
-    first: int
     last: int
 
     def column(self, cells: Sequence[str], role: str) -> str:
@@ -87,7 +85,7 @@ def find_header(
         taken = last
         score = ("photo" in roles, len(roles))
         if best is None or score > best[0]:
-            best = score, Header(tuple(names), roles, row.number, last)
+            best = score, Header(tuple(names), roles, last)
     return None if best is None else best[1]
 
 

@@ -15,8 +15,8 @@ from hazardscribe.pairs.workbook.safe_xml import attribute, child, local, text
 from hazardscribe.pairs.workbook.sheet_reader import Layout
 
 Problem = tuple[str, str]
-Place = tuple[int, int, int, int]
-"""Row, column, last row, last column; 1-based."""
+Place = tuple[int, int, int]
+"""Row, column, last column; 1-based."""
 
 _FOREIGN = {
     b"\xd7\xcd\xc6\x9a": "kind_wmf",
@@ -141,13 +141,13 @@ def _place(box: Box, corner: tuple[int, int], layout: Layout) -> Place:
     next row must not pair it with that row's text. A picture larger than its row covers the next
     one wholly, but whoever put it there began in the right one; columns are wide enough for photos.
     """
-    row, last_row = corner[0], corner[0]
+    row = corner[0]
     if box.bottom > box.top and layout.rows.size(row):
-        row, last_row = layout.rows.covered(box.top, box.bottom, begun=True)
+        row, _ = layout.rows.covered(box.top, box.bottom, begun=True)
     column, last_column = corner[1], corner[1]
     if box.right > box.left and layout.columns.size(column):
         column, last_column = layout.columns.covered(box.left, box.right)
-    return row + 1, column + 1, last_row + 1, last_column + 1
+    return row + 1, column + 1, last_column + 1
 
 
 def _pictures(
