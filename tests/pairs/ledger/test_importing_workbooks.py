@@ -407,6 +407,20 @@ def test_an_old_workbook_is_refused_with_a_remedy(tmp_path: Path) -> None:
         dry(path)
 
 
+@pytest.mark.parametrize("name", ["台账.html", "台账", "台账.DOCX"])
+def test_a_file_of_any_name_says_what_it_is(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes("<html><body><table><tr><td>隐患描述</td></tr></table></body></html>".encode())
+    for source in (path, tmp_path):
+        with pytest.raises(InputError, match="a web page.*另存为" if source == path else "台账"):
+            dry(source)
+
+
+def test_a_workbook_without_its_suffix_is_read(workbook: Write) -> None:
+    path = workbook({"台账": [["隐患描述", "照片"], ["甲"]]}, pictures={"台账": [(1, 1, 1)]})
+    assert pairs(dry(path.rename(path.with_suffix(".xltx")))) == [("甲", 1)]
+
+
 def test_the_report_names_rows_as_the_sheet_does_and_masks_people(
     workbook: Write, tmp_path: Path
 ) -> None:
