@@ -98,9 +98,9 @@ def to_absolute(content: bytes) -> bytes:
 
 def test_one_cell_and_absolute_anchors(tmp_path: Path) -> None:
     path = floating(tmp_path / "f.xlsx", [(3, 1, ONE, {})])
-    assert place(rewrite(path, {DRAWING: to_one_cell})) == (4, 2, 4, 2)
+    assert place(rewrite(path, {DRAWING: to_one_cell})) == (4, 2, 2)
     path = floating(tmp_path / "f.xlsx", [(3, 1, ONE, {})])
-    assert place(rewrite(path, {DRAWING: to_absolute})) == (5, 2, 5, 2)
+    assert place(rewrite(path, {DRAWING: to_absolute})) == (5, 2, 2)
 
 
 def test_heights_and_hidden_rows_move_absolute_pictures(tmp_path: Path) -> None:

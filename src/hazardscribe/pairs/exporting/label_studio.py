@@ -34,7 +34,7 @@ from hazardscribe.pairs.exporting.pictures import upright_copy
 from hazardscribe.pairs.records import Pairs
 from hazardscribe.pairs.tables.cells import cell_text
 from hazardscribe.pairs.tables.label_studio_results import BEFORE, HAZARD, TEXT, view_name
-from hazardscribe.pairs.write import copy_photo, photo_name
+from hazardscribe.pairs.write import copy_to, photo_name
 from hazardscribe.pairs.yes_no import read_yes_no
 
 LOCAL_FILES = "/data/local-files/?d="
@@ -233,7 +233,7 @@ def _write(tasks: list[_Task], out: Path, language: str, photo_url: str, *, by: 
                 )
             (out / "photos").mkdir(parents=True, exist_ok=True)
             for photo, name in names.items():
-                copy_photo(photo, out)
+                copy_to(photo, out / name)
                 if name in views:
                     write_whole(
                         out / views[name], partial(Path.write_bytes, data=upright_copy(photo))

@@ -23,7 +23,7 @@ from hazardscribe.errors import InputError, missing_package
 from hazardscribe.files import draft_of, publish
 from hazardscribe.pairs.exporting.layout import LINE_HEIGHT, line_count, row_height
 from hazardscribe.pairs.exporting.pictures import Picture, fit, picture_of
-from hazardscribe.pairs.write import copy_photo, photo_name
+from hazardscribe.pairs.write import copy_to, photo_name
 
 ROWS = 1_048_576
 """Excel's rows a sheet, the header among them; what is more goes to a further sheet."""
@@ -259,8 +259,8 @@ class LedgerWriter:
             with self._told():
                 self._end_sheet()
                 self._book.close()
-                for photo in self._originals.values():
-                    copy_photo(photo, self.path.parent, self._photos)
+                for name, photo in self._originals.items():
+                    copy_to(photo, self.path.parent / name)
                 publish(self._draft, self.path)
         finally:
             self.discard()

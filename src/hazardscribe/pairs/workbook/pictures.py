@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from xml.etree.ElementTree import Element
 
 from hazardscribe.errors import InputError
-from hazardscribe.pairs.photo_file import SUPPORTED, photo_suffix
+from hazardscribe.pairs.photo_file import SUPPORTED, foreign_kind, photo_suffix
 from hazardscribe.pairs.photo_limits import DEFAULT_LIMITS
 from hazardscribe.pairs.sentences import say
 from hazardscribe.pairs.workbook.geometry import Box
@@ -17,18 +17,6 @@ from hazardscribe.pairs.workbook.sheet_reader import Layout
 Problem = tuple[str, str]
 Place = tuple[int, int, int]
 """Row, column, last column; 1-based."""
-
-_FOREIGN = {
-    b"\xd7\xcd\xc6\x9a": "kind_wmf",
-    b"\x01\x00\x09\x00": "kind_wmf",
-    b"\x1f\x8b": "kind_packed",
-    b"\xd0\xcf\x11\xe0": "kind_ole",
-    b"PK\x03\x04": "kind_office",
-    b"%PDF-": "kind_pdf",
-    b"8BPS": "kind_psd",
-    b"\0\0\0\x0cjP": "kind_jp2",
-    b"II\xbc\x01": "kind_jxr",
-}
 
 
 def media(package: Package, relation: Relation | None, missing: str) -> tuple[str, Problem | None]:
@@ -57,21 +45,8 @@ def media_problem(package: Package, part: str) -> Problem | None:
         return "picture_damaged", say("picture_damaged", cause=str(error))
     if photo_suffix(head) != ".bin":
         return None
-    kind = say(_foreign(head))
+    kind = say(f"kind_{foreign_kind(head)}")
     return "picture_format", say("picture_format", part=part, kind=kind, supported=SUPPORTED)
-
-
-def _foreign(head: bytes) -> str:
-    """Code of the sentence that names what a file is."""
-    if head[:4] == b"\x01\0\0\0" and head[40:44] == b" EMF":
-        return "kind_emf"
-    if head[4:8] == b"ftyp":
-        return "kind_heic"
-    if b"<svg" in head.lower():
-        return "kind_svg"
-    return next(
-        (kind for start, kind in _FOREIGN.items() if head.startswith(start)), "kind_unknown"
-    )
 
 
 # --- floating over the cells -----------------------------------------------------------------
