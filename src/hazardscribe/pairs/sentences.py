@@ -148,6 +148,9 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "them as .xlsx in Excel or WPS and import again",
         "lost_originals": "{file}: {count} originals such as {name} were not found, so the copies "
         "in the cells are taken; put their folder beside the workbook, or name it with --photos",
+        "altered_pictures": "{file}: {count} pictures are cropped or turned in the sheet; they are "
+        "taken as they were before. Where that matters, save the picture as it is shown and insert "
+        "it anew",
         "split_unused": "the ledger's split column is not used, since --split names a group",
         "one_group": "one group holds {count} of {total} rows, which cannot be divided; choose "
         "another column to group by, or --split random",
@@ -239,6 +242,8 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "请用 Excel 或 WPS 另存为 .xlsx 后重新导入",
         "lost_originals": "{file}：有 {count} 张原图（如 {name}）未找到，改用单元格中的副本；"
         "请把原图文件夹放在工作簿旁边，或用 --photos 指明",
+        "altered_pictures": "{file}：有 {count} 张图片在表中被裁剪或旋转，导入的是原图；"
+        "如有影响，请把图片按所见另存后重新插入",
         "split_unused": "--split 指定了分组，因此未采用台账自带的数据划分列",
         "one_group": "{total} 行中有 {count} 行同属一组，无法划分；请换一列分组，"
         "或用 --split random",

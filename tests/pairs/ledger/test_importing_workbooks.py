@@ -380,6 +380,46 @@ def test_a_description_that_links_to_a_photo_stays_a_description(tmp_path: Path)
     assert pairs(dry(tmp_path / "a.xlsx")) == [("配电箱门未关", 1), ("临边无防护", 2)]
 
 
+@pytest.mark.parametrize("column", [2, 1])
+def test_pictures_of_a_column_that_holds_texts_and_pictures(workbook: Write, column: int) -> None:
+    rows = [
+        ["序号", "隐患情况（附照片）", "", "整改完成情况（附照片）"],
+        [1, "护栏缺失", "", "已恢复"],
+        [2, "灯损坏", "", ""],
+    ]
+    path = workbook(
+        {"台账": rows},
+        merges={"台账": [(0, 1, 0, 2)]},
+        pictures={"台账": [(1, column, 1), (1, 3, 2), (2, column, 3)]},
+    )
+    imported = dry(path)
+    assert pairs(imported) == [("护栏缺失", 1), ("灯损坏", 3)]
+    assert imported.safe == 1
+    assert imported.sheets[0].columns["photo"] == ("隐患情况（附照片）",)
+
+
+@pytest.mark.parametrize("status", ["In progress", "否", "No", "未闭环", "Not started"])
+def test_a_photo_of_what_is_not_done_is_no_safe_one(workbook: Write, status: str) -> None:
+    rows = [["隐患描述", "照片", "整改后照片", "是否整改"], ["甲", "", "", status]]
+    imported = dry(workbook({"台账": rows}, pictures={"台账": [(1, 1, 1), (1, 2, 2)]}))
+    assert (imported.safe, imported.account.reasons("picture")) == (0, {"not_rectified": 1})
+
+
+def test_pictures_that_are_shown_otherwise_are_told(workbook: Write) -> None:
+    rows = [["隐患描述", "照片"], ["甲"], ["乙"], ["丙"]]
+    path = workbook({"台账": rows}, pictures={"台账": [(1, 1, 1), (2, 1, 2), (3, 1, 3)]})
+
+    def edit(drawing: bytes) -> bytes:
+        first, second, third = drawing.split(b"<a:xfrm>")[:1], *drawing.split(b"<a:xfrm>", 2)[1:]
+        whole = first[0] + b'<a:xfrm rot="5400000">' + second + b"<a:xfrm>" + third
+        at = whole.rindex(b"<a:stretch>")
+        return whole[:at] + b'<a:srcRect l="20000"/>' + whole[at:]
+
+    imported = dry(rewrite(path, {"xl/drawings/drawing1.xml": edit}))
+    assert pairs(imported) == [("甲", 1), ("乙", 2), ("丙", 3)]
+    assert "2 pictures are cropped or turned" in imported.warnings[0]
+
+
 def test_a_form_of_one_hazard_is_no_table(workbook: Write) -> None:
     rows = [["隐患整改通知单"], ["检查单位", "安全部"], ["隐患描述", "围堰破损"], ["隐患照片", ""]]
     path = workbook({"通知单": rows}, pictures={"通知单": [(3, 1, 1)]})

@@ -67,6 +67,9 @@ from hazardscribe.pairs.splits import divide
         ("24/5/6", "24/5/6"),
         ("1月3日", "1月3日"),
         ("1/3/2025", "1/3/2025"),
+        ("03.02.2025", "2025-02-03"),
+        ("3. 2. 2025 14:30", "2025-02-03T14:30"),
+        ("3.13.2025", "3.13.2025"),
         ("2025.2.31", "2025.2.31"),
         ("2025.1.3-2025.1.5", "2025.1.3-2025.1.5"),
         ("立即整改", "立即整改"),
@@ -371,6 +374,39 @@ def test_groups_over_all_columns_are_no_title() -> None:
     rows[1][5] = "整改照片"
     last, roles = headed(rows, [(1, 1, 1, 3), (1, 4, 1, 6)])
     assert (last, roles["photo"]) == (2, ["照片"])
+
+
+def test_a_line_of_remarks_over_the_header_is_no_part_of_it() -> None:
+    rows = [
+        ["填报单位：输配所", "", "", "2025年1月", ""],
+        ["序号", "隐患描述", "照片", "责任人", "整改时间"],
+    ]
+    last, roles = headed([*rows, ["1", "法兰泄漏", "", "张三", ""]])
+    assert (last, roles["description"], roles["responsible"]) == (2, ["隐患描述"], ["责任人"])
+
+
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [
+        ("问题描述 Finding", "description"),
+        ("Finding / Observation", "description"),
+        ("Finding/发现问题", "description"),
+        ("隐患描述HazardDescription", "description"),
+        ("Description of the hazard", "description"),
+        ("Non-conformity", "description"),
+        ("Safety issue", "description"),
+        ("问题描述及照片", "description"),
+        ("现场照片 Photo", "photo"),
+        ("整改后 After", "after_photo"),
+        ("整改责任人/Responsible", "responsible"),
+        ("责任人/整改期限", ""),
+        ("问题整改/描述", ""),
+        ("Item / No.", ""),
+    ],
+)
+def test_a_name_in_two_languages_is_known_by_either(name: str, role: str) -> None:
+    roles = map_columns([Name("", "序号"), Name("", name)], {}, where="t")
+    assert roles == ({role: (1,)} if role else {})
 
 
 def test_what_stands_under_before_repair_is_the_hazard() -> None:

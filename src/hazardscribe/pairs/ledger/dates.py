@@ -29,6 +29,11 @@ _NAMED = re.compile(
     r"|(?P<name2>[a-z]{3,9})\.? (?P<day2>\d{1,2})(?:st|nd|rd|th)?,? (?P<year2>(?:19|20)\d\d))"
     rf"{_CLOCK}"
 )
+_DOTTED = re.compile(
+    rf"(?P<day>\d{{1,2}})\. ?(?P<month>\d{{1,2}})\. ?(?P<year>(?:19|20)\d\d){_CLOCK}"
+)
+"""With points the day always comes first, as in Germany; with strokes it may be the month."""
+
 _COMPACT = re.compile(r"(?P<year>(?:19|20)\d\d)(?P<month>\d\d)(?P<day>\d\d)")
 _MONTH_ONLY = re.compile(
     r"(?P<year>(?:19|20)\d\d) ?(?:年 ?(?P<month>\d{1,2}) ?月份?|[-/](?P<other>\d{1,2}))"
@@ -56,7 +61,8 @@ def iso_date(text: str) -> str:
         return _write(moment)
     try:
         dashed = re.sub(r"(?<=\d)t(?=\d)", " ", plain)
-        if match := _YEAR_FIRST.fullmatch(dashed) or _COMPACT.fullmatch(plain):
+        forms = ((_YEAR_FIRST, dashed), (_COMPACT, plain), (_DOTTED, plain))
+        if match := next((m for form, of in forms if (m := form.fullmatch(of))), None):
             day = date(*(int(match[part]) for part in ("year", "month", "day")))
             return _at(day, match.groupdict())
         if match := _MONTH_ONLY.fullmatch(plain):

@@ -151,7 +151,10 @@ def _is_second(row: Row, below: Row, merges: Sequence[CellRange]) -> bool:
         several = len(groups) > 1 and not any(re.search("[:：]", text) for text in groups)
         return filled <= grouped and (several or bool(_named(row) - grouped))
     # A text file: a merged name is followed by empty cells, and each of these has a name below.
+    # 填报单位：甲公司 and 2025年1月 over the header are no such names.
     named = _named(row)
+    if not _are_names(row) or any(re.search("[:：]", cell) for cell in row.cells):
+        return False
     return len(named) > 1 and filled == _grouped(named, max(filled | named))
 
 

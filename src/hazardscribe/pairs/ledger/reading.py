@@ -26,10 +26,10 @@ from hazardscribe.pairs.sentences import say
 if TYPE_CHECKING:
     from hazardscribe.pairs.ledger.gathering import Gatherer
 
-_UNFINISHED = (
-    *("未整改", "未完成", "整改中", "未销号", "进行中", "待整改"),
-    *("open", "pending", "ongoing"),
+_UNFINISHED = re.compile(
+    r"未|待|整改中|进行中|处理中|正在|否$|open|pending|ongoing|in progress|not |overdue|no?$"
 )
+"""How the status of a place begins that is not repaired yet."""
 
 Without = tuple[str, str]
 """(reason, detail) of something that is left out."""
@@ -115,7 +115,7 @@ class SheetReader:
         self._show_placed(record, placed, self._replacing(record, names), shown)
         self._show_named(record, names, shown)
         status = self.header.column(record.cells, "status").strip().casefold()
-        if status.startswith(_UNFINISHED):
+        if _UNFINISHED.match(status):
             for key, name in shown.after:
                 self._leave(key, record, name, "not_rectified", say("not_rectified"))
             shown.after = []

@@ -82,6 +82,7 @@ class Picture:
         row: 1-based row with the largest share of the picture; 0 when unplaced.
         column: likewise.
         last_column: last column of which the picture covers at least half.
+        altered: turned, mirrored or cropped where it is shown; the file is as it was before.
         member: name of the file inside the workbook, "" if there is none.
         problem: (reason, detail) when it cannot be used: `picture_format`, `picture_missing`,
             `picture_linked`, `picture_damaged`, `picture_too_large`.
@@ -93,3 +94,4 @@ class Picture:
     last_column: int
     member: str
     problem: tuple[str, str] | None
+    altered: bool = False

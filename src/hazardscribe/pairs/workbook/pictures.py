@@ -52,8 +52,8 @@ def media_problem(package: Package, part: str) -> Problem | None:
 # --- floating over the cells -----------------------------------------------------------------
 
 
-def floating(package: Package, part: str, layout: Layout) -> Iterator[tuple[Place, list[str]]]:
-    """Place and relation ids of each picture of a drawing.
+def floating(package: Package, part: str, layout: Layout) -> Iterator[tuple[Place, list[str], str]]:
+    """Place, relation ids, and how it is shown (`cropped`, `turned`, ""), of each picture.
 
     The first id is the picture's own; others are further renderings of it (SVG, originals of
     edited pictures). Pictures whose anchor says nothing of use are left out.
@@ -65,8 +65,8 @@ def floating(package: Package, part: str, layout: Layout) -> Iterator[tuple[Plac
                 if found is None:
                     continue
                 box, corner = found
-                for ids, own in _pictures(inner, box):
-                    yield _place(own, corner, layout), ids
+                for ids, own, altered in _pictures(inner, box):
+                    yield _place(own, corner, layout), ids, altered
 
 
 def _anchor(anchor: Element, layout: Layout) -> tuple[Box, tuple[int, int]] | None:
@@ -127,8 +127,8 @@ def _place(box: Box, corner: tuple[int, int], layout: Layout) -> Place:
 
 def _pictures(
     elements: Iterable[Element], box: Box, frame: Element | None = None
-) -> Iterator[tuple[list[str], Box]]:
-    """Relation ids and rectangle of each picture, or shape that is filled with one, in a `box`.
+) -> Iterator[tuple[list[str], Box, str]]:
+    """Relation ids, rectangle and alteration of each picture, or shape filled with one, in a `box`.
 
     Within a group, places are told by its own coordinates, those of its `frame`.
     """
@@ -142,7 +142,16 @@ def _pictures(
             path = ("blipFill",) if kind == "pic" else ("spPr", "blipFill")
             fill = child(element, *path)
             if fill is not None and (ids := blip_ids(fill)):
-                yield ids, place
+                yield ids, place, _altered(own, fill)
+
+
+def _altered(place: Element | None, fill: Element) -> str:
+    """`cropped` by more than a hundredth, `turned` (or mirrored), or ""."""
+    crop = child(fill, "srcRect")
+    if crop is not None and sum(abs(_number(crop, side)) for side in "ltrb") > 1000:
+        return "cropped"
+    turns = () if place is None else (attribute(place, name) for name in ("rot", "flipH", "flipV"))
+    return "turned" if any(turn not in ("", "0", "false") for turn in turns) else ""
 
 
 def blip_ids(fill: Element) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from hazardscribe.errors import InputError
+from hazardscribe.pairs.photo import photo_header
 from hazardscribe.pairs.photo_limits import DEFAULT_LIMITS
 from hazardscribe.pairs.sentences import say
 from hazardscribe.pairs.workbook import refusals
@@ -288,10 +289,13 @@ class Workbook:
                     "it; open it in Excel or WPS, let it repair the file, and save it as .xlsx"
                 )
             relations = self._package.relations(drawing.target)
-            for place, ids in floating(self._package, drawing.target, layout):
+            for place, ids, altered in floating(self._package, drawing.target, layout):
                 leads = [relations[i] for i in ids if i in relations]
                 lost = say("drawing_broken", name=ids[0][:60])
-                yield self._picture(sheet, place, leads, lost)
+                found = self._picture(sheet, place, leads, lost)
+                if altered == "cropped" or (altered and self._is_upright(found)):
+                    found = replace(found, altered=True)
+                yield found
         for row, column, name in layout.wps:
             leads = self._wps.get(name.upper(), [])
             lost = say("wps_lost", name=name[:60])
@@ -304,6 +308,15 @@ class Workbook:
             shown = address[:300] or say("an_address")
             problem = "picture_linked", say("picture_web", address=shown)
             yield Picture(sheet.name, row, column, column, "", problem)
+
+    def _is_upright(self, picture: Picture) -> bool:
+        """Whether the file itself says nothing of a turn; Excel follows what it says, as we do."""
+        if picture.problem is not None:
+            return False
+        try:
+            return photo_header(self.read_picture(picture)).orientation == 1
+        except InputError:  # damaged; the import says so
+            return False
 
     def _picture(self, sheet: Sheet, place: Place, leads: list[Relation], lost: str) -> Picture:
         """A picture at its place; of several files for it, the first is the picture itself."""
