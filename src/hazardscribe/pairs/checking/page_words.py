@@ -67,6 +67,18 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "plot_light": "Median brightness (0-255)",
         "plot_texts": "Descriptions a photo",
         "plot_photos": "Photos a description",
+        "sizes": "{rows_read} rows gave {pairs} pairs: {photos} photos and {distinct_texts} "
+        "different descriptions; {rows_rejected} rows gave none.",
+        "kinds": "Kinds of findings: {error} errors, {warning} warnings, {hint} hints. ",
+        "after_error": "Mend the errors before training.",
+        "after_warning": "Fit for training; look at the warnings first.",
+        "after_none": "Fit for training.",
+        "first": " (first: {row})",
+        "below": " row {rows} below the header",
+        "colon": ": ",
+        "comma": ", ",
+        "and": ", ",
+        "also": "; ",
         "unit_zh": "characters",
         "unit_en": "words",
     },
@@ -115,6 +127,18 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "plot_light": "亮度中位数（0-255）",
         "plot_texts": "每张照片的描述数",
         "plot_photos": "每条描述的照片数",
+        "sizes": "读取 {rows_read} 行，得到 {pairs} 条样本、{photos} 张照片、"
+        "{distinct_texts} 种描述；{rows_rejected} 行未形成样本。",
+        "kinds": "共 {error} 类错误、{warning} 类警告、{hint} 类提示。",
+        "after_error": "训练前请先处理错误。",
+        "after_warning": "可以训练；警告处值得先看一看。",
+        "after_none": "可以训练。",
+        "first": "（首处：{row}）",
+        "below": " 表头下第 {rows} 行",
+        "colon": "：",
+        "comma": "，",
+        "and": "、",
+        "also": "；",
         "unit_zh": "字",
         "unit_en": "词",
     },
@@ -179,7 +203,7 @@ def _shown(name: str, value: Any, language: str) -> Any:
         splits = [value] if isinstance(value, str) else value
         return " / ".join(dict.fromkeys(LABELS[language][split] for split in splits))
     if name == "kinds":
-        return ("、" if language == "zh" else ", ").join(PERSONAL[language][kind] for kind in value)
+        value = [PERSONAL[language][kind] for kind in value]
     if isinstance(value, list | tuple):
-        return ("、" if language == "zh" else ", ").join(map(str, value))
+        return LABELS[language]["and"].join(map(str, value))
     return in_language(value, language) if isinstance(value, str) else value

@@ -17,6 +17,7 @@ _SAVE_AS = (
     'open it in Excel or WPS, choose "Save As" (另存为), pick the type "Excel Workbook (*.xlsx)" '
     '("Excel 工作簿", in WPS "Microsoft Excel 文件 (*.xlsx)"), save, and import the new file'
 )
+REPAIR = "open it in Excel or WPS, let it repair the file, and save it as .xlsx under a new name"
 _LIBREOFFICE = 'in LibreOffice choose File > Save As, "Excel 2007-365 (.xlsx)"'
 _COPY_TABLE = "copy its table into Excel or WPS and save that as .xlsx"
 _UNPACK = "unpack it and import the folder"

@@ -114,13 +114,9 @@ class Workbook:
 
     def _sheet_part(self, entry: Element, relations: dict[str, Relation]) -> str:
         """The part of a worksheet, "" for sheets of other kinds."""
-        name = attribute(entry, "name")
         relation = relations.get(attribute(entry, "id"))
         if relation is None or not self._package.has(relation.target):
-            raise InputError(
-                f"{self._package.path}: the sheet {name!r} is missing from it; open it in Excel "
-                "or WPS, let it repair the file, and save it as .xlsx under a new name"
-            )
+            raise self._package.lacking(f"the sheet {attribute(entry, 'name')!r} is")
         return relation.target if relation.kind == "worksheet" else ""
 
     def __enter__(self) -> Workbook:
@@ -284,10 +280,7 @@ class Workbook:
         for name in layout.drawings:
             drawing = sheet_relations.get(name)
             if drawing is None or not self._package.has(drawing.target):
-                raise InputError(
-                    f"{self._package.path}: the pictures of sheet {sheet.name!r} are missing from "
-                    "it; open it in Excel or WPS, let it repair the file, and save it as .xlsx"
-                )
+                raise self._package.lacking(f"the pictures of sheet {sheet.name!r} are")
             relations = self._package.relations(drawing.target)
             for place, ids, altered in floating(self._package, drawing.target, layout):
                 leads = [relations[i] for i in ids if i in relations]
