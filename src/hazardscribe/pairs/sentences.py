@@ -67,6 +67,8 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "title": "is a heading: {text}",
         "no_description": "the description is empty",
         "empty_description": "the description is {text!r}",
+        "only_pictures": "the row holds pictures and no text; if they belong to the row above, "
+        "move them into its cells",
         "not_visible": "no photo can show {word!r}: {text}",
         "no_photo_column": "the sheet has no column of photos, and no picture lies in the row",
         "no_photo": "the photo cell is empty, and no picture lies over it",
@@ -171,6 +173,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "title": "标题行：{text}",
         "no_description": "隐患描述为空",
         "empty_description": "隐患描述为“{text}”，等于没有内容",
+        "only_pictures": "该行只有图片没有文字；如属于上一行，请把图片移到上一行的单元格中",
         "not_visible": "照片无法体现“{word}”：{text}",
         "no_photo_column": "该表没有照片列，行中也没有图片",
         "no_photo": "照片单元格为空，上面也没有图片",

@@ -398,6 +398,15 @@ def test_pictures_of_a_column_that_holds_texts_and_pictures(workbook: Write, col
     assert imported.sheets[0].columns["photo"] == ("隐患情况（附照片）",)
 
 
+def test_pictures_below_their_row_are_told(workbook: Write) -> None:
+    rows = [["序号", "存在问题", "责任人"], [1, "脚手架未设连墙件", "刘"], [], [2, "灯损坏", "张"]]
+    imported = dry(workbook({"通报": rows}, pictures={"通报": [(2, 1, 1), (3, 1, 2)]}))
+    assert pairs(imported) == [("灯损坏", 2)]
+    assert left(imported) == [(2, "no_photo_named"), (3, "empty_description")]
+    details = [one.detail for one in imported.account.left if one.line == 3]
+    assert all("if they belong to the row above" in detail for detail in details)
+
+
 @pytest.mark.parametrize("status", ["In progress", "否", "No", "未闭环", "Not started"])
 def test_a_photo_of_what_is_not_done_is_no_safe_one(workbook: Write, status: str) -> None:
     rows = [["隐患描述", "照片", "整改后照片", "是否整改"], ["甲", "", "", status]]

@@ -395,6 +395,7 @@ def test_a_line_of_remarks_over_the_header_is_no_part_of_it() -> None:
         ("Description of the hazard", "description"),
         ("Non-conformity", "description"),
         ("Safety issue", "description"),
+        ("Hazard identified", "description"),
         ("问题描述及照片", "description"),
         ("现场照片 Photo", "photo"),
         ("整改后 After", "after_photo"),

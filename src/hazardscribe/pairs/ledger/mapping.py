@@ -39,7 +39,8 @@ _ISSUE = (
 _TEXT = re.compile(
     r"(?:隐患|问题|违章|违规|不符合项?|缺陷).*(?:描述|内容|情况|说明|详情|概述|简述)$"
     r"|(?:发现|存在|检查出|查出|主要).*(?:隐患|问题|缺陷)$|^(?:安全)?(?:隐患|问题)(?:隐患|问题)$"
-    rf"|^{_ISSUE}(?:description|details?)$|^(?:detailed)?descriptionof(?:the)?{_ISSUE}$"
+    rf"|^{_ISSUE}(?:description|details?|identified|observed|found|noted)$"
+    rf"|^(?:identified|observed){_ISSUE}$|^(?:detailed)?descriptionof(?:the)?{_ISSUE}$"
     r"|^(?:safety)?(?:issue|problem|nonconformity|nonconformance|deficiency)s?$"
 )
 _PARTS = re.compile(

@@ -217,18 +217,20 @@ class SheetReader:
         written = record.cells[self.header.roles["description"][0]]
         whole = clean_text(written)
         parts = [clean_text(part) for part in split_numbered(written)]
-        said = [part for part in parts if not self._says_nothing(part)]
-        if not said or self._says_nothing(whole):
-            record.reason, record.detail = "empty_description", _empty(written)
+        texts = [part for part in parts if not self._says_nothing(part)]
+        if not texts or self._says_nothing(whole):
+            pictures_alone = not any(record.cells) and record.line in self.placed.begins
+            said = say("only_pictures") if pictures_alone else _empty(written)
+            record.reason, record.detail = "empty_description", said
             return []
-        self.gatherer.numbered += len(said) > 1
+        self.gatherer.numbered += len(texts) > 1
         left: list[Without] = []
         if self.gatherer.options.split_numbered and len(parts) > 1:
             empty = [part for part in parts if self._says_nothing(part)]
             left += [("empty_description", _empty(part)) for part in empty]
         else:
-            said = [whole]
-        kept, unseen = self._seeable(said)
+            texts = [whole]
+        kept, unseen = self._seeable(texts)
         if not kept:
             record.reason, record.detail = unseen[0]
             return []
