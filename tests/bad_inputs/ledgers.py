@@ -162,12 +162,15 @@ CASES: dict[str, Case] = {
             "columns={'photo': '现场照片'}"
         ),
     ),
-    "not a spreadsheet": (
-        _import("a.docx", b"PK"),
+    "PDF": (
+        _import("a.pdf", b"%PDF-1.7"),
+        "a.pdf: is a PDF; ask for the ledger as an Excel file (.xlsx)",
+    ),
+    "pairs already": (
+        _import("a.jsonl", b"{}"),
         (
-            "a.docx: .docx is not a ledger; give an Excel workbook (.xlsx, .xlsm), a .csv, "
-            ".tsv or .txt file, a .zip of ledgers and photos, a folder of ledgers, or a "
-            ".json export of Label Studio"
+            "a.jsonl: .jsonl is a table of pairs, which needs no import: name it with --data to "
+            "train, or look it over with hazardscribe check"
         ),
     ),
     "other files in the way": (
@@ -205,7 +208,9 @@ CASES: dict[str, Case] = {
             "a.xlsx: is a web page that some system exported under the name of an Excel "
             'file, not a workbook; open it in Excel or WPS, choose "Save As" (另存为), '
             'pick the type "Excel Workbook (*.xlsx)" ("Excel 工作簿", in WPS "Microsoft '
-            'Excel 文件 (*.xlsx)"), save, and import the new file'
+            'Excel 文件 (*.xlsx)"), save, and import the new file. A web page only points to its '
+            "photos, so see that they are in the new file; if they are not, ask the system for an "
+            "export with pictures, or for the photos as files"
         ),
     ),
     "csv by another name": (
@@ -358,11 +363,7 @@ CASES: dict[str, Case] = {
     ),
     "rar": (
         _import("a.rar", b"Rar!\x1a\7\0" + b"\0" * 60),
-        (
-            "a.rar: .rar is not a ledger; give an Excel workbook (.xlsx, .xlsm), a .csv, "
-            ".tsv or .txt file, a .zip of ledgers and photos, a folder of ledgers, or a "
-            ".json export of Label Studio"
-        ),
+        "a.rar: is a RAR archive; unpack it and import the folder",
     ),
     "pairs missing": (
         lambda w: read_pairs(w.tmp / "none"),

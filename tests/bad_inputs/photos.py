@@ -126,7 +126,7 @@ SAID: dict[str, str] = {
     "webp cut": _header("WEBP"),
     "webp header": _header("WEBP"),
     "webp of 268 megapixels": _large("16383 x 16383"),
-    "wmf": NO_PHOTO,
+    "wmf": _foreign("a WMF", "save it as PNG"),
     "xbm": NO_PHOTO,
     "zeros": NO_PHOTO,
     "zip": _foreign("a zip or Office", "unpack it, or save its picture as JPEG"),

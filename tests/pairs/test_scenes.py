@@ -12,7 +12,6 @@ import subprocess
 import sys
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +32,7 @@ from hazardscribe.pairs.scenes import (
 )
 from hazardscribe.pairs.scenes.compose import Item, compose, scene_seed
 from hazardscribe.pairs.scenes.drawings import DRAWINGS
-from hazardscribe.pairs.scenes.phrases import EN, ZH, Phrases
+from hazardscribe.pairs.scenes.phrases import phrases
 from hazardscribe.pairs.scenes.picture import take_photo
 from hazardscribe.pairs.scenes.wording import describe_en, describe_zh
 
@@ -156,14 +155,12 @@ def test_catalogue_covers_the_trade() -> None:
     assert len(KINDS) >= 14
     domains = {"gas", "electrical", "fire", "height", "ppe", "storage", "housekeeping"}
     assert {kind.domain for kind in KINDS.values()} == domains
-    assert set(DRAWINGS) == set(ZH) == set(EN) == set(KINDS)
+    assert set(DRAWINGS) == set(phrases()["zh"]) == set(phrases()["en"]) == set(KINDS)
 
 
-@pytest.mark.parametrize(("language", "phrases"), [("zh", ZH), ("en", EN)])
-def test_each_wording_is_recognised_and_no_other(
-    language: str, phrases: Mapping[str, Phrases]
-) -> None:
-    for kind, said in phrases.items():
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_each_wording_is_recognised_and_no_other(language: str) -> None:
+    for kind, said in phrases()[language].items():
         assert len(said.objects) * len(said.defects) >= 8
         assert len(said.defects) >= 4
         assert len(said.safe) >= 4

@@ -105,7 +105,7 @@ BAD: dict[str, tuple[bytes, int, str]] = {
     "ppm": (b"P6 64 48 255\n" + bytes(64 * 48 * 3), 415, "not_an_image"),
     "xbm": (b"#define a_width 64\n#define a_height 48\n", 415, "not_an_image"),
     "fits": (b"SIMPLE  =                    T" + bytes(2850), 415, "not_an_image"),
-    "wmf": (b"\xd7\xcd\xc6\x9a" + bytes(40), 415, "not_an_image"),
+    "wmf": (b"\xd7\xcd\xc6\x9a" + bytes(40), 415, "format"),
     "tga": (
         bytes([0, 0, 2]) + bytes(9) + struct.pack("<HH", 64, 48) + b"\x18\0",
         415,

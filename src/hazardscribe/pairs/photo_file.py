@@ -112,13 +112,9 @@ def kind_of(head: bytes, name: str) -> str:
     kind = _sniff(head)
     if kind is not None:
         return kind
-    foreign = _foreign(head)
-    if foreign is not None:
-        article = "an" if foreign[0] in ("AVIF", "icon", "SVG") else "a"
-        raise PhotoError(
-            "format",
-            f"{name}: is {article} {foreign[0]} file; supported are {SUPPORTED}: {foreign[1]}",
-        )
+    if (kind := foreign_kind(head)) != "unknown":
+        what, remedy = _FOREIGN[kind]
+        raise PhotoError("format", f"{name}: is {what} file; supported are {SUPPORTED}: {remedy}")
     raise PhotoError(
         "not_an_image",
         f"{name}: is not a photo (its content is none of {SUPPORTED}); "
@@ -143,31 +139,60 @@ def _sniff(head: bytes) -> str | None:
     return None
 
 
-def _foreign(head: bytes) -> tuple[str, str] | None:
-    """Kind of file and remedy for well-known files that are not in the list of formats."""
-    brand = head[8:12] if head[4:8] == b"ftyp" else b""
-    if brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"):
-        return "HEIC", (
-            "save it as JPEG (on an iPhone: Settings > Camera > Formats > Most Compatible)"
-        )
-    if brand in (b"avif", b"avis"):
-        return "AVIF", "save it as JPEG or PNG"
-    if brand:
-        return "video", "save one frame of it as JPEG"
-    if head[:5] == b"%PDF-":
-        return "PDF", "save its picture as JPEG"
-    if head[:4] == b"PK\x03\x04":
-        return "zip or Office", "unpack it, or save its picture as JPEG"
-    if head[:4] == b"8BPS":
-        return "Photoshop", "save it as JPEG or PNG"
-    if head[:4] == b"\0\0\1\0":
-        return "icon", "save it as PNG"
-    if head[:12] == b"\0\0\0\x0cjP  \r\n\x87\n" or head[:4] == b"\xff\x4f\xff\x51":
-        return "JPEG 2000", "save it as JPEG"
-    if head[:2] == b"\xff\x0a" or head[:8] == b"\0\0\0\x0cJXL ":
-        return "JPEG XL", "save it as JPEG"
+_FOREIGN = {
+    "heic": (
+        "a HEIC",
+        "save it as JPEG (on an iPhone: Settings > Camera > Formats > Most Compatible)",
+    ),
+    "avif": ("an AVIF", "save it as JPEG or PNG"),
+    "video": ("a video", "save one frame of it as JPEG"),
+    "pdf": ("a PDF", "save its picture as JPEG"),
+    "office": ("a zip or Office", "unpack it, or save its picture as JPEG"),
+    "ole": ("an old Office", "save its picture as JPEG"),
+    "psd": ("a Photoshop", "save it as JPEG or PNG"),
+    "icon": ("an icon", "save it as PNG"),
+    "jp2": ("a JPEG 2000", "save it as JPEG"),
+    "jxl": ("a JPEG XL", "save it as JPEG"),
+    "jxr": ("a JPEG XR", "save it as JPEG"),
+    "svg": ("an SVG", "save it as PNG"),
+    "emf": ("an EMF", "save it as PNG"),
+    "wmf": ("a WMF", "save it as PNG"),
+    "packed": ("a compressed", "unpack it, or save its picture as JPEG"),
+    "page": ("a web page", "download the photo itself"),
+}
+"""Kind of a well-known file that is none of the formats -> its name, and the remedy."""
+
+_STARTS = {
+    b"%PDF-": "pdf",
+    b"PK\x03\x04": "office",
+    b"\xd0\xcf\x11\xe0": "ole",
+    b"8BPS": "psd",
+    b"\0\0\1\0": "icon",
+    b"\0\0\0\x0cjP": "jp2",
+    b"\xff\x4f\xff\x51": "jp2",
+    b"\xff\x0a": "jxl",
+    b"\0\0\0\x0cJXL ": "jxl",
+    b"II\xbc\x01": "jxr",
+    b"\xd7\xcd\xc6\x9a": "wmf",
+    b"\x01\x00\x09\x00": "wmf",
+    b"\x1f\x8b": "packed",
+}
+_BRANDS = dict.fromkeys(
+    (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"), "heic"
+) | dict.fromkeys((b"avif", b"avis"), "avif")
+
+
+def foreign_kind(head: bytes) -> str:
+    """What a file of no supported format is, by its first bytes: `heic`, `emf`, or `unknown`."""
+    if head[4:8] == b"ftyp":
+        return _BRANDS.get(head[8:12], "video")
+    if head[:4] == b"\x01\0\0\0" and head[40:44] == b" EMF":
+        return "emf"
+    for start, kind in _STARTS.items():
+        if head.startswith(start):
+            return kind
     if b"<svg" in head[:1024].lower():
-        return "SVG", "save it as PNG"
+        return "svg"
     if head.lstrip()[:9].lower().startswith((b"<!doctype", b"<html")):
-        return "web page", "download the photo itself"
-    return None
+        return "page"
+    return "unknown"

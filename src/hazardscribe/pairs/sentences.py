@@ -67,6 +67,8 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "title": "is a heading: {text}",
         "no_description": "the description is empty",
         "empty_description": "the description is {text!r}",
+        "only_pictures": "the row holds pictures and no text; if they belong to the row above, "
+        "move them into its cells",
         "not_visible": "no photo can show {word!r}: {text}",
         "no_photo_column": "the sheet has no column of photos, and no picture lies in the row",
         "no_photo": "the photo cell is empty, and no picture lies over it",
@@ -114,7 +116,12 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "kind_psd": "a Photoshop file",
         "kind_jp2": "a JPEG 2000 picture",
         "kind_jxr": "a JPEG XR picture",
-        "kind_heic": "a HEIC, AVIF or video file",
+        "kind_jxl": "a JPEG XL picture",
+        "kind_icon": "an icon",
+        "kind_page": "a web page",
+        "kind_heic": "a HEIC photo",
+        "kind_avif": "an AVIF picture",
+        "kind_video": "a video",
         "kind_unknown": "unknown",
         # files that a ledger names
         "photo_url": "is a network address; nothing is fetched: download the photo first",
@@ -143,6 +150,9 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "them as .xlsx in Excel or WPS and import again",
         "lost_originals": "{file}: {count} originals such as {name} were not found, so the copies "
         "in the cells are taken; put their folder beside the workbook, or name it with --photos",
+        "altered_pictures": "{file}: {count} pictures are cropped or turned in the sheet; they are "
+        "taken as they were before. Where that matters, save the picture as it is shown and insert "
+        "it anew",
         "split_unused": "the ledger's split column is not used, since --split names a group",
         "one_group": "one group holds {count} of {total} rows, which cannot be divided; choose "
         "another column to group by, or --split random",
@@ -163,6 +173,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "title": "标题行：{text}",
         "no_description": "隐患描述为空",
         "empty_description": "隐患描述为“{text}”，等于没有内容",
+        "only_pictures": "该行只有图片没有文字；如属于上一行，请把图片移到上一行的单元格中",
         "not_visible": "照片无法体现“{word}”：{text}",
         "no_photo_column": "该表没有照片列，行中也没有图片",
         "no_photo": "照片单元格为空，上面也没有图片",
@@ -207,7 +218,12 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "kind_psd": " Photoshop 文件",
         "kind_jp2": " JPEG 2000 图片",
         "kind_jxr": " JPEG XR 图片",
-        "kind_heic": " HEIC、AVIF 或视频文件",
+        "kind_jxl": " JPEG XL 图片",
+        "kind_icon": "图标文件",
+        "kind_page": "网页文件",
+        "kind_heic": " HEIC 照片",
+        "kind_avif": " AVIF 图片",
+        "kind_video": "视频文件",
         "kind_unknown": "无法识别的文件",
         "photo_url": "是网址，程序不会联网下载；请先把照片下载下来",
         "photo_embedded": "是单元格内的图片，不在本文件中：CSV 存不下，Excel、WPS "
@@ -229,6 +245,8 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "请用 Excel 或 WPS 另存为 .xlsx 后重新导入",
         "lost_originals": "{file}：有 {count} 张原图（如 {name}）未找到，改用单元格中的副本；"
         "请把原图文件夹放在工作簿旁边，或用 --photos 指明",
+        "altered_pictures": "{file}：有 {count} 张图片在表中被裁剪或旋转，导入的是原图；"
+        "如有影响，请把图片按所见另存后重新插入",
         "split_unused": "--split 指定了分组，因此未采用台账自带的数据划分列",
         "one_group": "{total} 行中有 {count} 行同属一组，无法划分；请换一列分组，"
         "或用 --split random",

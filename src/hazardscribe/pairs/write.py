@@ -80,11 +80,15 @@ def photo_name(photo: Path) -> str:
 def copy_photo(photo: Path, target: Path, folder: str = "photos") -> str:
     """Put the photo under its digest, if it is not there; its path relative to the target."""
     name = f"{folder}/{photo_name(photo)}"
-    copy = target / name
+    copy_to(photo, target / name)
+    return name
+
+
+def copy_to(photo: Path, copy: Path) -> None:
+    """Copy a photo to a name that is its digest's, if it is not there."""
     copy.parent.mkdir(parents=True, exist_ok=True)
     if not copy.is_file() or copy.stat().st_size != photo.stat().st_size:
         write_whole(copy, lambda path: shutil.copyfile(photo, path))
-    return name
 
 
 def digest_name(digest: str, head: bytes) -> str:

@@ -282,3 +282,15 @@ def test_a_place_that_cannot_be_written(pairs: Pairs, tmp_path: Path) -> None:
     for name in ("review", "review.zip"):
         with pytest.raises(InputError, match="cannot be written here"):
             write_tasks(pairs, tmp_path / "file" / name, language="zh")
+
+
+def test_each_photo_is_digested_once(
+    pairs: Pairs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hazardscribe.pairs import write
+
+    seen: list[Path] = []
+    digest = write.photo_digest
+    monkeypatch.setattr(write, "photo_digest", lambda photo: seen.append(photo) or digest(photo))
+    write_tasks(pairs, tmp_path / "review", language="zh")
+    assert sorted(seen) == sorted({Path(photo) for photo in pairs.frame["photo"]})

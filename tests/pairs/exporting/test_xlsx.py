@@ -227,7 +227,7 @@ def test_columns_have_chinese_headers_and_their_own_names_again(
         assert import_ledger(book, dry_run=True, split=f"group={group}").pairs == 1
 
 
-@pytest.mark.parametrize(("limit", "value"), [("ROWS", 4), ("PICTURES", 3)])
+@pytest.mark.parametrize(("limit", "value"), [("MAX_ROWS", 4), ("PICTURES", 3)])
 def test_more_than_a_sheet_holds_goes_to_further_sheets(
     tmp_path: Path, make_pairs: MakePairs, monkeypatch: pytest.MonkeyPatch, limit: str, value: int
 ) -> None:
@@ -247,7 +247,7 @@ def test_other_limits_are_told(tmp_path: Path, one: One, monkeypatch: pytest.Mon
     monkeypatch.setattr(workbook, "PICTURE_BYTES", 10)
     with pytest.raises(InputError, match=r"pictures are more than .*--split"):
         write_ledger(pairs, tmp_path / "o.xlsx", language="zh")
-    monkeypatch.setattr(workbook, "COLUMNS", 3)
+    monkeypatch.setattr(workbook, "MAX_COLUMNS", 3)
     with pytest.raises(InputError, match="7 columns are more than"):
         write_ledger(pairs, tmp_path / "o.xlsx", language="zh")
     with pytest.raises(InputError, match=r"must end in \.xlsx"):

@@ -56,9 +56,7 @@ class Grid:
         self.sheets = (Sheet("台账", hidden, 0),)
         self._rows, self._merges, self._pictures = rows, merges, pictures
         problem = ("picture_format", "EMF")
-        self.unplaced = tuple(
-            Picture("", 0, 0, 0, 0, "unplaced", f"{n}.emf", problem) for n in range(unplaced)
-        )
+        self.unplaced = tuple(Picture("", 0, 0, 0, f"{n}.emf", problem) for n in range(unplaced))
 
     def rows(self, sheet: Sheet) -> Iterator[Row]:
         for number, (cells, hidden) in enumerate(self._rows, start=1):
@@ -97,7 +95,7 @@ def grids(draw: st.DrawFn) -> Grid:
         row, column = draw(st.integers(1, len(rows) + 2)), draw(st.integers(1, width + 2))
         member = draw(st.sampled_from(["0", "1", "2", "bad"]))
         problem = ("picture_format", "EMF") if draw(st.integers(0, 5)) == 0 else None
-        pictures.append(Picture("台账", row, column, row, column, "floating", member, problem))
+        pictures.append(Picture("台账", row, column, column, member, problem))
     return Grid(rows, merges, pictures, draw(st.integers(0, 9)) == 0, draw(st.integers(0, 2)))
 
 

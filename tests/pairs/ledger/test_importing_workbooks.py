@@ -17,7 +17,7 @@ from hazardscribe.pairs.ledger.importing import import_ledger
 from hazardscribe.pairs.ledger.result import Imported
 from hazardscribe.pairs.photo_file import photo_digest
 from pairs.ledger.four_ways import in_cell
-from pairs.workbook.build import emf, replace, rewrite
+from pairs.workbook.build import emf, replace, rewrite, table
 
 Write = Callable[..., Path]
 HEAD = ["序号", "检查地点", "隐患描述", "隐患照片", "整改后照片"]
@@ -338,6 +338,32 @@ def test_links_to_photo_files_are_followed(tmp_path: Path) -> None:
     assert left(imported) == [(4, "photo_missing")]
 
 
+def test_a_link_over_several_cells_is_a_link_of_each(tmp_path: Path) -> None:
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    sheet = book.active
+    for row in (
+        ["隐患描述", "照片"],
+        ["甲", "查看"],
+        ["乙", "查看"],
+        ["丙"],
+        [],
+        [None, None],
+        ["丁"],
+    ):
+        sheet.append(row)
+    sheet["B2"].hyperlink = "1.png"
+    sheet["B2"].hyperlink.ref = "B2:B6"
+    sheet["B6"].style = "Note"  # so that the empty row is in the file
+    book.save(tmp_path / "a.xlsx")
+    (tmp_path / "1.png").write_bytes(photo_bytes(1))
+    imported = dry(tmp_path / "a.xlsx")
+    assert pairs(imported) == [("甲", 1), ("乙", 1), ("丙", 1)]
+    assert left(imported) == [(6, "blank"), (7, "no_photo_named")]
+    assert (imported.account.pictures_found, imported.account.pictures_used) == (1, 1)
+
+
 def test_a_description_that_links_to_a_photo_stays_a_description(tmp_path: Path) -> None:
     import openpyxl
 
@@ -352,6 +378,55 @@ def test_a_description_that_links_to_a_photo_stays_a_description(tmp_path: Path)
     for seed in (1, 2):
         (tmp_path / f"{seed}.png").write_bytes(photo_bytes(seed))
     assert pairs(dry(tmp_path / "a.xlsx")) == [("配电箱门未关", 1), ("临边无防护", 2)]
+
+
+@pytest.mark.parametrize("column", [2, 1])
+def test_pictures_of_a_column_that_holds_texts_and_pictures(workbook: Write, column: int) -> None:
+    rows = [
+        ["序号", "隐患情况（附照片）", "", "整改完成情况（附照片）"],
+        [1, "护栏缺失", "", "已恢复"],
+        [2, "灯损坏", "", ""],
+    ]
+    path = workbook(
+        {"台账": rows},
+        merges={"台账": [(0, 1, 0, 2)]},
+        pictures={"台账": [(1, column, 1), (1, 3, 2), (2, column, 3)]},
+    )
+    imported = dry(path)
+    assert pairs(imported) == [("护栏缺失", 1), ("灯损坏", 3)]
+    assert imported.safe == 1
+    assert imported.sheets[0].columns["photo"] == ("隐患情况（附照片）",)
+
+
+def test_pictures_below_their_row_are_told(workbook: Write) -> None:
+    rows = [["序号", "存在问题", "责任人"], [1, "脚手架未设连墙件", "刘"], [], [2, "灯损坏", "张"]]
+    imported = dry(workbook({"通报": rows}, pictures={"通报": [(2, 1, 1), (3, 1, 2)]}))
+    assert pairs(imported) == [("灯损坏", 2)]
+    assert left(imported) == [(2, "no_photo_named"), (3, "empty_description")]
+    details = [one.detail for one in imported.account.left if one.line == 3]
+    assert all("if they belong to the row above" in detail for detail in details)
+
+
+@pytest.mark.parametrize("status", ["In progress", "否", "No", "未闭环", "Not started"])
+def test_a_photo_of_what_is_not_done_is_no_safe_one(workbook: Write, status: str) -> None:
+    rows = [["隐患描述", "照片", "整改后照片", "是否整改"], ["甲", "", "", status]]
+    imported = dry(workbook({"台账": rows}, pictures={"台账": [(1, 1, 1), (1, 2, 2)]}))
+    assert (imported.safe, imported.account.reasons("picture")) == (0, {"not_rectified": 1})
+
+
+def test_pictures_that_are_shown_otherwise_are_told(workbook: Write) -> None:
+    rows = [["隐患描述", "照片"], ["甲"], ["乙"], ["丙"]]
+    path = workbook({"台账": rows}, pictures={"台账": [(1, 1, 1), (2, 1, 2), (3, 1, 3)]})
+
+    def edit(drawing: bytes) -> bytes:
+        first, second, third = drawing.split(b"<a:xfrm>")[:1], *drawing.split(b"<a:xfrm>", 2)[1:]
+        whole = first[0] + b'<a:xfrm rot="5400000">' + second + b"<a:xfrm>" + third
+        at = whole.rindex(b"<a:stretch>")
+        return whole[:at] + b'<a:srcRect l="20000"/>' + whole[at:]
+
+    imported = dry(rewrite(path, {"xl/drawings/drawing1.xml": edit}))
+    assert pairs(imported) == [("甲", 1), ("乙", 2), ("丙", 3)]
+    assert "2 pictures are cropped or turned" in imported.warnings[0]
 
 
 def test_a_form_of_one_hazard_is_no_table(workbook: Write) -> None:
@@ -379,6 +454,20 @@ def test_an_old_workbook_is_refused_with_a_remedy(tmp_path: Path) -> None:
     path.write_bytes(bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600))
     with pytest.raises(InputError, match="xlsx"):
         dry(path)
+
+
+@pytest.mark.parametrize("name", ["台账.html", "台账", "台账.DOCX"])
+def test_a_file_of_any_name_says_what_it_is(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes("<html><body><table><tr><td>隐患描述</td></tr></table></body></html>".encode())
+    for source in (path, tmp_path):
+        with pytest.raises(InputError, match="a web page.*另存为" if source == path else "台账"):
+            dry(source)
+
+
+def test_a_workbook_without_its_suffix_is_read(workbook: Write) -> None:
+    path = workbook({"台账": [["隐患描述", "照片"], ["甲"]]}, pictures={"台账": [(1, 1, 1)]})
+    assert pairs(dry(path.rename(path.with_suffix(".xltx")))) == [("甲", 1)]
 
 
 def test_the_report_names_rows_as_the_sheet_does_and_masks_people(
@@ -418,3 +507,12 @@ def test_pictures_in_cells_that_another_program_lost(tmp_path: Path) -> None:
     [row] = [one for one in left if one.kind == "row"]
     assert row.reason == "no_photo_named"
     assert "programs other than Excel and WPS lose it when they save" in row.detail
+
+
+def test_each_picture_that_another_program_lost_is_counted(tmp_path: Path) -> None:
+    lost = "#VALUE!"
+    rows = [["隐患描述", "照片", "整改后照片"], ["甲", lost, lost], ["乙", lost], ["/", lost]]
+    imported = dry(table(tmp_path / "台账.xlsx", rows))
+    account = imported.account
+    assert (account.pictures_found, account.pictures_used) == (4, 0)
+    assert account.reasons("picture") == {"no_photo_named": 3, "rejected_row": 1}

@@ -41,11 +41,35 @@ from hazardscribe.pairs.splits import divide
         ("2025-01-03 中午11:40", "2025-01-03T11:40"),
         ("2025-01-03 上午", "2025-01-03"),
         ("2025-01-03 14时", "2025-01-03T14:00"),
+        ("2025-01-03 2:30 PM", "2025-01-03T14:30"),
+        ("2025-01-03 2:30:05 p.m.", "2025-01-03T14:30:05"),
+        ("2025/1/3 12:05AM", "2025-01-03T00:05"),
+        ("2025/1/3 12:05 PM", "2025-01-03T12:05"),
+        ("2025-01-03 PM 2:30", "2025-01-03T14:30"),
+        ("2025-01-03, 9 am", "2025-01-03T09:00"),
+        ("Jan 3, 2025 2:30 PM", "2025-01-03T14:30"),
+        ("3 January 2025 at 14:30", "2025-01-03T14:30"),
+        ("03-Jan-2025 08:15", "2025-01-03T08:15"),
+        ("2025-01-03 14:30 AM", "2025-01-03 14:30 AM"),
+        ("2025年1月3日凌晨12点", "2025-01-03"),
+        ("2025年1月3日凌晨2点半", "2025-01-03T02:30"),
+        ("2025年1月3日 傍晚6点", "2025-01-03T18:00"),
+        ("2025年1月3日晚上8点", "2025-01-03T20:00"),
+        ("2025年1月3日 夜间22:10", "2025-01-03T22:10"),
+        ("2025-01-03 下午12:30", "2025-01-03T12:30"),
+        # Midnight after the day or before it? Noon or, as Windows writes it, midnight?
+        ("2025年1月3日晚上12点", "2025年1月3日晚上12点"),
+        ("2025年1月3日夜里12点", "2025年1月3日夜里12点"),
+        ("2025年1月3日晚上1点", "2025年1月3日晚上1点"),
+        ("2025-01-03 上午 12:00", "2025-01-03 上午 12:00"),
         ("2025-1", "2025-01"),
         ("2025.1", "2025.1"),
         ("24/5/6", "24/5/6"),
         ("1月3日", "1月3日"),
         ("1/3/2025", "1/3/2025"),
+        ("03.02.2025", "2025-02-03"),
+        ("3. 2. 2025 14:30", "2025-02-03T14:30"),
+        ("3.13.2025", "3.13.2025"),
         ("2025.2.31", "2025.2.31"),
         ("2025.1.3-2025.1.5", "2025.1.3-2025.1.5"),
         ("立即整改", "立即整改"),
@@ -223,8 +247,8 @@ def test_a_long_text_among_the_names_costs_no_time(text: str) -> None:
 
 def headed(
     rows: list[list[str]], merges: list[tuple[int, int, int, int]] | None = None
-) -> tuple[int, int, dict[str, list[str]]]:
-    """First and last row of the header that is found, and role -> names of its columns."""
+) -> tuple[int, dict[str, list[str]]]:
+    """Last row of the header that is found, and role -> names of its columns."""
     header = find_header(
         [Row(number, tuple(cells), False) for number, cells in enumerate(rows, start=1)],
         [CellRange(*one) for one in merges or []],
@@ -235,7 +259,7 @@ def headed(
     roles = {
         role: [header.names[at].text for at in places] for role, places in header.roles.items()
     }
-    return header.first, header.last, roles
+    return header.last, roles
 
 
 THREE = [
@@ -313,16 +337,16 @@ def test_a_header_of_three_merged_rows(titled: bool) -> None:
     merges.append((2, 7, 2, 8))
     if titled:
         merges = [(1, 1, 1, 8), *((a + 1, b, c + 1, d) for a, b, c, d in merges)]
-        assert headed([["隐患排查整改台账"], *THREE], merges) == (2, 4, THREE_ROLES)
+        assert headed([["隐患排查整改台账"], *THREE], merges) == (4, THREE_ROLES)
     else:
-        assert headed(THREE, merges) == (1, 3, THREE_ROLES)
+        assert headed(THREE, merges) == (3, THREE_ROLES)
 
 
 def test_a_header_of_three_rows_in_a_text_file() -> None:
     rows = [[*row] for row in THREE]
     rows[2][6:] = ["近", "远"]
-    first, last, roles = headed(rows)
-    assert (first, last) == (1, 3)
+    last, roles = headed(rows)
+    assert last == 3
     assert roles["after_photo"] == ["整改情况-照片-近", "整改情况-照片-远"]
     assert roles["photo"] == THREE_ROLES["photo"]
 
@@ -330,8 +354,8 @@ def test_a_header_of_three_rows_in_a_text_file() -> None:
 def test_the_lower_row_of_a_header_never_stands_alone() -> None:
     # On its own it would read 照片 for the hazard's photo, which shows the repair.
     rows = [["序号", "隐患描述", "整改", ""], ["", "", "期限", "照片"], ["1", "甲", "", ""]]
-    first, last, roles = headed(rows, [(1, 1, 2, 1), (1, 2, 2, 2), (1, 3, 1, 4)])
-    assert (first, last) == (1, 2)
+    last, roles = headed(rows, [(1, 1, 2, 1), (1, 2, 2, 2), (1, 3, 1, 4)])
+    assert last == 2
     assert "photo" not in roles
     assert roles["after_photo"] == ["整改-照片"]
 
@@ -342,14 +366,48 @@ def test_groups_over_all_columns_are_no_title() -> None:
         ["序号", "日期", "隐患描述", "照片", "期限", "照片"],
         ["1", "2025.1.3", "护栏缺失", "", "", ""],
     ]
-    first, last, roles = headed(rows, [(1, 1, 1, 2), (1, 3, 1, 4), (1, 5, 1, 6)])
-    assert (first, last) == (1, 2)
+    last, roles = headed(rows, [(1, 1, 1, 2), (1, 3, 1, 4), (1, 5, 1, 6)])
+    assert last == 2
     assert roles["photo"] == ["隐患情况-照片"]
     assert roles["after_photo"] == ["整改情况-照片"]
     rows[0] = ["单位：甲公司", "", "", "日期：2025年", "", ""]
     rows[1][5] = "整改照片"
-    first, last, roles = headed(rows, [(1, 1, 1, 3), (1, 4, 1, 6)])
-    assert (first, last, roles["photo"]) == (2, 2, ["照片"])
+    last, roles = headed(rows, [(1, 1, 1, 3), (1, 4, 1, 6)])
+    assert (last, roles["photo"]) == (2, ["照片"])
+
+
+def test_a_line_of_remarks_over_the_header_is_no_part_of_it() -> None:
+    rows = [
+        ["填报单位：输配所", "", "", "2025年1月", ""],
+        ["序号", "隐患描述", "照片", "责任人", "整改时间"],
+    ]
+    last, roles = headed([*rows, ["1", "法兰泄漏", "", "张三", ""]])
+    assert (last, roles["description"], roles["responsible"]) == (2, ["隐患描述"], ["责任人"])
+
+
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [
+        ("问题描述 Finding", "description"),
+        ("Finding / Observation", "description"),
+        ("Finding/发现问题", "description"),
+        ("隐患描述HazardDescription", "description"),
+        ("Description of the hazard", "description"),
+        ("Non-conformity", "description"),
+        ("Safety issue", "description"),
+        ("Hazard identified", "description"),
+        ("问题描述及照片", "description"),
+        ("现场照片 Photo", "photo"),
+        ("整改后 After", "after_photo"),
+        ("整改责任人/Responsible", "responsible"),
+        ("责任人/整改期限", ""),
+        ("问题整改/描述", ""),
+        ("Item / No.", ""),
+    ],
+)
+def test_a_name_in_two_languages_is_known_by_either(name: str, role: str) -> None:
+    roles = map_columns([Name("", "序号"), Name("", name)], {}, where="t")
+    assert roles == ({role: (1,)} if role else {})
 
 
 def test_what_stands_under_before_repair_is_the_hazard() -> None:

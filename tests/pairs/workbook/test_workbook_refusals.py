@@ -45,6 +45,18 @@ EXCEL_2003 = (
 )
 
 
+# As ASP.NET and PHP systems send their "Excel".
+PAGE = (
+    '<html xmlns:x="urn:schemas-microsoft-com:office:excel"><head><meta charset="utf-8"></head>'
+    "<body><table><tr><th>隐患描述</th></tr></table></body></html>"
+)
+FODS = (
+    b'<?xml version="1.0" encoding="UTF-8"?>\n<office:document xmlns:office='
+    b'"urn:oasis:names:tc:opendocument:xmlns:office:1.0" office:mimetype='
+    b'"application/vnd.oasis.opendocument.spreadsheet">'
+)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
@@ -52,6 +64,24 @@ EXCEL_2003 = (
         ("a.xlsx", OLE + b"\0" * 600 + "EncryptedPackage".encode("utf-16-le"), "password"),
         ("a.et", OLE + b"\0" * 600 + "Workbook\0".encode("utf-16-le"), "WPS format"),
         ("a.xlsx", b"<html><table><tr><td>1</td></tr></table></html>", "web page"),
+        (
+            "a.xls",
+            PAGE.encode(),
+            "under the name of an Excel file.*另存为.*only points to its photos",
+        ),
+        ("a.xls", PAGE.encode("utf-16"), "web page that some system exported"),
+        ("a.html", PAGE.encode("gb18030"), r"a web page \(HTML\), not a workbook.*另存为"),
+        (
+            "a.mht",
+            b"From: x\r\nMIME-Version: 1.0\r\nContent-Type: multipart/related;",
+            "web archive",
+        ),
+        ("a.fods", FODS, r"\.fods\); in LibreOffice"),
+        ("a.slk", b"ID;PWXL;N;E\r\nP;PGeneral\r\n", "SYLK"),
+        ("a.rtf", b"{\\rtf1\\ansi", "RTF.*copy its table"),
+        ("a.doc", OLE + b"\0" * 600 + "WordDocument\0".encode("utf-16-le"), "Word document"),
+        ("a.rar", b"Rar!\x1a\x07\x01\x00", "RAR archive; unpack it"),
+        ("a.jpg", photo(1, "JPEG"), "a picture, not a ledger.*--photos"),
         ("a.xls", EXCEL_2003 % b"", "XML spreadsheet of Excel 2003"),
         ("a.xls", EXCEL_2003 % b'<?mso-application progid="Excel.Sheet"?>', "of Excel 2003"),
         ("a.xlsx", "序号,隐患描述\n1,未戴安全帽\n".encode(), "CSV"),

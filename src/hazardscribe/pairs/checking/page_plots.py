@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from hazardscribe.pages import plot_language, plot_style, svg_text
 from hazardscribe.pairs.checking.page_words import LABELS
 from hazardscribe.pairs.checking.photo_findings import MIN_SHARPNESS
 from hazardscribe.pairs.checking.subject import Subject
 from hazardscribe.pairs.checking.text_findings import MAX_LENGTH, MIN_LENGTH, text_length
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _COLOUR, _LIMIT = "#1f5fa8", "#b3261e"
 _SIZE = (4.2, 2.4)  # inches
@@ -104,9 +109,9 @@ def _bars(counts: Counter[int], label: str) -> str:
     return _finished(figure, axis, label)
 
 
-def _finished(figure: object, axis: object, label: str) -> str:
-    axis.set_xlabel(label)  # type: ignore[attr-defined]
-    axis.grid(visible=False, axis="x")  # type: ignore[attr-defined]
-    axis.grid(visible=True, axis="y")  # type: ignore[attr-defined]
-    figure.tight_layout()  # type: ignore[attr-defined]
+def _finished(figure: Figure, axis: Axes, label: str) -> str:
+    axis.set_xlabel(label)
+    axis.grid(visible=False, axis="x")
+    axis.grid(visible=True, axis="y")
+    figure.tight_layout()
     return svg_text(figure)

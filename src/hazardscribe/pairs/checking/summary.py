@@ -22,61 +22,33 @@ def summary_lines(report: CheckReport) -> Iterator[str]:
     labels = LABELS[language]
     first, last = in_short(report)
     yield first
-    colon, comma = ("：", "，") if language == "zh" else (": ", ", ")
-    splits = report.subject.by_split()
-    yield labels["splits"] + colon + comma.join(f"{labels[s]} {len(r)}" for s, r in splits.items())
+    splits = [f"{labels[split]} {len(of)}" for split, of in report.subject.by_split().items()]
+    yield labels["splits"] + labels["colon"] + labels["comma"].join(splits)
     width = max((len(finding.code) for finding in report.findings), default=0)
     widest = max(len(labels[severity]) for severity in SEVERITIES)
     for finding in report.findings:
         number = f"{finding.count} {UNITS[language][finding.unit]}"
         title = words_for(finding, language).title
+        first_at = rows_of(finding.places[:1], language)
         yield (
             f"{labels[finding.severity]:{widest}}  {finding.code:{width}}  "
-            f"{number}  {title}{_first(finding.places, language)}"
+            f"{number}  {title}{labels['first'].format(row=first_at) if first_at else ''}"
         )
     yield last
 
 
-def _first(places: Sequence[Place], language: str) -> str:
-    if not places:
-        return ""
-    row = rows_of(places[:1], language)
-    return f"（首处：{row}）" if language == "zh" else f" (first: {row})"
-
-
 def in_short(report: CheckReport) -> list[str]:
     """What was checked and what came of it: two paragraphs of sentences."""
-    counts, zh = report.counts(), report.subject.language == "zh"
+    labels = LABELS[report.subject.language]
     level = Counter(finding.severity for finding in report.findings)
-    errors, warnings, hints = (level[severity] for severity in SEVERITIES)
-    first = (
-        f"读取 {counts['rows_read']} 行，得到 {counts['pairs']} 条样本、{counts['photos']} 张照片、"
-        f"{counts['distinct_texts']} 种描述；{counts['rows_rejected']} 行未形成样本。"
-        if zh
-        else f"{counts['rows_read']} rows gave {counts['pairs']} pairs: {counts['photos']} photos "
-        f"and {counts['distinct_texts']} different descriptions; {counts['rows_rejected']} rows "
-        "gave none."
-    )
-    second = (
-        f"共 {errors} 类错误、{warnings} 类警告、{hints} 类提示。"
-        if zh
-        else f"Kinds of findings: {errors} errors, {warnings} warnings, {hints} hints."
-    )
-    if errors:
-        third = "训练前请先处理错误。" if zh else "Mend the errors before training."
-    elif warnings:
-        third = (
-            "可以训练；警告处值得先看一看。"
-            if zh
-            else "Fit for training; look at the warnings first."
-        )
-    else:
-        third = "可以训练。" if zh else "Fit for training."
-    return [first, f"{second}{'' if zh else ' '}{third}"]
+    kinds = labels["kinds"].format(**{severity: level[severity] for severity in SEVERITIES})
+    worst = next((one for one in ("error", "warning") if level[one]), "none")
+    return [labels["sizes"].format(**report.counts()), kinds + labels[f"after_{worst}"]]
 
 
 def rows_of(places: Sequence[Place], language: str) -> str:
-    """Rows by table: `pairs.csv: 3, 7, 12`."""
+    """Rows by table: `pairs.csv row 3, 7, 12 below the header`."""
+    labels = LABELS[language]
     tables: dict[tuple[str, str], list[str]] = {}
     for place in places:
         rows = tables.setdefault((place.file, place.sheet), [])
@@ -85,15 +57,7 @@ def rows_of(places: Sequence[Place], language: str) -> str:
     parts = []
     for (file, sheet), rows in tables.items():
         name = f"{file} [{sheet}]" if sheet else file
-        listed = (
-            # Not the number that a spreadsheet shows beside the row: say so.
-            (
-                f" 表头下第 {'、'.join(rows)} 行"
-                if language == "zh"
-                else f" row {', '.join(rows)} below the header"
-            )
-            if rows
-            else ""
-        )
-        parts.append(name + listed)
-    return ("；" if language == "zh" else "; ").join(parts)
+        # Not the number that a spreadsheet shows beside the row: say so.
+        below = labels["below"].format(rows=labels["and"].join(rows)) if rows else ""
+        parts.append(name + below)
+    return labels["also"].join(parts)

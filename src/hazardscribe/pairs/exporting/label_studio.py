@@ -8,7 +8,7 @@ or a zip of it:
     label_config.xml    the project's labelling interface
     photos/             each photo once, under the digest of its bytes, and a JPEG to look at of
                         each TIFF, which browsers do not show
-    README.txt          how to serve the photos from one's own machine
+    README.txt          how to serve the photos from one's own machine (label_studio_readme.txt)
 
 Photos are named by address; the default one is that of Label Studio's local file serving, so
 nothing leaves the machine.
@@ -22,6 +22,7 @@ import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import resources
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -34,7 +35,7 @@ from hazardscribe.pairs.exporting.pictures import upright_copy
 from hazardscribe.pairs.records import Pairs
 from hazardscribe.pairs.tables.cells import cell_text
 from hazardscribe.pairs.tables.label_studio_results import BEFORE, HAZARD, TEXT, view_name
-from hazardscribe.pairs.write import copy_photo, photo_name
+from hazardscribe.pairs.write import copy_to, photo_name
 from hazardscribe.pairs.yes_no import read_yes_no
 
 LOCAL_FILES = "/data/local-files/?d="
@@ -54,46 +55,6 @@ _WORDS = {
         "No hazard",
     ),
 }
-
-_README = """\
-Review in Label Studio / 在 Label Studio 中核对
-(each step was taken with Label Studio 1.23.2 / 以下步骤均在 Label Studio 1.23.2 上走过)
-
-1. Start Label Studio so that it may serve this folder (say, /srv/review; on Windows use `set`):
-   启动 Label Studio，并允许它读取本文件夹（例如 /srv/review；Windows 用 set）：
-
-     export LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true
-     export LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT=/srv/review
-     export COLLECT_ANALYTICS=false
-     export LATEST_VERSION_CHECK=false
-     export SENTRY_DSN=
-     export FRONTEND_SENTRY_DSN=
-     label-studio start --internal-host 127.0.0.1
-
-   The last four variables keep it from sending usage and errors to its maker (Windows cannot set
-   the empty ones: block its way out). Leave the option away if others shall reach it over the
-   network; anybody who can reach it may sign up.
-   后四个变量使它不向其开发商发送使用情况和错误（Windows 无法设置空变量，请禁止其访问外网）。
-   要让其他人通过网络访问，去掉 --internal-host 这一选项；届时凡能访问者均可注册账号。
-2. Sign up (the account stays on this machine) and create a project. Settings > Labeling
-   Interface > Code: paste label_config.xml, press Save.
-   注册账号（只存在本机），新建项目；在 Settings > Labeling Interface > Code 中粘贴
-   label_config.xml，点 Save。
-3. Settings > Cloud Storage > Add Source Storage > Local Files > Next: any title, absolute path
-   /srv/review/photos; Test Connection, Next, Next, then Save, not Save & Sync: it only gives the
-   right to read.
-   添加本地存储 Local Files：标题随意，路径 /srv/review/photos，点 Test Connection，再点两次 Next，
-   最后点 Save，不要点 Save & Sync：它只给读取权限。
-4. In the project press Import and take tasks.json. Label All Tasks then shows one photo after the
-   other, its text ready to be corrected; Submit takes it, Skip leaves it out.
-   在项目中点 Import，选 tasks.json；再点 Label All Tasks，逐条改正后点 Submit，无法判断的点 Skip。
-5. Export > JSON (not JSON-MIN, not CSV), then:
-   导出为 JSON（不要选 JSON-MIN 或 CSV），然后：
-
-     hazardscribe import project.json --photos /srv/review --out pairs
-
-The addresses of the photos begin with: {prefix}
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,9 +175,10 @@ def _write(tasks: list[_Task], out: Path, language: str, photo_url: str, *, by: 
             names[task.photo] = f"photos/{photo_name(task.photo)}"
     views = {name: view_name(name) for name in names.values() if view_name(name) != name}
     listed = [_task(task, names[task.photo], photo_url, by) for task in tasks]
+    readme = (resources.files(__package__) / "label_studio_readme.txt").read_text(encoding="utf-8")
     texts = {
         "label_config.xml": label_config(language),
-        "README.txt": _README.format(prefix=photo_url),
+        "README.txt": readme.format(prefix=photo_url),
         # Last: a folder with tasks is whole.
         "tasks.json": json.dumps(listed, ensure_ascii=False, indent=1) + "\n",
     }
@@ -233,7 +195,7 @@ def _write(tasks: list[_Task], out: Path, language: str, photo_url: str, *, by: 
                 )
             (out / "photos").mkdir(parents=True, exist_ok=True)
             for photo, name in names.items():
-                copy_photo(photo, out)
+                copy_to(photo, out / name)
                 if name in views:
                     write_whole(
                         out / views[name], partial(Path.write_bytes, data=upright_copy(photo))

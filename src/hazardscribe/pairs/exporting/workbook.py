@@ -23,15 +23,12 @@ from hazardscribe.errors import InputError, missing_package
 from hazardscribe.files import draft_of, publish
 from hazardscribe.pairs.exporting.layout import LINE_HEIGHT, line_count, row_height
 from hazardscribe.pairs.exporting.pictures import Picture, fit, picture_of
-from hazardscribe.pairs.write import copy_photo, photo_name
-
-ROWS = 1_048_576
-"""Excel's rows a sheet, the header among them; what is more goes to a further sheet."""
+from hazardscribe.pairs.workbook.items import MAX_COLUMNS, MAX_ROWS
+from hazardscribe.pairs.write import copy_to, photo_name
 
 PICTURES = 5_000
 """Pictures a sheet: with more, office programs take minutes to open it."""
 
-COLUMNS = 16_384
 CELL_UNITS = 32_767
 """Excel's limit for a cell, in UTF-16 units."""
 
@@ -99,10 +96,10 @@ class LedgerWriter:
         self._photo_pixels = 0 if self._photo_at is None else _pixels(self._widths[self._photo_at])
         if self.path.suffix.lower() != ".xlsx":
             raise InputError(f"{path}: the name of a workbook must end in .xlsx")
-        if len(columns) > COLUMNS:
+        if len(columns) > MAX_COLUMNS:
             raise InputError(
-                f"{path}: {len(columns)} columns are more than the {COLUMNS:,} of an Excel sheet; "
-                "leave some out, or export with --to pairs"
+                f"{path}: {len(columns)} columns are more than the {MAX_COLUMNS:,} of an Excel "
+                "sheet; leave some out, or export with --to pairs"
             )
         xlsxwriter = _xlsxwriter()
         self._draft = draft_of(self.path)
@@ -154,7 +151,7 @@ class LedgerWriter:
                 )
         with self._told():
             picture = None if photo is None else self._picture(photo)
-            if self._row + 1 >= ROWS or (picture is not None and self._in_sheet >= PICTURES):
+            if self._row + 1 >= MAX_ROWS or (picture is not None and self._in_sheet >= PICTURES):
                 self._new_sheet()
             if self._photo_at is not None:
                 texts[self._photo_at] = ""
@@ -259,8 +256,8 @@ class LedgerWriter:
             with self._told():
                 self._end_sheet()
                 self._book.close()
-                for photo in self._originals.values():
-                    copy_photo(photo, self.path.parent, self._photos)
+                for name, photo in self._originals.items():
+                    copy_to(photo, self.path.parent / name)
                 publish(self._draft, self.path)
         finally:
             self.discard()

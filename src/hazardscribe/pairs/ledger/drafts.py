@@ -36,16 +36,16 @@ class SheetNote:
         file, sheet: which.
         columns: role -> names of its columns; empty where the sheet was left out.
         others: names of the columns that are carried along.
-        left_out: why it was not read, "" where it was.
         rows: rows below the header.
+        left_out: why it was not read, "" where it was.
     """
 
     file: str
     sheet: str
     columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
     others: tuple[str, ...] = ()
-    left_out: str = ""
     rows: int = 0
+    left_out: str = ""
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -199,17 +200,7 @@ def record(imported: Imported) -> dict[str, Any]:
         "safe": imported.safe,
         "splits": imported.splits,
         "split_hash": imported.split_hash,
-        "sheets": [
-            {
-                "file": sheet.file,
-                "sheet": sheet.sheet,
-                "columns": {role: list(names) for role, names in sheet.columns.items()},
-                "others": list(sheet.others),
-                "rows": sheet.rows,
-                "left_out": sheet.left_out,
-            }
-            for sheet in imported.sheets
-        ],
+        "sheets": [asdict(sheet) for sheet in imported.sheets],
         "warnings": imported.warnings,
         "versions": {
             "hazardscribe": __version__,

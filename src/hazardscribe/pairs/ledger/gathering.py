@@ -49,6 +49,7 @@ class Gatherer:
         self.grouped = False
         self.settled = False
         self.lost: set[str] = set()
+        self._altered = 0
         self._texts: dict[str, str] = {}
         self._found: set[str] = set()
 
@@ -82,6 +83,9 @@ class Gatherer:
         self._found |= {sheet.name for sheet in book.sheets}
         for sheet in book.sheets:
             self._read_sheet(OpenSheet.of(label, book, sheet), finder, wanted, text_file, own)
+        if self._altered:
+            self.warnings.append(say("altered_pictures", file=label, count=self._altered))
+            self._altered = 0
         if self.lost:
             count = len(self.lost)
             said = say("lost_originals", file=label, count=count, name=min(self.lost))
@@ -122,12 +126,16 @@ class Gatherer:
             return
         layout = Carried(header, self.options.group, own=own)
         self.grouped = self.grouped or layout.group is not None
+        placed = place(sheet.pictures, merges, header)
+        roles = header.roles
+        if "photo" not in roles and (under := placed.columns("photo", len(header.names))):
+            roles = {"photo": under, **roles}
         note.columns = {
-            role: tuple(header.names[at].text for at in places)
-            for role, places in header.roles.items()
+            role: tuple(dict.fromkeys(header.names[at].text for at in places))
+            for role, places in roles.items()
         }
         note.others = layout.others
-        placed = place(sheet.pictures, merges, header)
+        self._altered += sum(one.altered for one in sheet.pictures)
         for at, reason, detail in placed.left:
             self._leave_picture(sheet, at, reason, detail)
         records = _records(chain(top, stream), merges, header, placed, text_file, own)

@@ -31,13 +31,11 @@ class Header:
     Attributes:
         names: of the columns, from the first.
         roles: role -> positions in `names` (0-based).
-        first: its first row, as the sheet numbers them.
-        last: its last row; the rows of the ledger come below.
+        last: its last row, as the sheet numbers them; the rows of the ledger come below.
     """
 
     names: tuple[Name, ...]
     roles: Mapping[str, tuple[int, ...]]
-    first: int
     last: int
 
     def column(self, cells: Sequence[str], role: str) -> str:
@@ -87,7 +85,7 @@ def find_header(
         taken = last
         score = ("photo" in roles, len(roles))
         if best is None or score > best[0]:
-            best = score, Header(tuple(names), roles, row.number, last)
+            best = score, Header(tuple(names), roles, last)
     return None if best is None else best[1]
 
 
@@ -153,7 +151,10 @@ def _is_second(row: Row, below: Row, merges: Sequence[CellRange]) -> bool:
         several = len(groups) > 1 and not any(re.search("[:：]", text) for text in groups)
         return filled <= grouped and (several or bool(_named(row) - grouped))
     # A text file: a merged name is followed by empty cells, and each of these has a name below.
+    # 填报单位：甲公司 and 2025年1月 over the header are no such names.
     named = _named(row)
+    if not _are_names(row) or any(re.search("[:：]", cell) for cell in row.cells):
+        return False
     return len(named) > 1 and filled == _grouped(named, max(filled | named))
 
 

@@ -32,10 +32,22 @@ _ENDS = re.compile(rf"{PICTURE}[\d一二三四五六七八九十]*$")
 _VIEW = re.compile(
     r"(?:近景|远景|全景|局部|细部|细节|特写|正面|侧面|背面|第?[\d一二三四五六七八九十]+张?|图\d+)"
 )
+_ISSUE = (
+    r"(?:finding|observation|hazard|issue|problem|nonconformity|deficiency|unsafeact"
+    r"|unsafecondition)s?"
+)
 _TEXT = re.compile(
     r"(?:隐患|问题|违章|违规|不符合项?|缺陷).*(?:描述|内容|情况|说明|详情|概述|简述)$"
     r"|(?:发现|存在|检查出|查出|主要).*(?:隐患|问题|缺陷)$|^(?:安全)?(?:隐患|问题)(?:隐患|问题)$"
+    rf"|^{_ISSUE}(?:description|details?|identified|observed|found|noted)$"
+    rf"|^(?:identified|observed){_ISSUE}$|^(?:detailed)?descriptionof(?:the)?{_ISSUE}$"
+    r"|^(?:safety)?(?:issue|problem|nonconformity|nonconformance|deficiency)s?$"
 )
+_PARTS = re.compile(
+    r"[/|\n]+|(?<=[\u4e00-\u9fff)）])[ -]*(?=[a-z])|(?<=[a-z.)])[ -]*(?=[\u4e00-\u9fff])",
+    re.IGNORECASE,
+)
+_WITH_PICTURE = re.compile(rf"(?:[及和与、+]|以及|附|并附){PICTURE}$")
 _NOT_TEXT = re.compile(r"整改|复查|数量?|编号|序号|类别|类型|等级|级别|来源|是否|部位|地点|位置")
 _REPAIR = re.compile(r"整改|整治|治理|复查|验收|销号|闭环|rectif|after|corrective|follow")
 _ATTACHED = frozenset(map(normal_name, ("附件", "attachment", "attachments")))
@@ -44,7 +56,9 @@ _PLAIN = frozenset(
         normal_name, ("照片", "图片", "附件", "图", "photo", "photos", "image", "images", "picture")
     )
 )
-_GUESSED = 1000.0
+_OF_PART, _GUESSED = 500.0, 1000.0
+"""How well a name fits of which one part is usual, and one that only sounds like it."""
+
 _RESULT = ("status", "after_photo", "due", "measure", "responsible")
 
 
@@ -194,11 +208,30 @@ def _fit(name: Name) -> dict[str, float]:
     before_repair = names_before(plain)
     if before_repair:
         fit.pop("after_photo", None)
+    if not fit and (role := _role_of_part(name)):
+        fit[role] = _OF_PART
     if not fit and (view or _ENDS.search(bare) or (before_repair and names_pictures(plain))):
         fit["photo"] = _GUESSED
     if not fit and _TEXT.search(bare) and not _NOT_TEXT.search(bare):
         fit["description"] = _GUESSED
     return fit
+
+
+def _role_of_part(name: Name) -> str:
+    """The role of a name that says it twice, 问题描述 Finding or Finding / Observation, else "".
+
+    Its parts must agree: 责任人/期限 is neither.
+    """
+    if _REPAIR.search(f"{name.above} {name.parent}".casefold()):
+        return ""  # 整改 over Location / 地点 is about the repair
+    roles = {
+        role
+        for part in _PARTS.split(name.child or name.parent)
+        for role in LEDGER_ROLES
+        if usual_rank(part, role) is not None
+    }
+    role = roles.pop() if len(roles) == 1 else ""
+    return "" if role in ("photo", "description") and _REPAIR.search(name.text.casefold()) else role
 
 
 def is_guess(name: Name) -> bool:
@@ -216,7 +249,7 @@ def _forms(name: Name) -> list[str]:
     if _REPAIR.search(name.above.casefold()) and not _REPAIR.search(name.parent.casefold()):
         return [f"整改{name.parent}{name.child}", repaired, name.child + name.parent]
     if not name.parent or name.parent == name.child:
-        return [name.child]
+        return [name.child, _WITH_PICTURE.sub("", name.child)]
     if not name.child:
         return [name.parent]
     alone = repaired if _REPAIR.search(name.parent.casefold()) else name.child

@@ -19,7 +19,11 @@ from hazardscribe.pairs.workbook import open_workbook
 
 TEXT = (".csv", ".tsv", ".txt")
 WORKBOOKS = (".xlsx", ".xlsm")
-FOREIGN = (".xls", ".xlsb", ".et", ".ett", ".ods", ".xlt", ".numbers")
+FOREIGN = (".xls", ".xlsb", ".et", ".ett", ".ods", ".fods", ".xlt", ".numbers", ".slk")
+DOCUMENTS = (".html", ".htm", ".mht", ".mhtml", ".pdf", ".doc", ".docx", ".wps", ".rtf")
+"""A ledger may lie in one of them where there is nothing else."""
+
+_PAIRS = (".jsonl", ".ndjson", ".parquet")
 SUPPORTED = (
     "an Excel workbook (.xlsx, .xlsm), a .csv, .tsv or .txt file, a .zip of ledgers and photos, a "
     "folder of ledgers, or a .json export of Label Studio"
@@ -94,19 +98,21 @@ def open_book(path: Path, chosen: Mapping[str, str]) -> Iterator[Book]:
     """A ledger file, open for reading.
 
     Raises:
-        InputError: it is of another kind, damaged or locked.
+        InputError: it is of another kind, damaged or locked; the message says what it is.
     """
     suffix = path.suffix.lower()
     if suffix in TEXT:
         yield TextBook(path, chosen)
     elif suffix == ".json":
         yield ResultsBook(path)
-    elif suffix in WORKBOOKS or suffix in FOREIGN:
+    elif suffix in _PAIRS:
+        raise InputError(
+            f"{path}: {suffix} is a table of pairs, which needs no import: name it with --data to "
+            "train, or look it over with hazardscribe check"
+        )
+    else:  # which by its content is a workbook, or says what else it is
         with open_workbook(path) as book:
             yield book
-    else:
-        kind = suffix or "a file without suffix"
-        raise InputError(f"{path}: {kind} is not a ledger; give {SUPPORTED}")
 
 
 def _open(stack: ExitStack, path: Path, warnings: list[str]) -> Archive:
@@ -159,8 +165,10 @@ def _choose(source: Path, names: Sequence[str], warnings: list[str]) -> list[str
     ledgers = [name for name in names if _is_ledger(name.rpartition("/")[2])]
     known = [name for name in ledgers if Path(name).suffix.lower() in WORKBOOKS + TEXT[:2]]
     foreign = [name for name in ledgers if Path(name).suffix.lower() in FOREIGN]
+    notes = [name for name in ledgers if Path(name).suffix.lower() == TEXT[2]]
+    documents = [name for name in ledgers if Path(name).suffix.lower() in DOCUMENTS]
     # Opening a foreign file says what to do about it; a .txt beside ledgers is a note.
-    found = known or foreign or [n for n in ledgers if Path(n).suffix.lower() == TEXT[2]]
+    found = known or foreign or notes or documents
     if not found:
         seen = ", ".join(names[:8]) or "nothing"
         raise InputError(f"{source}: holds no ledger (seen: {seen}); give {SUPPORTED}")

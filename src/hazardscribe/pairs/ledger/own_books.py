@@ -77,7 +77,7 @@ def own_header(top: Sequence[Row], chosen: Mapping[str, str], *, where: str) -> 
         roles |= map_columns(names, dict.fromkeys(LEDGER_ROLES, "") | dict(chosen), where=where)
         if "description" not in roles:
             return None
-    return Header(names, roles, top[0].number, top[0].number)
+    return Header(names, roles, top[0].number)
 
 
 def own_records(

@@ -11,7 +11,7 @@ from typing import TypeVar
 from hazardscribe.pairs.ledger.grid import CellRange, Picture
 from hazardscribe.pairs.ledger.header import Header
 from hazardscribe.pairs.ledger.mapping import after_column
-from hazardscribe.pairs.ledger.photo_names import may_show_hazard
+from hazardscribe.pairs.ledger.photo_names import may_show_hazard, names_pictures, plain_name
 from hazardscribe.pairs.sentences import say
 
 _NOT_A_PHOTO = ("inspector", "responsible", "status", "after_photo", "date", "due", "split")
@@ -74,6 +74,11 @@ class Placed:
                 found = found + one.laid
         return sorted(found, key=lambda laid: self._rank[laid[0]])
 
+    def columns(self, role: str, width: int) -> tuple[int, ...]:
+        """Positions below `width` of the columns over which the pictures of a role lie."""
+        laid = [*self._rows.values(), *(one.laid for of in self._merged.values() for one in of)]
+        return tuple(sorted({at for one in laid for _, of, at in one if of == role and at < width}))
+
     def rest(self) -> Iterator[tuple[int, list[Laid]]]:
         """The pictures of which no row was read, with their row."""
         yield from self._rows.items()
@@ -123,6 +128,20 @@ def _elsewhere(picture: Picture, header: Header, after: str) -> str:
     return detail
 
 
+def _of_description(header: Header, at: int) -> bool:
+    """Whether a column stands under the description's name, and that speaks of pictures too.
+
+    So 隐患情况（附照片）, mostly one merged cell over a column of texts and one of pictures.
+    """
+    described = header.roles.get("description", ())
+    names = [header.names[one].text for one in described]
+    return (
+        at < len(header.names)
+        and header.names[at].text in names
+        and names_pictures(plain_name(header.names[at].text))
+    )
+
+
 def _role(picture: Picture, header: Header, after: str) -> str:
     """`photo`, `after_photo`, or "" where the picture lies in a column of something else.
 
@@ -146,7 +165,7 @@ def _role(picture: Picture, header: Header, after: str) -> str:
             if at in columns:
                 return role
     if after:
-        return ""
+        return "photo" if _of_description(header, first) else ""
     if first >= len(header.names):
         return "photo"
     if sides["photo"]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hazardscribe.pairs.descriptions import clean_text, is_empty
 from hazardscribe.pairs.finder import EMBEDDED, has_photo_suffix
@@ -26,16 +26,30 @@ from hazardscribe.pairs.sentences import say
 if TYPE_CHECKING:
     from hazardscribe.pairs.ledger.gathering import Gatherer
 
-_UNFINISHED = (
-    *("未整改", "未完成", "整改中", "未销号", "进行中", "待整改"),
-    *("open", "pending", "ongoing"),
+_UNFINISHED = re.compile(
+    r"未|待|整改中|进行中|处理中|正在|否$|open|pending|ongoing|in progress|not |overdue|no?$"
 )
-
-Named = tuple[str, str, str | tuple[str, str]]
-"""(role, name, key of the file or why there is none)."""
+"""How the status of a place begins that is not repaired yet."""
 
 Without = tuple[str, str]
-"""(reason, detail) of a text that is left out."""
+"""(reason, detail) of something that is left out."""
+
+
+class Named(NamedTuple):
+    """A photo that a cell names.
+
+    Attributes:
+        role: `photo` or `after_photo`.
+        name: as written.
+        key: under which it is accounted for, and read where it is there.
+        problem: why there is no such file, if there is none.
+    """
+
+    role: str
+    name: str
+    key: str
+    problem: Without | None
+
 
 # What stands for a text without being one: a pointer to the picture, an error of Excel.
 _NOTHING = re.compile(
@@ -101,7 +115,7 @@ class SheetReader:
         self._show_placed(record, placed, self._replacing(record, names), shown)
         self._show_named(record, names, shown)
         status = self.header.column(record.cells, "status").strip().casefold()
-        if status.startswith(_UNFINISHED):
+        if _UNFINISHED.match(status):
             for key, name in shown.after:
                 self._leave(key, record, name, "not_rectified", say("not_rectified"))
             shown.after = []
@@ -147,19 +161,14 @@ class SheetReader:
 
     def _show_named(self, record: Record, names: Sequence[Named], shown: _Shown) -> None:
         """Take the files that the row's cells name."""
-        for role, name, found in names:
-            key = self._key(name, found)
+        for role, name, key, problem in names:
             self.account.found_file(key)
-            if isinstance(found, tuple):
-                self._leave(key, record, name, *found)
-                shown.refuse(role, name, *found)
+            if problem is not None:
+                self._leave(key, record, name, *problem)
+                shown.refuse(role, name, *problem)
             else:
                 shown.add(role, key, name)
-                self.wanted.setdefault(key, partial(self.finder.read, found))
-
-    def _key(self, name: str, found: str | tuple[str, str]) -> str:
-        """The key of a named file, also of one that cannot be used."""
-        return f"?{self.sheet.label}\0{name}" if isinstance(found, tuple) else found
+                self.wanted.setdefault(key, partial(self.finder.read, key))
 
     def _why_none(self, record: Record, shown: _Shown) -> tuple[str, str]:
         """(reason, detail) of a record without a photo of its hazard."""
@@ -208,18 +217,20 @@ class SheetReader:
         written = record.cells[self.header.roles["description"][0]]
         whole = clean_text(written)
         parts = [clean_text(part) for part in split_numbered(written)]
-        said = [part for part in parts if not self._says_nothing(part)]
-        if not said or self._says_nothing(whole):
-            record.reason, record.detail = "empty_description", _empty(written)
+        texts = [part for part in parts if not self._says_nothing(part)]
+        if not texts or self._says_nothing(whole):
+            pictures_alone = not any(record.cells) and record.line in self.placed.begins
+            said = say("only_pictures") if pictures_alone else _empty(written)
+            record.reason, record.detail = "empty_description", said
             return []
-        self.gatherer.numbered += len(said) > 1
+        self.gatherer.numbered += len(texts) > 1
         left: list[Without] = []
         if self.gatherer.options.split_numbered and len(parts) > 1:
             empty = [part for part in parts if self._says_nothing(part)]
             left += [("empty_description", _empty(part)) for part in empty]
         else:
-            said = [whole]
-        kept, unseen = self._seeable(said)
+            texts = [whole]
+        kept, unseen = self._seeable(texts)
         if not kept:
             record.reason, record.detail = unseen[0]
             return []
@@ -247,7 +258,7 @@ class SheetReader:
         return kept, left
 
     def _named(self, record: Record, placed: Sequence[Laid]) -> list[Named]:
-        """(role, name, key or refusal) of the files that the photo cells name."""
+        """The files that the photo cells name."""
         result: list[Named] = []
         for role in ("photo", "after_photo"):
             pictured = {column for _, other, column in placed if other == role}
@@ -258,10 +269,18 @@ class SheetReader:
                 for name in self.finder.split_cell(cell):
                     if pictured and not has_photo_suffix(name):
                         continue  # 见附图, or a number, beside a picture
-                    result.append((role, name, self.finder.find(name)))
+                    result.append(self._find(role, name, f"{record.line}\0{at}"))
         if name := self._original(record):
-            result.insert(0, ("photo", name, self.finder.find(name)))
+            result.insert(0, self._find("photo", name))
         return result
+
+    def _find(self, role: str, name: str, cell: str = "") -> Named:
+        found = self.finder.find(name)
+        if isinstance(found, str):
+            return Named(role, name, found, None)
+        # Each #VALUE! was a picture of its own; a name that is not found means one file anywhere.
+        place = f"{self.sheet.name}\0{cell}\0" if name.startswith("#") else ""
+        return Named(role, name, f"?{self.sheet.label}\0{place}{name}", found)
 
     def _original(self, record: Record) -> str:
         """The file that the row names in place of a picture which is only a copy of it."""
@@ -270,7 +289,7 @@ class SheetReader:
     def _replacing(self, record: Record, names: Sequence[Named]) -> str:
         """The name of that file where it is there; else the copy must do."""
         original = self._original(record)
-        if any(name == original and isinstance(found, str) for _, name, found in names):
+        if any(one.name == original and one.problem is None for one in names):
             return original
         if original:
             self.gatherer.lost.add(original)
@@ -282,10 +301,9 @@ class SheetReader:
         for index, _, _ in placed:
             name = picture_name(self.sheet.pictures[index])
             self._leave(self.sheet.keys[index], record, name, "rejected_row", detail)
-        for _, name, found in names:
-            key = self._key(name, found)
-            self.account.found_file(key)
-            self._leave(key, record, name, "rejected_row", detail)
+        for one in names:
+            self.account.found_file(one.key)
+            self._leave(one.key, record, one.name, "rejected_row", detail)
         self._reject(record)
 
     def _reject(self, record: Record) -> None:

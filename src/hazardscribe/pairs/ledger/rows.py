@@ -7,6 +7,7 @@ not part of the ledger.
 
 from __future__ import annotations
 
+import heapq
 import re
 import unicodedata
 from array import array
@@ -141,19 +142,11 @@ def _plain(text: str) -> str:
 
 def _with_pictured(rows: Iterator[Row], pictured: Collection[int], last: int) -> Iterator[Row]:
     """The rows below the header, and those that hold nothing but a picture."""
-    missing = sorted(row for row in pictured if row > last)
-    at = 0
-    for row in rows:
-        if row.number <= last:
-            continue
-        while at < len(missing) and missing[at] < row.number:
-            yield Row(missing[at], (), False)
-            at += 1
-        if at < len(missing) and missing[at] == row.number:
-            at += 1
-        yield row
-    for number in missing[at:]:
-        yield Row(number, (), False)
+    bare = (Row(number, (), False) for number in sorted(pictured))
+    for row in heapq.merge(rows, bare, key=lambda row: row.number):
+        if row.number > last:  # of two with one number, that of the sheet comes first
+            last = row.number
+            yield row
 
 
 class _Filler:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from hazardscribe.pairs.scenes.catalogue import KINDS
 from hazardscribe.pairs.scenes.compose import Item
-from hazardscribe.pairs.scenes.phrases import EN, ZH
+from hazardscribe.pairs.scenes.phrases import phrases
 
 _ZH_WHERE = {
     "left": ("左侧", "画面左侧", "现场左边", "左边"),
@@ -56,12 +56,15 @@ def describe_zh(items: Sequence[Item], rng: random.Random) -> str:
     hazards = [item for item in items if item.hazard]
     if not hazards:
         told = rng.sample(list(items), min(len(items), rng.randint(1, 2)))
-        parts = [_where(item, _ZH_WHERE, rng, 0.5) + _one(ZH[item.kind].safe, rng) for item in told]
+        parts = [
+            _where(item, _ZH_WHERE, rng, 0.5) + _one(phrases()["zh"][item.kind].safe, rng)
+            for item in told
+        ]
         return "，".join([_one(_ZH_SAFE, rng), *parts])
     share = _WHERE_SHARE if len(hazards) == 1 else 1.0
     clauses = []
     for item in hazards:
-        said = ZH[item.kind]
+        said = phrases()["zh"][item.kind]
         colour = _ZH_COLOUR[item.colour] if rng.random() < _COLOUR_SHARE else ""
         count = _ZH_COUNT[item.count] if rng.random() < _COUNT_SHARE else ""
         clause = _fill(_one(said.objects, rng), n=count, c=colour) + _one(said.defects, rng)
@@ -79,12 +82,12 @@ def describe_en(items: Sequence[Item], rng: random.Random) -> str:
         parts = []
         for item in told:
             where = _where(item, _EN_WHERE, rng, 0.5)
-            parts.append(f"{_one(EN[item.kind].safe, rng)} {where}".strip())
+            parts.append(f"{_one(phrases()['en'][item.kind].safe, rng)} {where}".strip())
         return f"{_one(_EN_SAFE, rng)}: {', '.join(parts)}"
     share = _WHERE_SHARE if len(hazards) == 1 else 1.0
     clauses = []
     for item in hazards:
-        said = EN[item.kind]
+        said = phrases()["en"][item.kind]
         where = _where(item, _EN_WHERE, rng, share)
         thing = _english_object(item, _one(said.objects, rng), rng)
         defect = _one(said.defects, rng)

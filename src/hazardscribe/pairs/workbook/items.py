@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Collection
+from dataclasses import dataclass
 
 MAX_ROWS = 1_048_576
 MAX_COLUMNS = 16_384
 
-Form = Literal["floating", "wps", "in_cell", "unplaced"]
+Link = tuple[int, int, str]
+"""First and last column, and the photo file to which the cells between them lead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +36,29 @@ class Row:
         cells: text of the cells from column A on; empty cells are "", those at the end are left
             out. A cell that is a picture is "".
         hidden: by the user or by a filter.
-        links: column -> photo file to which its cell leads, whatever it shows (查看, click here).
+        links: to photo files, whatever the cells show (查看, click here).
     """
 
     number: int
     cells: tuple[str, ...]
     hidden: bool
-    links: Mapping[int, str] = field(default_factory=dict)
+    links: tuple[Link, ...] = ()
 
     def followed(self, columns: Collection[int]) -> Row:
         """The row with the files that its cells in these columns lead to, in place of their text.
 
         In any other column a link only goes along with the text.
         """
-        links = {column: file for column, file in self.links.items() if column in columns}
-        if not links:
+        files = {
+            column: file
+            for first, last, file in self.links
+            for column in columns
+            if first <= column <= last
+        }
+        if not files:
             return self
-        cells = list(self.cells) + [""] * (max(links) - len(self.cells))
-        for column, file in links.items():
+        cells = list(self.cells) + [""] * (max(files) - len(self.cells))
+        for column, file in files.items():
             cells[column - 1] = file
         return Row(self.number, tuple(cells), self.hidden)
 
@@ -76,10 +81,8 @@ class Picture:
         sheet: name of the sheet, "" when unplaced.
         row: 1-based row with the largest share of the picture; 0 when unplaced.
         column: likewise.
-        last_row: last row of which the picture covers at least half.
-        last_column: likewise.
-        form: how the file stores it: `floating` over the cells, in a cell by `wps` (DISPIMG), in a
-            cell by Microsoft 365 (`in_cell`), or `unplaced` (background, header, left-over).
+        last_column: last column of which the picture covers at least half.
+        altered: turned, mirrored or cropped where it is shown; the file is as it was before.
         member: name of the file inside the workbook, "" if there is none.
         problem: (reason, detail) when it cannot be used: `picture_format`, `picture_missing`,
             `picture_linked`, `picture_damaged`, `picture_too_large`.
@@ -88,8 +91,7 @@ class Picture:
     sheet: str
     row: int
     column: int
-    last_row: int
     last_column: int
-    form: Form
     member: str
     problem: tuple[str, str] | None
+    altered: bool = False

@@ -140,10 +140,13 @@ class Package:
 
     def damaged(self, part: str, cause: str) -> InputError:
         return InputError(
-            f"{self.path}: the part {part} in it is damaged ({cause}); open it in Excel or WPS, "
-            "let it repair the file, and save it as .xlsx under a new name; if that fails, take "
-            "an earlier copy"
+            f"{self.path}: the part {part} in it is damaged ({cause}); {refusals.REPAIR}; if that "
+            "fails, take an earlier copy"
         )
+
+    def lacking(self, what: str) -> InputError:
+        """The error for something that is named in the workbook and not there."""
+        return InputError(f"{self.path}: {what} missing from it; {refusals.REPAIR}")
 
     def open(self, part: str, limit: int = MAX_HELD) -> IO[bytes]:
         """The part as a stream; within `reading` only.
@@ -153,10 +156,7 @@ class Package:
         """
         info = self._members.get(_key(part))
         if info is None:
-            raise InputError(
-                f"{self.path}: the part {part} is missing from it; open it in Excel or WPS, let "
-                "it repair the file, and save it as .xlsx under a new name"
-            )
+            raise self.lacking(f"the part {part} is")
         if info.file_size > limit:
             raise self._bomb(f"{part} in it would unpack to {info.file_size:,} bytes")
         return self._zip.open(info)

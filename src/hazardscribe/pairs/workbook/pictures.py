@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from xml.etree.ElementTree import Element
 
 from hazardscribe.errors import InputError
-from hazardscribe.pairs.photo_file import SUPPORTED, photo_suffix
+from hazardscribe.pairs.photo_file import SUPPORTED, foreign_kind, photo_suffix
 from hazardscribe.pairs.photo_limits import DEFAULT_LIMITS
 from hazardscribe.pairs.sentences import say
 from hazardscribe.pairs.workbook.geometry import Box
@@ -15,20 +15,8 @@ from hazardscribe.pairs.workbook.safe_xml import attribute, child, local, text
 from hazardscribe.pairs.workbook.sheet_reader import Layout
 
 Problem = tuple[str, str]
-Place = tuple[int, int, int, int]
-"""Row, column, last row, last column; 1-based."""
-
-_FOREIGN = {
-    b"\xd7\xcd\xc6\x9a": "kind_wmf",
-    b"\x01\x00\x09\x00": "kind_wmf",
-    b"\x1f\x8b": "kind_packed",
-    b"\xd0\xcf\x11\xe0": "kind_ole",
-    b"PK\x03\x04": "kind_office",
-    b"%PDF-": "kind_pdf",
-    b"8BPS": "kind_psd",
-    b"\0\0\0\x0cjP": "kind_jp2",
-    b"II\xbc\x01": "kind_jxr",
-}
+Place = tuple[int, int, int]
+"""Row, column, last column; 1-based."""
 
 
 def media(package: Package, relation: Relation | None, missing: str) -> tuple[str, Problem | None]:
@@ -57,28 +45,15 @@ def media_problem(package: Package, part: str) -> Problem | None:
         return "picture_damaged", say("picture_damaged", cause=str(error))
     if photo_suffix(head) != ".bin":
         return None
-    kind = say(_foreign(head))
+    kind = say(f"kind_{foreign_kind(head)}")
     return "picture_format", say("picture_format", part=part, kind=kind, supported=SUPPORTED)
-
-
-def _foreign(head: bytes) -> str:
-    """Code of the sentence that names what a file is."""
-    if head[:4] == b"\x01\0\0\0" and head[40:44] == b" EMF":
-        return "kind_emf"
-    if head[4:8] == b"ftyp":
-        return "kind_heic"
-    if b"<svg" in head.lower():
-        return "kind_svg"
-    return next(
-        (kind for start, kind in _FOREIGN.items() if head.startswith(start)), "kind_unknown"
-    )
 
 
 # --- floating over the cells -----------------------------------------------------------------
 
 
-def floating(package: Package, part: str, layout: Layout) -> Iterator[tuple[Place, list[str]]]:
-    """Place and relation ids of each picture of a drawing.
+def floating(package: Package, part: str, layout: Layout) -> Iterator[tuple[Place, list[str], str]]:
+    """Place, relation ids, and how it is shown (`cropped`, `turned`, ""), of each picture.
 
     The first id is the picture's own; others are further renderings of it (SVG, originals of
     edited pictures). Pictures whose anchor says nothing of use are left out.
@@ -90,8 +65,8 @@ def floating(package: Package, part: str, layout: Layout) -> Iterator[tuple[Plac
                 if found is None:
                     continue
                 box, corner = found
-                for ids, own in _pictures(inner, box):
-                    yield _place(own, corner, layout), ids
+                for ids, own, altered in _pictures(inner, box):
+                    yield _place(own, corner, layout), ids, altered
 
 
 def _anchor(anchor: Element, layout: Layout) -> tuple[Box, tuple[int, int]] | None:
@@ -141,19 +116,19 @@ def _place(box: Box, corner: tuple[int, int], layout: Layout) -> Place:
     next row must not pair it with that row's text. A picture larger than its row covers the next
     one wholly, but whoever put it there began in the right one; columns are wide enough for photos.
     """
-    row, last_row = corner[0], corner[0]
+    row = corner[0]
     if box.bottom > box.top and layout.rows.size(row):
-        row, last_row = layout.rows.covered(box.top, box.bottom, begun=True)
+        row, _ = layout.rows.covered(box.top, box.bottom, begun=True)
     column, last_column = corner[1], corner[1]
     if box.right > box.left and layout.columns.size(column):
         column, last_column = layout.columns.covered(box.left, box.right)
-    return row + 1, column + 1, last_row + 1, last_column + 1
+    return row + 1, column + 1, last_column + 1
 
 
 def _pictures(
     elements: Iterable[Element], box: Box, frame: Element | None = None
-) -> Iterator[tuple[list[str], Box]]:
-    """Relation ids and rectangle of each picture, or shape that is filled with one, in a `box`.
+) -> Iterator[tuple[list[str], Box, str]]:
+    """Relation ids, rectangle and alteration of each picture, or shape filled with one, in a `box`.
 
     Within a group, places are told by its own coordinates, those of its `frame`.
     """
@@ -167,7 +142,16 @@ def _pictures(
             path = ("blipFill",) if kind == "pic" else ("spPr", "blipFill")
             fill = child(element, *path)
             if fill is not None and (ids := blip_ids(fill)):
-                yield ids, place
+                yield ids, place, _altered(own, fill)
+
+
+def _altered(place: Element | None, fill: Element) -> str:
+    """`cropped` by more than a hundredth, `turned` (or mirrored), or ""."""
+    crop = child(fill, "srcRect")
+    if crop is not None and sum(abs(_number(crop, side)) for side in "ltrb") > 1000:
+        return "cropped"
+    turns = () if place is None else (attribute(place, name) for name in ("rot", "flipH", "flipV"))
+    return "turned" if any(turn not in ("", "0", "false") for turn in turns) else ""
 
 
 def blip_ids(fill: Element) -> list[str]:

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from hazardscribe.pairs.finder import has_photo_suffix
 from hazardscribe.pairs.workbook.geometry import POINT, Axis, column_width
-from hazardscribe.pairs.workbook.items import MAX_COLUMNS, MAX_ROWS, CellRange, Row
+from hazardscribe.pairs.workbook.items import MAX_COLUMNS, MAX_ROWS, CellRange, Link, Row
 from hazardscribe.pairs.workbook.number_formats import Show, general, iso_text
 from hazardscribe.pairs.workbook.package import MAX_XML, Package
 from hazardscribe.pairs.workbook.safe_xml import MAX_DEPTH, BadXmlError, Parser
@@ -63,7 +63,7 @@ class Layout:
         rich: (row, column, vm) of cells with a Microsoft 365 picture.
         web: (row, column, address) of cells with an IMAGE formula that holds no picture.
         drawings: relation ids of the drawings over the cells.
-        links: (first cell, relation id) of the hyperlinks.
+        links: (cells, relation id) of the hyperlinks.
     """
 
     rows: Axis
@@ -128,7 +128,7 @@ class _Reader:
         self.heights: dict[int, float] = {}
         self.widths: dict[int, float] = {}
         self._described = 0  # columns that have been given a width
-        self._links: dict[int, str] = {}  # of the row's formulas
+        self._links: list[Link] = []  # of the row's formulas
         self.hidden_rows = False
         self.default_height = 15.0 * POINT
         self.default_width = 64 * 9_525.0
@@ -202,9 +202,9 @@ class _Reader:
                         cells[column - 1] = written
             elif kind == "row":
                 if with_text:
-                    done.append(Row(row, tuple(cells), hidden, self._links))
+                    done.append(Row(row, tuple(cells), hidden, tuple(self._links)))
                     cells.clear()
-                    self._links = {}
+                    self._links.clear()
             elif kind == "f":
                 formula = "".join(pieces)
             elif kind == "t":
@@ -276,7 +276,7 @@ class _Reader:
             if "HYPERLINK(" in formula.upper() and (link := _LINK_FORMULA.match(formula)):
                 address = local_photo(link[1])
                 if address:
-                    self._links[column] = address
+                    self._links.append((column, column, address))
         if kind == "n":
             if not self._text:
                 return ""

@@ -9,10 +9,11 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from hazardscribe.errors import InputError
+from hazardscribe.pairs.photo import photo_header
 from hazardscribe.pairs.photo_limits import DEFAULT_LIMITS
 from hazardscribe.pairs.sentences import say
 from hazardscribe.pairs.workbook import refusals
-from hazardscribe.pairs.workbook.items import CellRange, Form, Picture, Row, Sheet
+from hazardscribe.pairs.workbook.items import CellRange, Picture, Row, Sheet
 from hazardscribe.pairs.workbook.number_formats import Show, built_in, general, number_format
 from hazardscribe.pairs.workbook.package import Package, Relation
 from hazardscribe.pairs.workbook.pictures import (
@@ -113,13 +114,9 @@ class Workbook:
 
     def _sheet_part(self, entry: Element, relations: dict[str, Relation]) -> str:
         """The part of a worksheet, "" for sheets of other kinds."""
-        name = attribute(entry, "name")
         relation = relations.get(attribute(entry, "id"))
         if relation is None or not self._package.has(relation.target):
-            raise InputError(
-                f"{self._package.path}: the sheet {name!r} is missing from it; open it in Excel "
-                "or WPS, let it repair the file, and save it as .xlsx under a new name"
-            )
+            raise self._package.lacking(f"the sheet {attribute(entry, 'name')!r} is")
         return relation.target if relation.kind == "worksheet" else ""
 
     def __enter__(self) -> Workbook:
@@ -140,10 +137,22 @@ class Workbook:
             InputError: the sheet is damaged.
         """
         links = self._photo_links(sheet)
+        open_links: list[tuple[CellRange, str]] = []
         for item in self._read(sheet, text=True):
-            if isinstance(item, Row):
-                further = links.get(item.number)
-                yield replace(item, links={**item.links, **further}) if further else item
+            if not isinstance(item, Row):
+                continue
+            while links and links[-1][0].first_row <= item.number:
+                open_links.append(links.pop())
+            if open_links:
+                open_links = [one for one in open_links if one[0].last_row >= item.number]
+                # A link over a whole column makes no records of the empty rows below the last.
+                further = tuple(
+                    (cells.first_column, cells.last_column, file)
+                    for cells, file in open_links
+                    if cells.first_row == item.number or any(map(str.strip, item.cells))
+                )
+                item = replace(item, links=item.links + further)
+            yield item
 
     def merges(self, sheet: Sheet) -> tuple[CellRange, ...]:
         """The merged ranges, in the order of the file."""
@@ -179,7 +188,7 @@ class Workbook:
             member = self._package.member(name)
             if member not in placed:
                 problem = media_problem(self._package, name)
-                left.append(Picture("", 0, 0, 0, 0, "unplaced", member, problem))
+                left.append(Picture("", 0, 0, 0, member, problem))
         return tuple(left)
 
     def read_picture(self, picture: Picture) -> bytes:
@@ -216,16 +225,16 @@ class Workbook:
                 pass
         return self._layouts[sheet.position]
 
-    def _photo_links(self, sheet: Sheet) -> dict[int, dict[int, str]]:
-        """Row -> column -> photo file, of the hyperlinks that lead to one."""
-        found: dict[int, dict[int, str]] = {}
+    def _photo_links(self, sheet: Sheet) -> list[tuple[CellRange, str]]:
+        """The hyperlinks that lead to a photo file: their cells and the file, the last rows first.
+
+        Each cell of a range shows and follows the link, in Excel and in WPS.
+        """
         links = self._layout(sheet).links
         relations = self._package.relations(self._sheet_parts[sheet.position]) if links else {}
-        for cells, name in links:
-            address = local_photo(relations[name].address) if name in relations else ""
-            if address:
-                found.setdefault(cells.first_row, {})[cells.first_column] = address
-        return found
+        leading = [(cells, relations[name].address) for cells, name in links if name in relations]
+        found = [(cells, file) for cells, address in leading if (file := local_photo(address))]
+        return sorted(found, key=lambda one: -one[0].first_row)
 
     @cached_property
     def _lookups(self) -> Lookups:
@@ -271,31 +280,38 @@ class Workbook:
         for name in layout.drawings:
             drawing = sheet_relations.get(name)
             if drawing is None or not self._package.has(drawing.target):
-                raise InputError(
-                    f"{self._package.path}: the pictures of sheet {sheet.name!r} are missing from "
-                    "it; open it in Excel or WPS, let it repair the file, and save it as .xlsx"
-                )
+                raise self._package.lacking(f"the pictures of sheet {sheet.name!r} are")
             relations = self._package.relations(drawing.target)
-            for place, ids in floating(self._package, drawing.target, layout):
+            for place, ids, altered in floating(self._package, drawing.target, layout):
                 leads = [relations[i] for i in ids if i in relations]
                 lost = say("drawing_broken", name=ids[0][:60])
-                yield self._picture(sheet, place, "floating", leads, lost)
+                found = self._picture(sheet, place, leads, lost)
+                if altered == "cropped" or (altered and self._is_upright(found)):
+                    found = replace(found, altered=True)
+                yield found
         for row, column, name in layout.wps:
             leads = self._wps.get(name.upper(), [])
             lost = say("wps_lost", name=name[:60])
-            yield self._picture(sheet, (row, column, row, column), "wps", leads, lost)
+            yield self._picture(sheet, (row, column, column), leads, lost)
         for row, column, vm in layout.rich:
             leads = self._rich.get(vm, [])
             lost = say("cell_picture_lost")
-            yield self._picture(sheet, (row, column, row, column), "in_cell", leads, lost)
+            yield self._picture(sheet, (row, column, column), leads, lost)
         for row, column, address in layout.web:
             shown = address[:300] or say("an_address")
             problem = "picture_linked", say("picture_web", address=shown)
-            yield Picture(sheet.name, row, column, row, column, "in_cell", "", problem)
+            yield Picture(sheet.name, row, column, column, "", problem)
 
-    def _picture(
-        self, sheet: Sheet, place: Place, form: Form, leads: list[Relation], lost: str
-    ) -> Picture:
+    def _is_upright(self, picture: Picture) -> bool:
+        """Whether the file itself says nothing of a turn; Excel follows what it says, as we do."""
+        if picture.problem is not None:
+            return False
+        try:
+            return photo_header(self.read_picture(picture)).orientation == 1
+        except InputError:  # damaged; the import says so
+            return False
+
+    def _picture(self, sheet: Sheet, place: Place, leads: list[Relation], lost: str) -> Picture:
         """A picture at its place; of several files for it, the first is the picture itself."""
         lead = leads[0] if leads else None
         self._companions.update(other.target.lower() for other in leads[1:] if other.target)
@@ -306,4 +322,4 @@ class Workbook:
             member, problem = media(self._package, lead, lost)
             if key:
                 self._problems[key] = (member, problem)
-        return Picture(sheet.name, *place, form, member, problem)
+        return Picture(sheet.name, *place, member, problem)
