@@ -23,7 +23,7 @@ const CHOICES = {
 };
 
 /** Address of the ledger with these filters. */
-export function ledgerAddress(filters) {
+function ledgerAddress(filters) {
   const kept = Object.entries(filters).filter(([name, value]) => FILTERS.includes(name) && value);
   return `#/ledger${kept.length ? `?${new URLSearchParams(kept)}` : ""}`;
 }
