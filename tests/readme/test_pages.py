@@ -41,7 +41,8 @@ def test_the_api_s_page_names_every_error_code() -> None:
     codes = set(re.findall(r"ApiError\(\s*\d{3},\s*\"(\w+)\"", source))
     codes |= set(re.findall(r"(?:_not_ready|_bad_photo)\(\s*\"(\w+)\"", source))
     codes |= set(re.findall(r"^ +\d{3}: \(\s*\"(\w+)\"", source, re.MULTILINE))  # of Starlette
-    codes |= set(re.findall(r"^    \"(\w+)\": \(\s*\d{3},", source, re.MULTILINE))  # photos, store
+    codes |= set(re.findall(r"^    \"(\w+)\": \(\s*\d{3},", source, re.MULTILINE))  # of photos
+    codes |= set(re.findall(r"refusal = \(\s*\d{3},\s*\"(\w+)\"", source))  # of the store
     assert len(codes) > 35
     page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
     table = page[page.index("## Errors") :]

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running_server import running
+from running_server import make_app, running
 
 from hazardscribe.checksums import CHECKSUMS
-from hazardscribe.serving.app import create_app
 from hazardscribe.serving.settings import ServeSettings
 
 BRIEF: dict[str, Any] = {"max_new_tokens": 8, "device": "cpu", "requests_per_minute": 0}
@@ -45,10 +44,10 @@ def talkative(start: Path, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def serve_app():
-    """An app with a tiny model and no ledger."""
+    """An app with a tiny model and an empty ledger."""
 
     def make(model: Path, **settings: Any) -> Any:
-        return create_app(ServeSettings(model=model, **(BRIEF | settings)))
+        return make_app(ServeSettings(model=model, **(BRIEF | settings)))
 
     return make
 

@@ -1,20 +1,35 @@
-"""A server in a thread of the test's process, and photos to send to it."""
+"""An app, a server of it in a thread of the test's process, and photos to send to it."""
 
 from __future__ import annotations
 
 import contextlib
 import io
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import uvicorn
+from fastapi import FastAPI
 from PIL import Image
 
+from hazardscribe.serving.app import create_app
 from hazardscribe.serving.connections import PatientProtocol
 from hazardscribe.serving.serve import listen
+from hazardscribe.serving.settings import ServeSettings
+from hazardscribe.serving.store.store import Store
+
+
+def make_app(settings: ServeSettings, engine: Any = None) -> FastAPI:
+    """An app with an empty ledger, which is gone when the app is."""
+    folder = tempfile.TemporaryDirectory()
+    store = Store.open(f"sqlite:///{folder.name}/ledger.sqlite", Path(folder.name, "photos"))
+    app = create_app(settings, store, engine)
+    app.state.folder = folder
+    return app
 
 
 @contextlib.contextmanager

@@ -121,6 +121,21 @@ def test_a_wrong_key_or_address_ends_the_run_at_once(status, files):
     assert len(asked) == 1
 
 
+def test_an_endpoint_that_takes_no_photos_is_told_at_once(files):
+    """llama.cpp's server without --mmproj answers so to every photo, with a status of 500."""
+    asked = []
+    said = "image input is not supported - hint: if this is unexpected, you may need to provide the"
+    error = {"code": 500, "message": f"{said} mmproj", "type": "server_error"}
+
+    def answer(request):
+        asked.append(request)
+        return httpx.Response(500, json={"error": error})
+
+    with pytest.raises(InputError, match=r"takes no photos.*--mmproj FILE"):
+        list(Endpoints([elsewhere(answer)], each=1, wait=0.001).stream(files[:1]))
+    assert len(asked) == 1
+
+
 @pytest.mark.parametrize("status", [408, 429, 500, 503])
 def test_what_may_pass_is_asked_again(status, files):
     asked = []

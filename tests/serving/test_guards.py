@@ -11,10 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 from fake_engine import FakeEngine
-from running_server import picture, running
+from running_server import make_app, picture, running
 
 from hazardscribe.serving import connections, guards
-from hazardscribe.serving.app import create_app
 from hazardscribe.serving.engine import busy
 from hazardscribe.serving.settings import ServeSettings
 
@@ -28,7 +27,7 @@ def app(tmp_path_factory):
     tokens = tmp_path_factory.mktemp("tokens") / "tokens.txt"
     tokens.write_text(f"inspector zhang {INSPECTOR}\n", encoding="utf-8")
     settings = ServeSettings(engine="http://nowhere", token=TOKEN, tokens=tokens, **SMALL)
-    app = create_app(settings, engine=FakeEngine())
+    app = make_app(settings, FakeEngine())
 
     @app.get("/v1/broken")
     async def broken() -> None:
@@ -214,7 +213,7 @@ def test_a_form_is_large_only_where_photos_come(path):
     """Elsewhere it would be read into memory."""
     settings = ServeSettings(engine="http://nowhere", token=TOKEN, max_photo_bytes=1000)
     headers = AUTH | {"Content-Type": "multipart/form-data; boundary=b"}
-    with running(create_app(settings, engine=FakeEngine())) as address:
+    with running(make_app(settings, FakeEngine())) as address:
         method = "PATCH" if path.endswith("0") else "POST"
         answer = httpx.request(method, address + path, content=b" " * 300_000, headers=headers)
     assert answer.status_code == 413
@@ -225,7 +224,7 @@ def narrow(monkeypatch):
     """An app whose requests may hold 100,000 bytes together."""
     monkeypatch.setattr(ServeSettings, "max_held_bytes", 100_000, raising=False)
     settings = ServeSettings(engine="http://nowhere", token=TOKEN, requests_per_minute=0)
-    app = create_app(settings, engine=FakeEngine())
+    app = make_app(settings, FakeEngine())
     with running(app) as address:
         yield app, address
 
@@ -315,9 +314,9 @@ def test_ready_says_why_not(address, app, monkeypatch):
     assert code() == "ok"
     app.state.engine.is_ready = False
     assert code() == "engine_unavailable"
-    app.state.engine.is_ready, app.state.store = True, Store()
+    ledger, app.state.engine.is_ready, app.state.store = app.state.store, True, Store()
     assert code() == "store_unavailable"
-    app.state.store = None
+    app.state.store = ledger
     with monkeypatch.context() as patched:
         full = shutil.disk_usage("/")._replace(free=app.state.room.least - 1)
         patched.setattr(shutil, "disk_usage", lambda path: full)

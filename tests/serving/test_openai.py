@@ -9,9 +9,8 @@ import httpx
 import openai
 import pytest
 from fake_engine import FakeEngine
-from running_server import picture, running
+from running_server import make_app, picture, running
 
-from hazardscribe.serving.app import create_app
 from hazardscribe.serving.auth import Tokens
 from hazardscribe.serving.engine import Described, busy, too_late
 from hazardscribe.serving.settings import ServeSettings
@@ -109,7 +108,7 @@ def test_errors_have_openais_form(client, model, more, kind, code, param, stream
 def test_a_model_whose_id_has_a_slash_is_found_and_none_without_a_name():
     engine = FakeEngine()
     engine.model = "org/model-7b"
-    with running(create_app(ServeSettings(engine="http://x"), engine=engine)) as address:
+    with running(make_app(ServeSettings(engine="http://x"), engine)) as address:
         client = openai.OpenAI(base_url=f"{address}/v1", api_key="none", max_retries=0)
         assert client.models.retrieve("org/model-7b").id == "org/model-7b"
         assert httpx.get(f"{address}/v1/models/org/model-7b").status_code == 200
@@ -135,7 +134,7 @@ def test_what_changes_nothing_is_let_pass(client, model):
 
 def test_a_token_is_the_api_key():
     token = "0123456789abcdefghij"
-    app = create_app(ServeSettings(engine="http://x"), engine=FakeEngine())
+    app = make_app(ServeSettings(engine="http://x"), FakeEngine())
     app.state.gate.tokens = Tokens.load(None, token)
     with running(app) as address:
         good = openai.OpenAI(base_url=f"{address}/v1", api_key=token)
@@ -149,7 +148,7 @@ def test_a_token_is_the_api_key():
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_busy_or_failing_engine(stream):
     engine = FakeEngine()
-    app = create_app(ServeSettings(engine="http://x"), engine=engine)
+    app = make_app(ServeSettings(engine="http://x"), engine)
     with running(app) as address:
         client = openai.OpenAI(base_url=f"{address}/v1", api_key="none", max_retries=0)
         asked = {"model": engine.model, "messages": MESSAGES, "stream": stream}
@@ -174,7 +173,7 @@ def test_a_busy_or_failing_engine(stream):
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_photo_that_was_not_described_is_counted_by_the_reason(stream):
     engine = FakeEngine(wait=0.1, error=too_late(60))
-    app = create_app(ServeSettings(engine="http://x"), engine=engine)
+    app = make_app(ServeSettings(engine="http://x"), engine)
     with running(app) as address:
         asked = {"model": engine.model, "messages": MESSAGES, "stream": stream}
         httpx.post(f"{address}/v1/chat/completions", json=asked)
@@ -188,7 +187,7 @@ def test_a_photo_that_was_not_described_is_counted_by_the_reason(stream):
 
 def test_an_error_in_a_stream_bears_the_status_that_it_would_have_had():
     engine = FakeEngine(wait=0.1, error=busy(7))
-    with running(create_app(ServeSettings(engine="http://x"), engine=engine)) as address:
+    with running(make_app(ServeSettings(engine="http://x"), engine)) as address:
         asked = {"model": engine.model, "messages": MESSAGES, "stream": True}
         answer = httpx.post(f"{address}/v1/chat/completions", json=asked)
     *_, last = answer.text.strip().splitlines()
@@ -206,7 +205,7 @@ def test_a_text_that_came_with_the_end_is_sent(monkeypatch):
         return [Described(text="abcd", draft="abcd")]
 
     monkeypatch.setattr(engine, "describe", described)
-    with running(create_app(ServeSettings(engine="http://x"), engine=engine)) as address:
+    with running(make_app(ServeSettings(engine="http://x"), engine)) as address:
         client = openai.OpenAI(base_url=f"{address}/v1", api_key="none", max_retries=0)
         for told[:] in (["ab", "abcd"], ["ab"], [], ["x"]):
             stream = client.chat.completions.create(

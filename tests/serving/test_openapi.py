@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 from fake_engine import FakeEngine
-from running_server import picture, running
+from running_server import make_app, picture, running
 
 from hazardscribe.serving.app import create_app
 from hazardscribe.serving.serve import opened_store
@@ -34,7 +34,7 @@ def address(tmp_path_factory):
         engine="http://nowhere", token=TOKEN, requests_per_minute=0, store=folder
     )
     with opened_store(settings) as store:
-        app = create_app(settings, engine=FakeEngine(), store=store)
+        app = create_app(settings, store, FakeEngine())
         with running(app) as address:
             yield address
 
@@ -81,7 +81,7 @@ def test_uploads_are_told_as_a_form_of_files(document):
 
 def test_it_says_how_many_photos_this_server_takes(document):
     few = ServeSettings(engine="http://nowhere", max_photos=3)
-    few_document = create_app(few, engine=FakeEngine()).openapi()
+    few_document = make_app(few, FakeEngine()).openapi()
     for told, most in ((document, 20), (few_document, 3)):
         form = told["paths"]["/v1/describe"]["post"]["requestBody"]["content"]
         assert form["multipart/form-data"]["schema"]["properties"]["photos"]["maxItems"] == most

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from running_server import running
+from running_server import make_app, running
 
 from hazardscribe import verbs
 from hazardscribe.describing.similar import PastCase
-from hazardscribe.serving.app import create_app
 from hazardscribe.serving.past_cases import suggest
 from hazardscribe.serving.settings import ServeSettings
 from hazardscribe.training.recipe import Recipe
@@ -59,7 +58,7 @@ def test_categories_are_those_of_the_nearest_cases_that_bear_one():
 
 def test_a_photo_of_the_ledger_finds_its_own_row(model, ledger):
     settings = ServeSettings(model=model, data=ledger, **BRIEF)
-    app = create_app(settings)
+    app = make_app(settings)
     with running(app) as address:
         app.state.engine.cases.join(120)
         assert app.state.engine.cases.ready, app.state.engine.cases.error
@@ -77,7 +76,7 @@ def test_a_photo_of_the_ledger_finds_its_own_row(model, ledger):
 
 
 def test_describing_does_without_where_they_cannot_be_compared(start, ledger, caplog):
-    app = create_app(ServeSettings(model=start, data=ledger, **BRIEF))
+    app = make_app(ServeSettings(model=start, data=ledger, **BRIEF))
     with running(app) as address:
         app.state.engine.cases.join(120)
         assert "alignment_head" in app.state.engine.cases.error

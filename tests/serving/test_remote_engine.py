@@ -11,13 +11,12 @@ from dataclasses import asdict
 import httpx
 import pytest
 from PIL import Image
-from running_server import picture, running
+from running_server import make_app, picture, running
 
 from hazardscribe.errors import InputError
 from hazardscribe.files import write_json
 from hazardscribe.model.checkpoint import CARD_FILE, Card
 from hazardscribe.pairs.photo import load_photo
-from hazardscribe.serving.app import create_app
 from hazardscribe.serving.engine import Ask, EngineError
 from hazardscribe.serving.errors import ApiError
 from hazardscribe.serving.remote_engine import RemoteEngine
@@ -32,7 +31,7 @@ TURNED = picture(400, 300, exif=GPS)
 @pytest.fixture(scope="module")
 def behind(server):
     """A server that has the talkative one describe."""
-    with running(create_app(ServeSettings(engine=server, requests_per_minute=0))) as address:
+    with running(make_app(ServeSettings(engine=server, requests_per_minute=0))) as address:
         yield address
 
 

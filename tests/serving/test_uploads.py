@@ -116,7 +116,7 @@ def test_as_many_and_as_large_photos_as_are_allowed_and_no_more(photos, code, kn
 
     if code is None:
         assert read() == photos
-        assert memory._taken == (2 * len(JPEG) if known else 0)
+        assert memory.taken == (2 * len(JPEG) if known else 0)
     else:
         with pytest.raises(ApiError) as refused:
             read()

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Any
 
 from fastapi import FastAPI
 
@@ -17,21 +16,21 @@ from hazardscribe.serving.errors import install_handlers
 from hazardscribe.serving.guards import Guards
 from hazardscribe.serving.memory import Memory
 from hazardscribe.serving.metrics import Metrics
-from hazardscribe.serving.openapi import install_openapi
+from hazardscribe.serving.openapi import DESCRIPTION, install_openapi
 from hazardscribe.serving.room import Room
 from hazardscribe.serving.routes import describe, export, health, ledger, openai, page
 from hazardscribe.serving.settings import ServeSettings
+from hazardscribe.serving.store.retention import Retention, keep_forgetting
+from hazardscribe.serving.store.store import Store
 
 
-def create_app(
-    settings: ServeSettings, *, engine: Engine | None = None, store: Any = None
-) -> FastAPI:
+def create_app(settings: ServeSettings, store: Store, engine: Engine | None = None) -> FastAPI:
     """The app of a server.
 
     Args:
         settings: what it was started with.
+        store: the ledger, which its owner closes.
         engine: what describes; default: what the settings say. It is closed with the app.
-        store: the ledger (`store.store.Store`), which its owner closes; None in tests alone.
 
     Raises:
         InputError: if the model cannot be loaded or a tokens file not be read.
@@ -43,24 +42,20 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        forgetting = None
-        if store is not None:
-            from hazardscribe.serving.store.retention import Retention, keep_forgetting
-
-            retention = Retention(settings.keep_unconfirmed_days, settings.keep_days)
-            forgetting = asyncio.create_task(keep_forgetting(store, retention))
+        retention = Retention(settings.keep_unconfirmed_days, settings.keep_days)
+        forgetting = asyncio.create_task(keep_forgetting(store, retention))
         try:
             yield
         finally:
-            if forgetting is not None:
-                forgetting.cancel()
-                with suppress(asyncio.CancelledError):
-                    await forgetting
+            forgetting.cancel()
+            with suppress(asyncio.CancelledError):
+                await forgetting
             await engine.close()
 
     app = FastAPI(
         title="hazardscribe",
         version=__version__,
+        description=DESCRIPTION,
         lifespan=lifespan,
         # FastAPI's own pages load scripts from elsewhere.
         docs_url=None,
@@ -70,13 +65,14 @@ def create_app(
     state.settings, state.engine, state.store = settings, engine, store
     state.gate, state.metrics = gate, metrics
     state.draining, state.started = False, time.time()
+    state.confirming = asyncio.Semaphore(ledger.CONFIRMING)
     metrics.follow_queue(lambda: engine.waiting)
-    state.room = Room({} if store is None else store.places, settings.max_request_bytes)
+    state.room = Room(store.places, settings.max_request_bytes)
     metrics.follow_room(state.room)
     for part in (health, describe, openai, export, ledger, page):
         app.include_router(part.router)
     install_handlers(app)
-    install_openapi(app)
+    install_openapi(app, settings.max_photos)
     memory = Memory(settings.max_held_bytes)
     app.add_middleware(Guards, settings=settings, gate=gate, metrics=metrics, memory=memory)
     return app

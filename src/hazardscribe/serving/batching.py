@@ -22,7 +22,6 @@ from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 logger = logging.getLogger(__name__)
@@ -109,7 +108,7 @@ class BatchQueue(Generic[Item, Result]):
         """
         with self._changed:
             if self._held + places > self._capacity:
-                raise QueueFullError(min(60.0, max(1.0, self._held * self._pace)))
+                raise QueueFullError(self.retry_after)
             self._held += places
         return Places(self, places)
 
@@ -283,12 +282,7 @@ class Places(Generic[Item, Result]):
     def __enter__(self) -> Places[Item, Result]:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._queue._leave(self._jobs, self._unused)
         self._unused = 0
 

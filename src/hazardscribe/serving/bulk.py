@@ -30,7 +30,8 @@ class Endpoints:
     A photo goes to the engine with the fewest photos waiting. One that an engine fails at is asked
     of again, of any engine, after 1, 2, 4 ... at most 30 seconds, unless the engine's status says
     that asking again is of no use: a photo that it refuses (400, 413, 415, 422) carries that as its
-    problem, any other status 4xx but 408 and 429 ends the run.
+    problem; any other status 4xx but 408 and 429 ends the run, and so does an engine that takes no
+    photos.
 
     Args:
         engines: at least one. each: photos under way at an engine.
@@ -45,8 +46,8 @@ class Endpoints:
         """Describe photos in order; one that cannot be read carries its problem.
 
         Raises:
-            InputError: if the engines fail at a photo again and again, or want another key,
-                address or model.
+            InputError: if the engines fail at a photo again and again, take no photos, or want
+                another key, address or model.
         """
         loop = asyncio.new_event_loop()
         thread = Thread(target=loop.run_forever, name="endpoints", daemon=True)
@@ -84,6 +85,12 @@ class Endpoints:
                 return described
             except ApiError as error:
                 failure = error
+            if isinstance(failure, EngineError) and failure.blind:
+                raise InputError(
+                    "--engine: the endpoint takes no photos. Start llama.cpp's server with the "
+                    "model's visual part too (--mmproj FILE), or name another endpoint; then go on "
+                    "with --resume."
+                )
             status = failure.answered if isinstance(failure, EngineError) else None
             if status in _REFUSED_PHOTO:
                 said = f"{photo}: the endpoint refuses it (status {status}); its log may say why"

@@ -110,9 +110,10 @@ class EngineError(ApiError):
     Attributes:
         answered: that status, which no client is told; None where there was no answer, or one that
             broke off.
+        blind: whether it said that it takes no photos at all.
     """
 
-    def __init__(self, answered: int | None) -> None:
+    def __init__(self, answered: int | None, blind: bool = False) -> None:
         super().__init__(
             502,
             "engine_failed",
@@ -120,7 +121,7 @@ class EngineError(ApiError):
             "The describing engine gave no result; try again later, or tell the administrator.",
             headers={"Retry-After": "5"},
         )
-        self.answered = answered
+        self.answered, self.blind = answered, blind
 
 
 def busy(retry_after: float) -> ApiError:

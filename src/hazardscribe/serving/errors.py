@@ -84,9 +84,10 @@ def error_body(error: ApiError, scope: MutableMapping[str, Any]) -> Body:
     return answer.model_dump() | error.extra
 
 
-def failure_body(error: ApiError, scope: MutableMapping[str, Any]) -> Body:
+def failure_body(error: Exception, scope: MutableMapping[str, Any]) -> Body:
     """What a stream that has begun says instead of a status and headers: the body, and `status`
     and `retry_after` (seconds, None where nobody knows) beside it."""
+    error = told(error, scope)
     seconds = error.headers.get("Retry-After", "")
     retry_after = int(seconds) if seconds.isdecimal() else None
     return error_body(error, scope) | {"status": error.status, "retry_after": retry_after}
@@ -105,34 +106,31 @@ def error_answer(error: ApiError, scope: MutableMapping[str, Any]) -> JSONRespon
 def install_handlers(app: FastAPI) -> None:
     """Give every error that a route can raise the form of this module."""
 
-    async def api_error(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, ApiError)
-        return error_answer(error, request.scope)
+    async def answer(request: Request, error: Exception) -> JSONResponse:
+        return error_answer(told(error, request.scope), request.scope)
 
-    async def invalid(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, RequestValidationError)
+    for kind in (ApiError, RequestValidationError, HTTPException, OSError):
+        app.add_exception_handler(kind, answer)
+
+
+def told(error: Exception, scope: MutableMapping[str, Any]) -> ApiError:
+    """What a client is told of an error; the log is told of those that are the server's own."""
+    if isinstance(error, ApiError):
+        return error
+    if isinstance(error, RequestValidationError):
         found = invalid_request(error.errors())
-        if speaks_openai(request.url.path):
+        if speaks_openai(str(scope.get("path", ""))):
             found.status = 400
-        return error_answer(found, request.scope)
-
-    async def http_error(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, HTTPException)
+        return found
+    if isinstance(error, HTTPException):
         # FastAPI takes whatever happens while a form is read for a fault of the form.
-        if isinstance(error.__cause__, OSError):
-            return await disk_error(request, error.__cause__)
-        return error_answer(_of_status(error), request.scope)
-
-    async def disk_error(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, OSError)
-        logger.error("request %s failed: %s", request_id_of(request.scope), error)
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        return error_answer(no_room() if full else INTERNAL, request.scope)
-
-    app.add_exception_handler(ApiError, api_error)
-    app.add_exception_handler(RequestValidationError, invalid)
-    app.add_exception_handler(HTTPException, http_error)
-    app.add_exception_handler(OSError, disk_error)
+        cause = error.__cause__
+        return told(cause, scope) if isinstance(cause, OSError) else _of_status(error)
+    if isinstance(error, OSError):
+        logger.error("request %s failed: %s", request_id_of(scope), error)
+        return no_room() if error.errno in (errno.ENOSPC, errno.EDQUOT) else INTERNAL
+    logger.error("request %s failed", request_id_of(scope), exc_info=error)
+    return INTERNAL
 
 
 def invalid_request(found: Any) -> ApiError:

@@ -8,7 +8,6 @@ An exception that nobody expected becomes a 500 with the request's id; its text 
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
 import time
 import uuid
@@ -20,14 +19,12 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hazardscribe.serving.auth import LOCAL, Caller, Gate, is_local
-from hazardscribe.serving.errors import INTERNAL, ApiError, error_answer, request_id_of
+from hazardscribe.serving.errors import ApiError, error_answer, told
 
 if TYPE_CHECKING:
     from hazardscribe.serving.memory import Held, Memory
     from hazardscribe.serving.metrics import Metrics
     from hazardscribe.serving.settings import ServeSettings
-
-logger = logging.getLogger(__name__)
 
 SECURITY = {
     "Content-Security-Policy": (
@@ -102,10 +99,10 @@ class Guards:
             await error_answer(error, scope)(scope, receive, answer.pass_on)
         except ClientDisconnect:
             answer.status = answer.status or 499
-        except Exception:
-            logger.exception("request %s failed", request_id_of(scope))
+        except Exception as error:
+            failure = told(error, scope)
             if not answer.started:
-                await error_answer(INTERNAL, scope)(scope, receive, answer.pass_on)
+                await error_answer(failure, scope)(scope, receive, answer.pass_on)
         finally:
             held.release()
             route = getattr(scope.get("route"), "path", "-")

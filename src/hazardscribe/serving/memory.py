@@ -17,32 +17,14 @@ _AGAIN = 5.0
 
 
 class Memory:
-    """What all requests hold; used in the event loop's thread alone.
-
-    Args:
-        most: bytes.
-    """
+    """What all requests hold, and the most that they may; in the event loop's thread alone."""
 
     def __init__(self, most: int) -> None:
-        self._most, self._taken = most, 0
+        self.most, self.taken = most, 0
 
     def hold(self) -> Held:
         """What one request holds: nothing yet."""
         return Held(self)
-
-    def take(self, count: int) -> None:
-        """Take bytes.
-
-        Raises:
-            ApiError: 429 where there are not that many.
-        """
-        if self._taken + count > self._most:
-            raise busy(_AGAIN)
-        self._taken += count
-
-    def give_back(self, count: int) -> None:
-        """Give bytes back that were taken."""
-        self._taken -= count
 
 
 class Held:
@@ -57,10 +39,12 @@ class Held:
         Raises:
             ApiError: 429 where other requests hold too many.
         """
-        self._memory.take(count)
+        if self._memory.taken + count > self._memory.most:
+            raise busy(_AGAIN)
+        self._memory.taken += count
         self._count += count
 
     def release(self) -> None:
         """Hold nothing any more; a second time does nothing."""
-        self._memory.give_back(self._count)
+        self._memory.taken -= self._count
         self._count = 0

@@ -1,4 +1,7 @@
-"""The OpenAPI document, with the answers that the guards give added to every route."""
+"""The OpenAPI document: with which refusals each route may answer, and how many photos it takes.
+
+router = APIRouter(prefix="/v1", responses=refusals(*OWN))
+"""
 
 from __future__ import annotations
 
@@ -6,105 +9,76 @@ from copy import deepcopy
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 
-from hazardscribe.serving.errors import speaks_openai
-from hazardscribe.serving.openai_forms import OpenAIErrorAnswer
 from hazardscribe.serving.schemas import ErrorAnswer
 
-_DESCRIPTION = """\
+DESCRIPTION = """\
 Describes hazard photos and keeps the ledger of what people confirmed.
 
 Every error has a stable `code`, a `message` for people (in English where `Accept-Language` begins
 with `en`, else in Chinese) and the `request_id` that the header `X-Request-ID` bears too. A request
 that is refused with 429 or 503 may be sent again after `Retry-After` seconds."""
 
-_EVERY = {
+_WHY = {
+    400: "the body cannot be parsed",
     401: "no valid token",
     403: "the caller's role does not allow it, or the request comes from another site's page, or "
     "from elsewhere to a server without tokens",
+    404: "no such record",
+    409: "the idempotency key came with another request, or its record was deleted",
+    412: "somebody else changed the record first",
+    413: "the body or a photo is too large, or there are too many",
+    415: "a file is no photo",
+    422: "a parameter is not known, or a field does not fit",
+    428: "no If-Match",
     429: "too many requests, or no room in the queue; `Retry-After` says when",
     500: "the server failed",
+    502: "the engine elsewhere failed",
+    503: "the ledger cannot be read or written, or its disk is full",
+    504: "not done within the deadline",
 }
-_OWN = {422: "a parameter is not known, or a field does not fit"}
-_WITH_BODY = {400: "the body cannot be parsed", 413: "the body or a photo is too large"}
-_DESCRIBING = {502: "the engine elsewhere failed", 504: "not done within the deadline"}
-_OF_DESCRIBE = {
-    415: "the body is no multipart form, or the photo no photo",
-    422: "a field does not fit, or the photo is damaged",
-    503: "the ledger cannot be written",
-}
-_NOT_READY = {503: "not ready, with the reason as `code`"}
+GUARDED = (401, 403, 429, 500)
+"""What the guards may answer, whatever the route."""
+OWN = (*GUARDED, 422)
+"""And the routes of our own form."""
 
 
-def install_openapi(app: FastAPI) -> None:
-    """Let the app give the completed document."""
+def refusals(
+    *statuses: int, form: type[BaseModel] = ErrorAnswer, **why: str
+) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route or router for these statuses.
+
+    Args:
+        form: of their bodies. why: other words for a status, as `_404="no such model"`.
+    """
+    words = _WHY | {int(name[1:]): said for name, said in why.items()}
+    return {status: {"model": form, "description": words[status]} for status in statuses}
+
+
+def install_openapi(app: FastAPI, max_photos: int) -> None:
+    """Let the app give the document with what FastAPI does not know of."""
+    plain = app.openapi
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _document(app)
+            app.openapi_schema = _completed(deepcopy(plain()), max_photos)
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]
 
 
-def _document(app: FastAPI) -> dict[str, Any]:
-    made = get_openapi(
-        title=app.title, version=app.version, description=_DESCRIPTION, routes=app.routes
-    )
-    schemas = made.setdefault("components", {}).setdefault("schemas", {})
-    for model in (ErrorAnswer, OpenAIErrorAnswer):
-        schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas |= schema.pop("$defs", {})
-        schemas[model.__name__] = schema
-    forms: list[dict[str, Any]] = []
-    for path, operations in made["paths"].items():
-        for operation in operations.values():
-            _complete(path, operation)
-            if "requestBody" in operation:
-                operation["requestBody"] = deepcopy(operation["requestBody"])
-                forms.append(_form_of(operation["requestBody"], schemas))
-    for form in forms:
-        if "photos" in form.get("properties", {}):
-            form["properties"]["photos"]["maxItems"] = app.state.settings.max_photos
+def _completed(made: dict[str, Any], max_photos: int) -> dict[str, Any]:
+    schemas = made["components"]["schemas"]
     for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's own form, never sent
         schemas.pop(name, None)
+    for operations in made["paths"].values():
+        for operation in operations.values():
+            if "HTTPValidationError" in str(operation["responses"].get("422")):
+                del operation["responses"]["422"]
+            body = operation.get("requestBody", {}).get("content", {})
+            form = body.get("multipart/form-data", {}).get("schema", {})
+            form = schemas.get(form.get("$ref", "").rpartition("/")[2], form)
+            if "photos" in form.get("properties", {}):
+                form["properties"]["photos"]["maxItems"] = max_photos
     return made
-
-
-def _form_of(body: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
-    """The schema of a multipart body, by its name or as it stands there; empty for other bodies."""
-    schema: dict[str, Any] = body["content"].get("multipart/form-data", {}).get("schema", {})
-    name = schema.get("$ref", "").rpartition("/")[2]
-    return schemas[name] if name else schema
-
-
-def _complete(path: str, operation: dict[str, Any]) -> None:
-    answers: dict[str, Any] = operation["responses"]
-    openai = speaks_openai(path)
-    if "HTTPValidationError" in str(answers.get("422")):
-        del answers["422"]
-        if not openai:
-            answers["422"] = _answer("a field does not fit", openai)
-    wanted: dict[int, str] = {}
-    if path.startswith("/v1/") or path == "/metrics":
-        wanted |= _EVERY
-    if path.startswith("/v1/") and not openai:
-        wanted |= _OWN
-    if "requestBody" in operation:
-        wanted |= _WITH_BODY
-    if path in ("/v1/describe", "/v1/chat/completions"):
-        wanted |= _DESCRIBING
-    if path == "/v1/describe":
-        wanted |= _OF_DESCRIBE
-    if path == "/readyz":
-        wanted |= _NOT_READY
-    for status, why in wanted.items():
-        answers.setdefault(str(status), _answer(why, openai))
-    operation["responses"] = dict(sorted(answers.items()))
-
-
-def _answer(why: str, openai: bool) -> dict[str, Any]:
-    model = OpenAIErrorAnswer if openai else ErrorAnswer
-    reference = {"$ref": f"#/components/schemas/{model.__name__}"}
-    return {"description": why, "content": {"application/json": {"schema": reference}}}

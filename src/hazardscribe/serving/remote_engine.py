@@ -21,6 +21,7 @@ from typing import Any
 import httpx
 
 from hazardscribe.errors import InputError, PhotoError
+from hazardscribe.model.checkpoint import DEFAULT_PROMPT, load_card
 from hazardscribe.model.generation import LONGEST
 from hazardscribe.pages import data_url
 from hazardscribe.pairs.photo import load_photo
@@ -35,6 +36,7 @@ logger = logging.getLogger(__name__)
 _SIDE = 2048
 _LONGEST_LINE = 1_000_000  # bytes of one event
 _LONGEST_REASON = 10_000  # bytes of an answer that says why not
+_BLIND = "image input is not supported"  # llama.cpp without --mmproj, with a status of 500
 _READY_FOR = 5.0  # seconds that an answer about being ready is believed
 
 
@@ -47,7 +49,8 @@ class RemoteEngine:
         transport: for tests, in place of the network.
 
     Raises:
-        InputError: if the endpoint cannot be asked, or does not say which model to ask.
+        InputError: if the endpoint cannot be asked, or does not say which model to ask, or the
+            model folder has no readable card.
     """
 
     def __init__(
@@ -66,8 +69,17 @@ class RemoteEngine:
         self._pace = 1.0
         self._decode = Decoders(photo_limits(settings))
         self._checked: tuple[float, bool] = (-_READY_FOR, False)
-        self.language, self._prompt = language_and_prompt(settings)
-        self._picture = functools.partial(_data_url, bound=_bound(settings))
+        # As the settings say, else as the model folder's card does, else Chinese.
+        card = None if settings.model is None else load_card(settings.model)
+        self.language: Language = "zh"
+        if (settings.language or (card and card.language)) == "en":
+            self.language = "en"
+        prompt = settings.prompt or (card and card.prompt)
+        self._prompt = prompt or DEFAULT_PROMPT[self.language]
+        # As the model was trained: others would shrink a larger photo in another way, and write
+        # another text.
+        bound = min(_SIDE, (card and card.image_bound) or _SIDE)
+        self._picture = functools.partial(_data_url, bound=bound)
         self.categories: list[str] = []
         self._asked = settings.engine_model or asyncio.run(self._only_model())
         self.model = self._asked
@@ -217,7 +229,9 @@ class RemoteEngine:
 
     def _failed(self, error: Exception) -> EngineError:
         logger.warning("the engine %s failed: %s", self._base, _brief(error))
-        return EngineError(error.status if isinstance(error, _StatusError) else None)
+        if isinstance(error, _StatusError):
+            return EngineError(error.status, blind=_BLIND in str(error))
+        return EngineError(None)
 
 
 class _StatusError(ValueError):
@@ -303,34 +317,6 @@ class _Told:
             taken=taken,
             waited=waited,
         )
-
-
-def language_and_prompt(settings: ServeSettings) -> tuple[Language, str]:
-    """What the endpoint is asked, and in which language it answers: as the settings say, else as
-    the card of a model folder does, else Chinese.
-
-    Raises:
-        InputError: if the model folder has no readable card.
-    """
-    from hazardscribe.model.checkpoint import DEFAULT_PROMPT, load_card
-
-    language: str | None = settings.language
-    prompt = settings.prompt
-    if settings.model is not None:
-        card = load_card(settings.model)
-        language, prompt = language or card.language, prompt or card.prompt
-    known: Language = "en" if language == "en" else "zh"
-    return known, prompt or DEFAULT_PROMPT[known]
-
-
-def _bound(settings: ServeSettings) -> int:
-    """Longest side of what is sent: as the model was trained, since others would shrink a larger
-    photo in another way, and write another text.
-    """
-    from hazardscribe.model.checkpoint import load_card
-
-    card = None if settings.model is None else load_card(settings.model)
-    return min(_SIDE, (card and card.image_bound) or _SIDE)
 
 
 def _data_url(photo: bytes, limits: PhotoLimits, bound: int) -> str:

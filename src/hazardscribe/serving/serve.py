@@ -15,7 +15,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -25,6 +24,8 @@ from hazardscribe.serving.app import create_app
 from hazardscribe.serving.auth import Tokens, check_exposure, warn_if_readable
 from hazardscribe.serving.connections import PatientProtocol
 from hazardscribe.serving.settings import ServeSettings
+from hazardscribe.serving.store.store import Store
+from hazardscribe.serving.uploads import photo_limits
 
 logger = logging.getLogger(__name__)
 
@@ -43,21 +44,18 @@ def serve(settings: ServeSettings, say: Callable[[str], None] = logger.info) -> 
     listener = listen(settings.host, settings.port)
     try:
         with opened_store(settings) as store:
-            run(create_app(settings, store=store), settings, listener, say)
+            run(create_app(settings, store), settings, listener, say)
     finally:
         listener.close()
 
 
 @contextmanager
-def opened_store(settings: ServeSettings) -> Iterator[Any]:
+def opened_store(settings: ServeSettings) -> Iterator[Store]:
     """The ledger that the settings name, closed at the end.
 
     Raises:
         InputError: if it cannot be opened.
     """
-    from hazardscribe.serving.store.store import Store
-    from hazardscribe.serving.uploads import photo_limits
-
     store = Store.open(settings.store_url, settings.store_photos, photo_limits(settings))
     try:
         yield store

@@ -130,6 +130,7 @@ class ServeSettings:
             ("requests_per_minute", 0),
             ("drain_s", 0),
             ("keep_unconfirmed_days", 1),
+            ("keep_days", 1),
             ("max_photos", 1),
             ("max_photo_bytes", 1),
             ("max_pixels", 1),
@@ -139,8 +140,6 @@ class ServeSettings:
                 raise InputError(f"--{name} {value}: must be at least {least}")
         if self.max_photos > MOST_PHOTOS:
             raise InputError(f"--max_photos {self.max_photos}: must be at most {MOST_PHOTOS}")
-        if self.keep_days is not None and self.keep_days < 1:
-            raise InputError(f"--keep_days {self.keep_days}: must be at least 1")
         if not self.deadline_s > 0:
             raise InputError(f"--deadline_s {self.deadline_s}: must be above 0")
         if self.queue_size < self.max_photos:

@@ -72,33 +72,33 @@ class Channel:
         """Events while a task is under way, and the last ones when it is done; now and then none,
         where `STILL_ALIVE` is to be sent."""
         while not task.done():
-            news = asyncio.ensure_future(self._news.wait())
-            try:
-                told, _ = await asyncio.wait(
-                    {task, news}, timeout=ALIVE_EVERY, return_when=asyncio.FIRST_COMPLETED
-                )
-            finally:
-                news.cancel()
+            something = await self._news_or_end(task)
             events = self.take()
-            if events or not told:
+            if events or not something:
                 yield events
         if events := self.take():  # told before the task was done, but taken by nobody
             yield events
 
     async def first_or_done(self, task: asyncio.Future[Any]) -> None:
         """Wait for the first event, or `ALIVE_EVERY`; a task that fails before raises here."""
-        news = asyncio.ensure_future(self._news.wait())
         try:
-            await asyncio.wait(
-                {task, news}, timeout=ALIVE_EVERY, return_when=asyncio.FIRST_COMPLETED
-            )
+            await self._news_or_end(task)
         except BaseException:
             task.cancel()
             raise
-        finally:
-            news.cancel()
         if task.done():
             task.result()
+
+    async def _news_or_end(self, task: asyncio.Future[Any]) -> bool:
+        """Wait for news or the end of a task; whether any came within `ALIVE_EVERY`."""
+        news = asyncio.ensure_future(self._news.wait())
+        try:
+            came, _ = await asyncio.wait(
+                {task, news}, timeout=ALIVE_EVERY, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            news.cancel()
+        return bool(came)
 
 
 async def while_connected(request: Request, work: Coroutine[Any, Any, Value]) -> Value:

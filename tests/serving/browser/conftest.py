@@ -34,7 +34,6 @@ SIZES = {"phone": PHONE, "desk": DESK}
 
 def chromium() -> str | None:
     """Path of the browser."""
-    """Path of the browser."""
     named = os.environ.get("HAZARDSCRIBE_CHROMIUM")
     return named or shutil.which("chromium") or shutil.which("chromium-browser")
 

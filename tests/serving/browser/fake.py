@@ -208,6 +208,7 @@ def make_app(fake: Fake) -> FastAPI:
     async def guard(request: Request, call_next: Any) -> Response:
         path = request.url.path
         fake.asked.append(f"{request.method} {path}")
+        request.state.request_id = "r-fake"
         response: Response | None = None
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         if path.startswith("/v1/"):

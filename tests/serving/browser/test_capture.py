@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from fake import TEXT, Fake, Saying, jpeg
 
+from hazardscribe.serving.errors import INTERNAL
+
 Visit = Callable[..., Any]
 Album = Callable[..., None]
 TEXTBOX = {"name": "隐患描述"}
@@ -614,3 +616,74 @@ def test_a_tab_that_another_has_taken_over_changes_nothing(
     page.locator(".done li").wait_for()
     assert page.locator(".card").count() == 0
     assert len(fake.confirmed) == 1
+
+
+def covered(page: Any, selectors: str) -> list[str]:
+    """Which of the elements the message lies on."""
+    return page.evaluate(
+        """(selectors) => {
+            const toast = document.querySelector(".toast").getBoundingClientRect();
+            return [...document.querySelectorAll(selectors)].filter((element) => {
+                const box = element.getBoundingClientRect();
+                return box.height && box.top < toast.bottom && box.bottom > toast.top
+                    && box.left < toast.right && box.right > toast.left;
+            }).map((element) => element.textContent);
+        }""",
+        selectors,
+    )
+
+
+@pytest.mark.parametrize("size", ["phone", "desk"])
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_message_covers_nothing_that_is_pressed(
+    size: str, language: str, visit: Visit, tmp_path: Path, album: Album
+) -> None:
+    page = visit(size)
+    if language == "en":
+        page.get_by_role("button", name="Switch to English").click()
+    notes, photos = tmp_path / "a rather long name of some notes.txt", []
+    notes.write_text("no photo")
+    fixed = ".bar, .bar *, h1, .take-bar, .selection:not([hidden])"
+    album(page, notes)
+    page.locator(".toast.bad").wait_for()
+    assert covered(page, fixed) == []
+    page.locator(".toast").click()
+    assert page.locator(".toast").count() == 0  # what lies below it is not pressed
+    for shade in (60, 90):
+        photos.append(tmp_path / f"{shade}.jpg")
+        photos[-1].write_bytes(jpeg(shade=shade))
+    album(page, *photos)
+    wait_until(lambda: page.locator(".card[data-state=ready]").count() == 2, page)
+    for i in range(2):
+        card(page, i).get_by_role("checkbox").check()
+    album(page, notes)
+    page.locator(".toast.bad").wait_for()
+    assert covered(page, fixed) == []
+
+
+@pytest.mark.extended
+def test_the_browser_is_asked_to_keep_photos_once_there_are_some(
+    visit: Visit, photo: Path, album: Album
+) -> None:
+    """Firefox passes the question on to the person, who must have done something first."""
+    page = visit()
+    page.add_init_script(
+        "window.asked = 0; StorageManager.prototype.persist = async () => { window.asked += 1; }"
+    )
+    page.reload()
+    page.get_by_text("还没有照片").wait_for()
+    assert page.evaluate("window.asked") == 0
+    for _ in range(2):
+        album(page, photo)
+    wait_until(lambda: page.locator(".card[data-state=ready]").count() == 2, page)
+    assert page.evaluate("window.asked") == 1
+
+
+@pytest.mark.extended
+def test_an_error_that_only_the_log_explains_says_where_in_it(
+    visit: Visit, fake: Fake, photo: Path, album: Album
+) -> None:
+    fake.failures = [INTERNAL]
+    page = visit()
+    album(page, photo)
+    page.get_by_text("请求编号：r-fake").wait_for()

@@ -255,5 +255,6 @@ def test_a_file_that_is_gone_holds_up_no_other(
     album(page, gone, photo)
     page.get_by_text("照片文件无法读取，请重新选择").wait_for()
     in_state(page, "ready")
+    assert "已添加 1 张照片" in page.locator("#announce").inner_text()
     assert page.locator(".card").count() == 1
     assert fake.described == [[photo.read_bytes()]]

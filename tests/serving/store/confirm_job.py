@@ -12,8 +12,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from hazardscribe.serving.engine import Described
 from hazardscribe.serving.schemas import FindingChange, NewFinding
-from hazardscribe.serving.store.store import Said, Store
+from hazardscribe.serving.store.store import Store
 
 
 def main(url: str, photos: str, name: str) -> None:
@@ -26,7 +27,7 @@ def main(url: str, photos: str, name: str) -> None:
             colour = tuple(rng.randrange(256) for _ in range(3))
             Image.new("RGB", (64, 48), colour).save(buffer, "JPEG")
             pictures.append(buffer.getvalue())
-        said = store.remember([Said(model="m", text=f"{name}-{i}", draft=f"{name}-{i}")])
+        said = store.remember([Described(text=f"{name}-{i}", draft=f"{name}-{i}")], "m")
         new = NewFinding(text=f"{name}-{i}", description_ids=said)
         record, _ = store.confirm(new, pictures, name, f"{name}-{i}")
         print("confirmed", record.id, len(pictures), flush=True)

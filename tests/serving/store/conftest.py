@@ -14,8 +14,9 @@ import postgres
 import pytest
 from PIL import Image
 
-from hazardscribe.serving.schemas import Finding, NewFinding
-from hazardscribe.serving.store.store import Said, Store
+from hazardscribe.serving.engine import Described
+from hazardscribe.serving.schemas import Finding, NewFinding, Suggestion
+from hazardscribe.serving.store.store import Store
 
 Picture = Callable[..., bytes]
 
@@ -103,8 +104,12 @@ def confirm(store: Store) -> Confirm:
 def say(store: Store) -> Callable[..., str]:
     """Let the model say something; the id."""
 
-    def make(text: str = "未戴安全帽", **fields: Any) -> str:
-        fields = {"model": "m1", "draft": text, **fields}
-        return store.remember([Said(text=text, **fields)])[0]
+    def make(
+        text: str = "未戴安全帽", model: str = "m1", categories: Any = (), **fields: Any
+    ) -> str:
+        fields = {"draft": text, **fields}
+        named = fields.pop("categories", ())
+        suggestions = [Suggestion(category=name, share=1) for name in named]
+        return store.remember([Described(text=text, suggestions=suggestions, **fields)], model)[0]
 
     return make

@@ -14,11 +14,11 @@ from PIL import Image
 
 from hazardscribe.errors import InputError
 from hazardscribe.pairs.photo_limits import PhotoLimits
+from hazardscribe.serving.errors import ApiError
 from hazardscribe.serving.schemas import NewFinding
 from hazardscribe.serving.store import photos as photos_module
 from hazardscribe.serving.store.errors import (
     NotFoundError,
-    PhotoRefusedError,
     StoreUnavailableError,
 )
 from hazardscribe.serving.store.photos import BOUND, MARK, OPEN, THUMB, PhotoFolder, pack
@@ -59,9 +59,9 @@ def test_all_kinds_become_bounded_jpeg(kind, picture):
 def test_a_photo_beyond_the_limits_is_refused(tmp_path, picture):
     limits = PhotoLimits(max_pixels=1000)
     store = Store.open(f"sqlite:///{tmp_path / 'l'}", tmp_path / "photos", limits)
-    with pytest.raises(PhotoRefusedError) as caught:
+    with pytest.raises(ApiError) as caught:
         store.confirm(NewFinding(text="甲"), [picture()], "a")
-    assert caught.value.cause.reason == "too_large"
+    assert caught.value.code == "too_large"
     store.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import io
 import json
@@ -17,6 +18,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from hazardscribe.serving.auth import Caller, Gate, Tokens
+from hazardscribe.serving.engine import Described
 from hazardscribe.serving.errors import install_handlers
 from hazardscribe.serving.guards import Guards
 from hazardscribe.serving.memory import Memory
@@ -25,7 +27,6 @@ from hazardscribe.serving.routes import export, ledger
 from hazardscribe.serving.schemas import Findings
 from hazardscribe.serving.settings import ServeSettings
 from hazardscribe.serving.store.errors import StoreUnavailableError
-from hazardscribe.serving.store.store import Said
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -50,6 +51,7 @@ def app(store, tmp_path: Path) -> FastAPI:
         model=tmp_path, max_photos=3, max_photo_bytes=1_000_000, queue_size=3
     )
     state = app.state
+    state.confirming = asyncio.Semaphore(ledger.CONFIRMING)
     parts = {"settings": state.settings, "gate": state.gate, "metrics": Metrics()}
     app.add_middleware(Guards, memory=Memory(state.settings.max_held_bytes), **parts)
     return app
@@ -89,7 +91,7 @@ def code(answer) -> str:
 
 
 def test_the_whole_way_of_a_record(post, client, store):
-    [saying] = store.remember([Said("m1", "未戴帽", "未戴帽")])
+    [saying] = store.remember([Described("未戴帽", "未戴帽")], "m1")
     answer = post("未戴安全帽", 2, description_ids=[saying], due="2026-03-01", key="k1")
     assert answer.status_code == 201
     record = answer.json()
@@ -274,7 +276,7 @@ def test_a_photo_under_another_name_is_not_left_out_in_silence(client, store, pi
 
 
 def test_rejecting(post, client, store):
-    thrown, used = store.remember([Said("m1", "甲", "甲"), Said("m1", "乙", "乙")])
+    thrown, used = store.remember([Described("甲", "甲"), Described("乙", "乙")], "m1")
     for _ in range(2):
         assert client().post(f"/v1/descriptions/{thrown}/reject").status_code == 204
     post("乙", description_ids=[used])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
 from hazardscribe.errors import InputError
 from hazardscribe.serving.schemas import NewFinding
+from hazardscribe.serving.settings import ServeSettings
 from hazardscribe.serving.store import retention as module
 from hazardscribe.serving.store.errors import NotFoundError, StoreUnavailableError
 from hazardscribe.serving.store.retention import Forgotten, Retention, forget, keep_forgetting
@@ -75,5 +77,5 @@ def test_it_is_tried_again_after_trouble(store, monkeypatch):
 
 @pytest.mark.parametrize("name", ["keep_days", "keep_unconfirmed_days"])
 def test_less_than_a_day_is_refused(name):
-    with pytest.raises(InputError, match=f"--{name} 0: must be at least 1 day"):
-        Retention(**{name: 0})
+    with pytest.raises(InputError, match=f"--{name} 0: must be at least 1"):
+        ServeSettings(model=Path("m"), **{name: 0})

@@ -18,7 +18,9 @@ from sqlalchemy import event, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from hazardscribe.errors import InputError
-from hazardscribe.serving.schemas import FindingChange, NewFinding
+from hazardscribe.serving.engine import Described
+from hazardscribe.serving.errors import ApiError
+from hazardscribe.serving.schemas import FindingChange, NewFinding, Suggestion
 from hazardscribe.serving.store import rows, tables
 from hazardscribe.serving.store.database import Database
 from hazardscribe.serving.store.errors import (
@@ -29,12 +31,12 @@ from hazardscribe.serving.store.errors import (
     EmptyTextError,
     KeyReusedError,
     NotFoundError,
-    PhotoRefusedError,
     StoreUnavailableError,
 )
+from hazardscribe.serving.store.listing import Filters
 from hazardscribe.serving.store.records import search_text, searched
 from hazardscribe.serving.store.retention import Retention, forget
-from hazardscribe.serving.store.store import Filters, Said, Store
+from hazardscribe.serving.store.store import Store
 from hazardscribe.serving.store.tables import about, sayings, tombstones
 
 NO_ID = "0" * 32
@@ -42,8 +44,9 @@ NO_ID = "0" * 32
 
 def test_a_record_keeps_what_the_person_and_the_model_said(place, picture):
     store = place.open()
-    said = Said("m1", "未戴安全帽", "未戴安全帽", ["未穿反光衣"], 0.8, None, ["个体防护"], "张三")
-    [saying] = store.remember([said])
+    suggested = [Suggestion(category="个体防护", share=1)]
+    said = Described("未戴安全帽", "未戴安全帽", ["未穿反光衣"], 0.8, suggestions=suggested)
+    [saying] = store.remember([said], "m1", "张三")
     new = NewFinding(
         text=" 两名工人未戴安全帽 ",
         description_ids=[saying],
@@ -482,7 +485,7 @@ def test_nothing_is_written_into_a_file_that_nobody_will_find(tmp_path, picture,
     for ask in (
         store.check,
         lambda: store.confirm(NewFinding(text="乙"), [picture()], "a"),
-        lambda: store.remember([Said(model="m", text="丙", draft="丙")]),
+        lambda: store.remember([Described("丙", "丙")], "m"),
     ):
         with pytest.raises(StoreUnavailableError, match="while the server runs; restart it"):
             ask()
@@ -555,9 +558,9 @@ def test_commits_are_durable(tmp_path):
 
 def test_a_bad_photo_keeps_nothing(store, picture):
     good = picture()
-    with pytest.raises(PhotoRefusedError) as caught:
+    with pytest.raises(ApiError) as caught:
         store.confirm(NewFinding(text="甲"), [good, good[:200]], "a")
-    assert (caught.value.place, caught.value.cause.reason) == (1, "damaged")
+    assert (caught.value.code, caught.value.en[:8]) == ("damaged", "Photo 2:")
     assert store.find().total == 0
     assert not list(store.folder.folder.glob("??/*"))
 

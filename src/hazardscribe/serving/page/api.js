@@ -7,10 +7,12 @@ import { language, t } from "./words.js";
 /** The server answered and refused. */
 export class ApiError extends Error {
   constructor(status, error, { retryAfter = null, answer = null } = {}) {
-    super(error?.message || t("failed_plain", { status }));
+    const said = error?.message || t("failed_plain", { status });
+    // This one asks the person to pass the id on: only the server's log knows more.
+    const internal = error?.code === "internal" && error.request_id;
+    super(internal ? `${said} ${t("request_id", { id: internal })}` : said);
     this.status = status;
     this.code = error?.code ?? `http_${status}`;
-    this.requestId = error?.request_id ?? null;
     this.retryAfter = retryAfter;
     this.answer = answer;
   }

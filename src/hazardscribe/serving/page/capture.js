@@ -47,8 +47,8 @@ export function showCapture(root, { queue }) {
       toast(t("too_many", { n: queue.limits.max_photos }), "bad");
       return;
     }
-    await queue.add(photos, card);
-    announce(t("say_added", { n: photos.length }));
+    const added = await queue.add(photos, card);
+    if (added) announce(t("say_added", { n: added }));
   };
 
   const camera = photoInput(
@@ -118,6 +118,7 @@ export function showCapture(root, { queue }) {
     for (const id of chosen) if (!views.has(id)) chosen.delete(id);
     for (const [id, view] of views) view.selected = chosen.has(id);
     selection.hidden = chosen.size === 0;
+    root.toggleAttribute("data-selecting", !selection.hidden);
     if (selection.hidden) return;
     const join = button("primary", t("join"), joinChosen, {
       symbol: "join",
@@ -330,5 +331,6 @@ export function showCapture(root, { queue }) {
     for (const [event, listener] of Object.entries(listeners))
       document.removeEventListener(event, listener);
     delete root.dataset.cards;
+    delete root.dataset.selecting;
   };
 }

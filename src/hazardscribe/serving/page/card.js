@@ -2,8 +2,8 @@
 
 import { bounded, tooLong } from "./bounded.js";
 import { stateOf, usablePhotos } from "./card_state.js";
-import { showPhotos } from "./dialog.js";
-import { button, freshId, growing, h, icon, labelled } from "./dom.js";
+import { photoButton } from "./dialog.js";
+import { button, freshId, growing, h, labelled } from "./dom.js";
 import { makeFields, MOST } from "./fields.js";
 import { problemWords, saidNotes } from "./said.js";
 import { named, t } from "./words.js";
@@ -217,18 +217,7 @@ export class CardView {
     if (this.#photosShown !== signature) return;
     this.#parts.photos.dataset.count = Math.min(urls.length, 4);
     this.#parts.photos.replaceChildren(
-      ...urls.map((url, i) =>
-        h(
-          "button",
-          {
-            type: "button",
-            class: "shot",
-            "aria-label": t("enlarge", { name: all[i].name }),
-            on: { click: () => showPhotos(all, i, closed) },
-          },
-          url ? h("img", { src: url, alt: "" }) : h("span", { class: "blank" }, icon("album")),
-        ),
-      ),
+      ...urls.map((url, i) => photoButton(all, i, url && h("img", { src: url, alt: "" }), closed)),
     );
   }
 }

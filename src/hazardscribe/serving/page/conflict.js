@@ -6,7 +6,7 @@
 import { button, freshId, h } from "./dom.js";
 import { day, named, t } from "./words.js";
 
-const DATES = ["due", "found_on"];
+export const DATES = ["due", "found_on"];
 
 /** A field's value as people read it. */
 export function readable(name, value) {

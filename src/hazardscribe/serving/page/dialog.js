@@ -43,7 +43,7 @@ export function ask({ title, words, yes, danger = false }) {
 }
 
 /** Photos at full size: `photos` are {name, url()} with `url` giving a promise. */
-export function showPhotos(photos, start = 0, closed = () => {}) {
+function showPhotos(photos, start = 0, closed = () => {}) {
   let at = start;
   const picture = h("img", { alt: "" });
   const caption = h("p", { class: "caption", "aria-live": "polite" });
@@ -88,4 +88,21 @@ export function showPhotos(photos, start = 0, closed = () => {}) {
   });
   show();
   opened(dialog);
+}
+
+/** In place of a photo that cannot be shown. */
+export const noPicture = () => h("span", { class: "blank" }, icon("album"));
+
+/** A small picture of one of the photos, which shows them at full size; null where there is none. */
+export function photoButton(photos, i, picture, closed) {
+  return h(
+    "button",
+    {
+      type: "button",
+      class: "shot",
+      "aria-label": t("enlarge", { name: photos[i].name }),
+      on: { click: () => showPhotos(photos, i, closed) },
+    },
+    picture ?? noPicture(),
+  );
 }

@@ -73,10 +73,13 @@ export function announce(words) {
   setTimeout(() => line.remove(), 8000);
 }
 
-/** Show a short message that goes away by itself; `kind` is good or bad. The newest of a kind stays. */
+/**
+ * Show a short message that goes away by itself, or at a tap, which must not press what lies below
+ * it; `kind` is good or bad. The newest of a kind stays.
+ */
 export function toast(words, kind = "good") {
   for (const older of document.querySelectorAll(`.toast.${kind}`)) older.remove();
-  const line = h("p", { class: `toast ${kind}` }, words);
+  const line = h("p", { class: `toast ${kind}`, on: { click: () => line.remove() } }, words);
   document.getElementById("toasts").append(line);
   setTimeout(() => line.remove(), kind === "bad" ? 10000 : 5000);
 }

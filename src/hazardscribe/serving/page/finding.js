@@ -2,15 +2,13 @@
 
 import * as api from "./api.js";
 import { bounded, tooLong } from "./bounded.js";
-import { conflictPanel, readable } from "./conflict.js";
-import { ask, showPhotos } from "./dialog.js";
+import { conflictPanel, DATES, readable } from "./conflict.js";
+import { ask, noPicture, photoButton } from "./dialog.js";
 import { markedPair } from "./diff.js";
 import { button, growing, h, icon, labelled, shut, toast } from "./dom.js";
 import { makeFields, MOST } from "./fields.js";
 import { photoUrl } from "./pictures.js";
 import { day, fieldName, moment, named, t } from "./words.js";
-
-const DATES = ["due", "found_on"];
 
 function photosOf(finding) {
   const all = finding.photos.map((id, i) => ({
@@ -22,23 +20,11 @@ function photosOf(finding) {
     { class: "photos", "data-count": Math.min(all.length, 4) },
     ...all.map((photo, i) => {
       const picture = h("img", { alt: "" });
-      photo
-        .url()
-        .then((url) =>
-          url
-            ? (picture.src = url)
-            : picture.replaceWith(h("span", { class: "blank" }, icon("album"))),
-        );
-      return h(
-        "button",
-        {
-          type: "button",
-          class: "shot",
-          "aria-label": t("enlarge", { name: photo.name }),
-          on: { click: () => showPhotos(all, i) },
-        },
-        picture,
-      );
+      photo.url().then((url) => {
+        if (url) picture.src = url;
+        else picture.replaceWith(noPicture());
+      });
+      return photoButton(all, i, picture);
     }),
   );
 }

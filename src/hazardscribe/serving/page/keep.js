@@ -25,6 +25,7 @@ const DROPPED = ["InvalidStateError", "UnknownError", "AbortError"];
 
 class InMemory {
   durable = false;
+  protect() {}
   #stores;
 
   constructor() {
@@ -54,11 +55,21 @@ class InMemory {
 class InDatabase {
   durable = true;
   #database;
+  #protected = false; // or asked for: once a visit
   #opening = null;
   #spill = new InMemory(); // what the full disk refused
 
   constructor(database) {
     this.#database = database;
+  }
+
+  /**
+   * Asks the browser not to clear what is kept here under pressure; only there on HTTPS. Firefox
+   * passes the question on to the person, who should by then have something to lose.
+   */
+  protect() {
+    if (!this.#protected) navigator.storage?.persist?.().catch(() => {});
+    this.#protected = true;
   }
 
   /** `act` on a store; once more on a new connection where the browser has dropped this one. */
@@ -115,10 +126,7 @@ class InDatabase {
 
 export async function openKeep() {
   try {
-    const database = await opened();
-    // Asks the browser not to clear it under pressure; only there on HTTPS.
-    navigator.storage?.persist?.().catch(() => {});
-    return new InDatabase(database);
+    return new InDatabase(await opened());
   } catch {
     return new InMemory();
   }

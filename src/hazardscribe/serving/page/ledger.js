@@ -23,7 +23,7 @@ const CHOICES = {
 };
 
 /** Address of the ledger with these filters. */
-export function ledgerAddress(filters) {
+function ledgerAddress(filters) {
   const kept = Object.entries(filters).filter(([name, value]) => FILTERS.includes(name) && value);
   return `#/ledger${kept.length ? `?${new URLSearchParams(kept)}` : ""}`;
 }
@@ -122,8 +122,8 @@ function filterForm(session, filters, changed) {
     return labelled(words, select);
   };
   const categories = [...new Set([...session.categories, filters.category].filter(Boolean))];
-  const used = FILTERS.filter((name) => name !== "q" && filters[name]).length;
   const clear = button("quiet", t("clear_filters"), () => (location.hash = "#/ledger?"));
+  const used = h("span", {});
   const more = h(
     "details",
     { class: "filters" },
@@ -131,7 +131,7 @@ function filterForm(session, filters, changed) {
       "summary",
       {},
       icon("filter"),
-      h("span", {}, used ? t("filters_on", { n: used }) : t("filters")),
+      used,
     ),
     h(
       "div",
@@ -147,7 +147,6 @@ function filterForm(session, filters, changed) {
     ),
     h("div", { class: "row end" }, clear),
   );
-  more.open = used > 0;
   const search = line("q", t("search"), {
     type: "search",
     placeholder: t("search_hint"),
@@ -162,8 +161,10 @@ function filterForm(session, filters, changed) {
   );
   const showUsed = () => {
     const n = FILTERS.filter((name) => name !== "q" && filters[name]).length;
-    more.querySelector("summary span").textContent = n ? t("filters_on", { n }) : t("filters");
+    used.textContent = n ? t("filters_on", { n }) : t("filters");
+    return n;
   };
+  more.open = showUsed() > 0;
   return { form, showUsed };
 }
 

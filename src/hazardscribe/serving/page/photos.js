@@ -1,6 +1,6 @@
 /** Photos before they leave the device: large ones scaled down, all others byte for byte. */
 
-export const LONGEST = 2048; // pixels; more costs minutes on a bad network and tells the model nothing
+const LONGEST = 2048; // pixels; more costs minutes on a bad network and tells the model nothing
 const THUMBNAIL = 480;
 const QUALITY = 0.9;
 const FOREIGN = /^image\/(hei[cf]|avif)/; // what some browsers decode and the server does not

@@ -122,8 +122,12 @@ export class Queue extends EventTarget {
     this.#pump();
   }
 
-  /** Photos from the camera, the album, a drop or a paste: each a card, or all into one card. */
+  /**
+   * Photos from the camera, the album, a drop or a paste: each a card, or all into one card. Gives
+   * how many there are; of those that cannot be read, the alarm tells.
+   */
   async add(files, into = null) {
+    let added = 0;
     const kept = [];
     for (const file of files) {
       let photo;
@@ -133,6 +137,7 @@ export class Queue extends EventTarget {
         this.#alarm("problem_missing"); // taken away meanwhile, or a folder
         continue;
       }
+      added += 1;
       if (!photo.kept && this.durable) this.#alarm("storage_full");
       if (into === null) await this.#insert([photo.id]);
       else kept.push(photo.id);
@@ -146,6 +151,7 @@ export class Queue extends EventTarget {
       for (const id of kept) await this.#insert([id]);
     }
     this.#pump();
+    return added;
   }
 
   /** Several cards become one finding; what the person wrote in them is kept, one below the other. */

@@ -98,6 +98,7 @@ export class Shelf {
     const id = randomKey();
     const { blob, thumb } = await prepare(file, maxBytes);
     const photo = { id, name: file.name, blob: await packed(blob), thumb: await packed(thumb) };
+    this.#keep.protect();
     return { id, kept: await this.#keep.put("photos", photo) };
   }
 

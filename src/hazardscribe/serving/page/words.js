@@ -133,7 +133,7 @@ const WORDS = {
   say_failed: ["{name} 未成功：{why}", "{name} failed: {why}"],
   say_confirmed: ["{name} 已入台账，编号 {n}", "{name} is in the ledger, no. {n}"],
   say_offline: ["{name}：离线，已存本机", "{name}: offline, kept on this device"],
-  say_added: ["已添加 {n} 张照片", "{n} photos added"],
+  say_added: ["已添加 {n} 张照片", "Photos added: {n}"],
   say_joined: ["已合并为一条隐患，共 {n} 张照片", "Joined into one finding of {n} photos"],
 
   search: ["搜索", "Search"],
@@ -171,7 +171,6 @@ const WORDS = {
   record: ["记录", "Record"],
   save: ["保存修改", "Save changes"],
   saved: ["已保存", "Saved"],
-  nothing_changed: ["没有修改。", "Nothing was changed."],
   mark_done: ["标记为已整改", "Mark as done"],
   mark_open: ["重新打开", "Reopen"],
   both_texts: ["模型原文与确认文本", "The model's text and the confirmed one"],
@@ -192,8 +191,6 @@ const WORDS = {
   changed_at: ["最近修改", "Last changed"],
   history: ["修改记录", "History"],
   created: ["入账", "Confirmed"],
-  before: ["原", "before"],
-  after: ["改为", "after"],
   nothing: ["（空）", "(empty)"],
   remove: ["删除记录", "Delete record"],
   remove_title: ["删除 №{n}？", "Delete no. {n}?"],
@@ -227,11 +224,11 @@ const WORDS = {
   unreachable: ["连不上服务器，请检查网络。", "The server cannot be reached. Check the network."],
   server_away: ["服务器暂时停用或正在重启，请稍后再试。", "The server is down or restarting; try again a little later."],
   failed_plain: ["服务器没有完成这次请求（{status}）。", "The server could not complete the request ({status})."],
-  request_id: ["编号 {id}", "request {id}"],
+  request_id: ["请求编号：{id}", "Request id: {id}"],
   try_again: ["重试", "Try again"],
 };
 
-export const LANGUAGES = ["zh", "en"];
+const LANGUAGES = ["zh", "en"];
 
 /** The language that the page speaks now: Chinese until a person chooses English. */
 export function language() {

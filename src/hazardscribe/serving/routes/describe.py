@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-import uuid
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, cast
@@ -21,7 +20,6 @@ from hazardscribe.evaluation.rules import Rules
 from hazardscribe.serving.auth import Caller, inspector
 from hazardscribe.serving.engine import Ask, Described
 from hazardscribe.serving.errors import (
-    INTERNAL,
     ApiError,
     Language,
     failure_body,
@@ -30,9 +28,9 @@ from hazardscribe.serving.errors import (
     photo_error,
     request_id_of,
 )
+from hazardscribe.serving.openapi import OWN, refusals
 from hazardscribe.serving.parameters import KNOWN_QUERY
-from hazardscribe.serving.routes.ledger_parts import ask as ask_store
-from hazardscribe.serving.routes.ledger_parts import store_error
+from hazardscribe.serving.routes.ledger_parts import Ledger
 from hazardscribe.serving.schemas import (
     Descriptions,
     FindingDraft,
@@ -42,8 +40,7 @@ from hazardscribe.serving.schemas import (
     Session,
     Timings,
 )
-from hazardscribe.serving.store.errors import StoreError
-from hazardscribe.serving.store.records import Said
+from hazardscribe.serving.store.errors import StoreError, StoreUnavailableError
 from hazardscribe.serving.streaming import (
     EVENT_SCHEMA,
     EVENTS,
@@ -56,7 +53,12 @@ from hazardscribe.serving.uploads import read_photos
 
 logger = logging.getLogger(__name__)
 
-router = APIRouter(prefix="/v1", tags=["describe"], dependencies=[KNOWN_QUERY])
+router = APIRouter(
+    prefix="/v1",
+    tags=["describe"],
+    dependencies=[KNOWN_QUERY],
+    responses=refusals(*OWN, 503),
+)
 
 _CATEGORIES = {
     "zh": (
@@ -106,6 +108,9 @@ _BODY = {
     },
 }
 
+_NO_PHOTO = "the body is no multipart form, or the photo no photo"
+_NO_FIT = "a field does not fit, or the photo is damaged"
+
 
 @router.post(
     "/describe",
@@ -118,6 +123,7 @@ _BODY = {
             "with the `status` and `retry_after` (seconds) that an answer would have had",
             "content": {"text/event-stream": {"schema": EVENT_SCHEMA}},
         },
+        **refusals(400, 413, 415, 422, 502, 504, _415=_NO_PHOTO, _422=_NO_FIT),
     },
 )
 async def describe(request: Request, caller: Annotated[Caller, Depends(inspector)]) -> Response:
@@ -181,11 +187,8 @@ async def _events(
                 yield sse(event)
         try:
             result = running.result()
-        except ApiError as error:
+        except Exception as error:
             yield sse({"event": "error", **failure_body(error, request.scope)})
-        except Exception:
-            logger.exception("request %s failed", request_id_of(request.scope))
-            yield sse({"event": "error", **failure_body(INTERNAL, request.scope)})
         else:
             yield sse({"event": "result", **result.model_dump(mode="json")})
     finally:
@@ -209,14 +212,18 @@ class _Task:
         made: list[Described]
         with state.metrics.counting_failures(len(self.photos)):
             made = await state.engine.describe(self.photos, ask, channel)
-            ids = await self._remember(made)
+            good = [one for one in made if one.problem is None]
+            ids = iter(await self._remember(good))
         state.metrics.described(made)
-        problems = [one.problem for one in made if one.problem is not None]
-        if len(problems) == len(made):
-            raise photo_error(problems[0], 0 if len(made) > 1 else None)
-        described = [_photo(place, one, ids.get(place), language) for place, one in enumerate(made)]
+        if not good:
+            assert made[0].problem is not None
+            raise photo_error(made[0].problem, 0 if len(made) > 1 else None)
+        described = [
+            _photo(place, one, None if one.problem else next(ids), language)
+            for place, one in enumerate(made)
+        ]
         now = time.monotonic()
-        taken = min(one.taken for one in made if one.problem is None)
+        taken = min(one.taken for one in good)
         waiting = min(max(0.0, taken - self.began), now - self.began)
         return Descriptions(
             request_id=request_id_of(self.request.scope),
@@ -230,40 +237,20 @@ class _Task:
             ),
         )
 
-    async def _remember(self, made: Sequence[Described]) -> dict[int, str]:
-        """Ids of what was said, by photo; the store knows the texts by them."""
+    async def _remember(self, said: Sequence[Described]) -> list[str]:
+        """Keep what was said in the store, which knows the texts by the ids given back."""
         state = self.request.app.state
-        good = [place for place, one in enumerate(made) if one.problem is None]
-        if state.store is None or not good:
-            return {place: uuid.uuid4().hex for place in good}
-        said = [
-            Said(
-                model=state.engine.model,
-                text=made[place].text,
-                draft=made[place].draft,
-                alternatives=made[place].alternatives,
-                confidence=made[place].confidence,
-                doubt=made[place].doubt,
-                categories=[one.category for one in made[place].suggestions],
-                asked_by=self.caller.name,
-            )
-            for place in good
-        ]
         try:
-            ids = await run_in_threadpool(state.store.remember, said)
+            ids: list[str] = await run_in_threadpool(
+                state.store.remember, said, state.engine.model, self.caller.name
+            )
         except StoreError as error:  # a full disk, a database that does not answer
             logger.error("what the model said could not be kept: %s", error)
-            raise store_error(error) from error
+            raise
         except Exception as error:
             logger.exception("what the model said could not be kept")
-            raise ApiError(
-                503,
-                "store_unavailable",
-                "台账数据库暂时无法写入，请稍后重试或联系管理员。",
-                "The ledger cannot be written; try again later, or tell its administrator.",
-                headers={"Retry-After": "10"},
-            ) from error
-        return dict(zip(good, ids, strict=True))
+            raise StoreUnavailableError("the model's text was not kept") from error
+        return ids
 
 
 def _photo(place: int, one: Described, saying: str | None, language: Language) -> PhotoDescription:
@@ -315,11 +302,13 @@ def _findings(
 
 
 @router.get("/session")
-async def session(request: Request, caller: Annotated[Caller, Depends(inspector)]) -> Session:
+def session(
+    request: Request, store: Ledger, caller: Annotated[Caller, Depends(inspector)]
+) -> Session:
     """Who asks, and what the server is."""
-    state = request.app.state
-    settings, engine = state.settings, state.engine
-    own = [] if state.store is None else await ask_store(_categories_of, state.store)
+    settings, engine = request.app.state.settings, request.app.state.engine
+    # Those of the last weeks.
+    own = [one.category for one in store.dashboard().categories if one.category]
     categories = dict.fromkeys([*engine.categories, *own, *_CATEGORIES[engine.language]])
     return Session(
         name=caller.name,
@@ -334,8 +323,3 @@ async def session(request: Request, caller: Annotated[Caller, Depends(inspector)
             max_request_bytes=settings.max_request_bytes,
         ),
     )
-
-
-def _categories_of(store: Any) -> list[str]:
-    """The categories of the last weeks."""
-    return [one.category for one in store.dashboard().categories if one.category]

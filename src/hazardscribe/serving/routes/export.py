@@ -9,15 +9,17 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import FileResponse
 from starlette.types import Receive, Scope, Send
 
 from hazardscribe.errors import InputError
+from hazardscribe.serving.auth import inspector
 from hazardscribe.serving.errors import ApiError, language_of
+from hazardscribe.serving.openapi import OWN, refusals
 from hazardscribe.serving.parameters import KNOWN_QUERY
-from hazardscribe.serving.routes.ledger_parts import FromFilters, Inspector, answers, ask, store_of
-from hazardscribe.serving.schemas import ErrorAnswer, Finding
+from hazardscribe.serving.routes.ledger_parts import FromFilters, Ledger
+from hazardscribe.serving.schemas import Finding
 from hazardscribe.serving.store.errors import unavailable
 from hazardscribe.serving.store.export import Language, write_pairs_zip, write_workbook
 from hazardscribe.serving.store.listing import Filters
@@ -25,7 +27,7 @@ from hazardscribe.serving.store.store import Store
 
 log = logging.getLogger(__name__)
 
-router = APIRouter(prefix="/v1", tags=["ledger"], dependencies=[KNOWN_QUERY])
+router = APIRouter(prefix="/v1", tags=["ledger"], dependencies=[KNOWN_QUERY, Depends(inspector)])
 
 _MEDIA = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -43,13 +45,12 @@ _MEDIA = {
                 kind: {"schema": {"type": "string", "format": "binary"}} for kind in _MEDIA.values()
             },
         },
-        **answers(404, 413),
-        404: {"model": ErrorAnswer, "description": "no record that could be learned from"},
+        **refusals(*OWN, 404, 413, 503, _404="no record that could be learned from"),
     },
 )
-async def export(
+def export(
     request: Request,
-    caller: Inspector,
+    store: Ledger,
     filters: FromFilters,
     to: Annotated[
         Literal["xlsx", "pairs"],
@@ -57,8 +58,7 @@ async def export(
     ],
 ) -> FileResponse:
     """The ledger as a file, as far as the filters reach."""
-    language = language_of(request.headers)
-    path = await ask(_write_export, store_of(request), filters, to, language)
+    path = _write_export(store, filters, to, language_of(request.headers))
     name = f"hazard-{'ledger' if to == 'xlsx' else 'pairs'}-{date.today().isoformat()}"
     return _Once(path, media_type=_MEDIA[to], filename=f"{name}{path.suffix}")
 

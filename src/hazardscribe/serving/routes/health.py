@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from hazardscribe.serving.auth import Caller, admin
 from hazardscribe.serving.errors import ApiError
+from hazardscribe.serving.openapi import GUARDED, refusals
 from hazardscribe.serving.store.errors import StoreUnavailableError
 
 logger = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ async def healthz() -> Health:
     return Health(status="ok")
 
 
-@router.get("/readyz")
+@router.get("/readyz", responses=refusals(503, _503="not ready, with the reason as `code`"))
 async def readyz(request: Request) -> Health:
     """The model is loaded, the ledger answers, there is room to save findings, and the server is
     not about to stop."""
@@ -43,17 +44,16 @@ async def readyz(request: Request) -> Health:
         raise _not_ready(
             "engine_unavailable", "描述引擎尚不可用。", "The describing engine does not answer."
         )
-    if state.store is not None:
-        try:
-            await run_in_threadpool(state.store.check)
-        except Exception as error:
-            if isinstance(error, StoreUnavailableError) and error.full:
-                logger.warning("the disk of the ledger is full: %s", error)
-                raise _no_room() from error
-            logger.warning("the store does not answer: %s", error)
-            raise _not_ready(
-                "store_unavailable", "台账数据库无法访问。", "The ledger does not answer."
-            ) from error
+    try:
+        await run_in_threadpool(state.store.check)
+    except Exception as error:
+        if isinstance(error, StoreUnavailableError) and error.full:
+            logger.warning("the disk of the ledger is full: %s", error)
+            raise _no_room() from error
+        logger.warning("the store does not answer: %s", error)
+        raise _not_ready(
+            "store_unavailable", "台账数据库无法访问。", "The ledger does not answer."
+        ) from error
     if scarce := await run_in_threadpool(state.room.scarce):
         for place, free in scarce.items():
             wanted = state.room.least / 2**20
@@ -68,7 +68,10 @@ async def readyz(request: Request) -> Health:
 @router.get(
     "/metrics",
     response_class=Response,
-    responses={200: {"content": {METRICS_TYPE: {"schema": {"type": "string"}}}}},
+    responses={
+        200: {"content": {METRICS_TYPE: {"schema": {"type": "string"}}}},
+        **refusals(*GUARDED),
+    },
 )
 async def metrics(request: Request, _: Annotated[Caller, Depends(admin)]) -> Response:
     """Prometheus metrics; for administrators, and for programs on the server's own machine."""

@@ -6,29 +6,22 @@ the version that its sender saw (`If-Match`), so that nobody writes over what an
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import Annotated
 
-from fastapi import APIRouter, File, Form, Header, Query, Request, Response, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Header, Query, Request, Response, UploadFile
 from fastapi.responses import FileResponse
 from pydantic import Json
+from starlette.concurrency import run_in_threadpool
 
+from hazardscribe.serving.auth import inspector
 from hazardscribe.serving.errors import ApiError
+from hazardscribe.serving.openapi import OWN, refusals
 from hazardscribe.serving.parameters import KNOWN_QUERY, check_names
-from hazardscribe.serving.routes.ledger_parts import (
-    WHY,
-    Admin,
-    FromFilters,
-    Inspector,
-    answers,
-    ask,
-    store_of,
-)
+from hazardscribe.serving.routes.ledger_parts import Admin, FromFilters, Inspector, Ledger
 from hazardscribe.serving.schemas import (
     ConflictAnswer,
     Dashboard,
-    ErrorAnswer,
     Finding,
     FindingChange,
     Findings,
@@ -39,24 +32,27 @@ from hazardscribe.serving.store.photos import Size
 from hazardscribe.serving.uploads import read_photos
 
 CONFIRMING = 2
-"""Confirmations that are worked on at once."""
+"""Confirmations that are unpacked at once: each may hold a photo of 100 megapixels. Those that wait
+lie on disk, as uploads do, and leave the thread pool to readers."""
 
 _ETAG = {"ETag": {"description": 'the version, as in `"3"`', "schema": {"type": "string"}}}
 
-router = APIRouter(prefix="/v1", tags=["ledger"], dependencies=[KNOWN_QUERY])
+router = APIRouter(
+    prefix="/v1",
+    tags=["ledger"],
+    dependencies=[KNOWN_QUERY, Depends(inspector)],
+    responses=refusals(*OWN, 503),
+)
 
 
 @router.post(
     "/descriptions/{description_id}/reject",
     status_code=204,
-    responses={
-        **answers(404),
-        409: {"model": ErrorAnswer, "description": "it was confirmed into the ledger"},
-    },
+    responses=refusals(404, 409, _409="it was confirmed into the ledger"),
 )
-async def reject(request: Request, caller: Inspector, description_id: str) -> None:
+def reject(store: Ledger, caller: Inspector, description_id: str) -> None:
     """Say that a text of the model is of no use; it counts in the dashboard."""
-    await ask(store_of(request).reject, description_id, caller.name)
+    store.reject(description_id, caller.name)
 
 
 @router.post(
@@ -65,12 +61,13 @@ async def reject(request: Request, caller: Inspector, description_id: str) -> No
     responses={
         201: {"description": "in the ledger, and on the disk", "headers": _ETAG},
         200: {"model": Finding, "description": "already there by the same request"},
-        **answers(409, 413, 415),
+        **refusals(400, 409, 413, 415),
     },
 )
 async def confirm(
     request: Request,
     response: Response,
+    store: Ledger,
     caller: Inspector,
     finding: Annotated[Json[NewFinding], Form(description="`NewFinding` as JSON")],
     photos: Annotated[list[UploadFile], File(description="its photos, in order")] = [],  # noqa: B006
@@ -80,37 +77,34 @@ async def confirm(
     ] = None,
 ) -> Finding:
     """Take what a person confirms into the ledger."""
-    async with _confirming(request):
+    async with request.app.state.confirming:
         given = [name for name, _ in (await request.form()).multi_items()]
         check_names(given, ("finding", "photos"), many=("photos",))
         settings, memory = request.app.state.settings, request.state.memory
         pictures = await read_photos(photos, settings, memory, least=0)
-        record, created = await ask(
-            store_of(request).confirm, finding, pictures, caller.name, idempotency_key
+        record, created = await run_in_threadpool(
+            store.confirm, finding, pictures, caller.name, idempotency_key
         )
     response.status_code = 201 if created else 200
     response.headers["ETag"] = _etag(record)
     return record
 
 
-@router.get("/findings", responses=answers())
-async def findings(
-    request: Request,
-    caller: Inspector,
+@router.get("/findings")
+def findings(
+    store: Ledger,
     filters: FromFilters,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str, Query(max_length=100, description="`next` of the page before")] = "",
 ) -> Findings:
     """A page of the ledger, newest first."""
-    return await ask(store_of(request).find, filters, cursor or None, limit)
+    return store.find(filters, cursor or None, limit)
 
 
-@router.get("/findings/{finding_id}", responses={200: {"headers": _ETAG}, **answers(404)})
-async def finding(
-    request: Request, response: Response, caller: Inspector, finding_id: str
-) -> Finding:
+@router.get("/findings/{finding_id}", responses={200: {"headers": _ETAG}, **refusals(404)})
+def finding(store: Ledger, response: Response, finding_id: str) -> Finding:
     """A record."""
-    record = await ask(store_of(request).get, finding_id)
+    record = store.get(finding_id)
     response.headers["ETag"] = _etag(record)
     return record
 
@@ -119,12 +113,12 @@ async def finding(
     "/findings/{finding_id}",
     responses={
         200: {"headers": _ETAG},
-        **answers(404, 428),
-        412: {"model": ConflictAnswer, "description": WHY[412]},
+        **refusals(400, 404, 413, 428),
+        **refusals(412, form=ConflictAnswer),
     },
 )
-async def change(
-    request: Request,
+def change(
+    store: Ledger,
     response: Response,
     caller: Inspector,
     finding_id: str,
@@ -134,22 +128,21 @@ async def change(
     ] = None,
 ) -> Finding:
     """Change a record, unless somebody else did since it was seen."""
-    version = _version(if_match)
-    record = await ask(store_of(request).change, finding_id, fields, version, caller.name)
+    record = store.change(finding_id, fields, _version(if_match), caller.name)
     response.headers["ETag"] = _etag(record)
     return record
 
 
-@router.get("/findings/{finding_id}/history", responses=answers(404))
-async def history(request: Request, caller: Inspector, finding_id: str) -> History:
+@router.get("/findings/{finding_id}/history", responses=refusals(404))
+def history(store: Ledger, finding_id: str) -> History:
     """How a record became what it is, oldest first."""
-    return await ask(store_of(request).history, finding_id)
+    return store.history(finding_id)
 
 
-@router.delete("/findings/{finding_id}", status_code=204, responses=answers(404))
-async def delete(request: Request, caller: Admin, finding_id: str) -> None:
+@router.delete("/findings/{finding_id}", status_code=204, responses=refusals(404))
+def delete(store: Ledger, caller: Admin, finding_id: str) -> None:
     """Remove a record with its history and photos for good (administrators)."""
-    await ask(store_of(request).delete, finding_id, caller.name)
+    store.delete(finding_id, caller.name)
 
 
 @router.get(
@@ -160,37 +153,20 @@ async def delete(request: Request, caller: Admin, finding_id: str) -> None:
             "description": "the photo",
             "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}},
         },
-        **answers(404),
+        **refusals(404),
     },
 )
-async def photo(
-    request: Request, caller: Inspector, photo_id: str, size: Size = "full"
-) -> FileResponse:
+def photo(store: Ledger, photo_id: str, size: Size = "full") -> FileResponse:
     """A photo of a record as JPEG: upright, and without anything but its pixels."""
-    path = await ask(store_of(request).photo, photo_id, size)
-    headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "private, max-age=3600"}
+    path = store.photo(photo_id, size)
+    headers = {"Cache-Control": "private, max-age=3600"}
     return FileResponse(path, media_type="image/jpeg", headers=headers)
 
 
-@router.get("/dashboard", responses=answers())
-async def dashboard(
-    request: Request, caller: Inspector, weeks: Annotated[int, Query(ge=1, le=104)] = 12
-) -> Dashboard:
+@router.get("/dashboard")
+def dashboard(store: Ledger, weeks: Annotated[int, Query(ge=1, le=104)] = 12) -> Dashboard:
     """How often the model's text was confirmed as it stood, changed, replaced, thrown away."""
-    return await ask(store_of(request).dashboard, weeks)
-
-
-def _confirming(request: Request) -> asyncio.Semaphore:
-    """How many confirmations are unpacked at once: each may hold a photo of 100 megapixels.
-
-    Those that wait lie on disk, as uploads do, and leave the thread pool to readers.
-    """
-    state = request.app.state
-    if not hasattr(state, "confirming"):
-        state.confirming = asyncio.Semaphore(CONFIRMING)
-    semaphore = state.confirming
-    assert isinstance(semaphore, asyncio.Semaphore)
-    return semaphore
+    return store.dashboard(weeks)
 
 
 def _etag(record: Finding) -> str:

@@ -8,10 +8,10 @@ client.chat.completions.create(model=..., messages=[{"role": "user", "content": 
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 import uuid
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -19,13 +19,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from hazardscribe.serving.auth import Caller, inspector
 from hazardscribe.serving.engine import Ask, Described
-from hazardscribe.serving.errors import (
-    INTERNAL,
-    ApiError,
-    failure_body,
-    photo_error,
-    request_id_of,
-)
+from hazardscribe.serving.errors import ApiError, failure_body, photo_error
 from hazardscribe.serving.openai_forms import (
     Answered,
     ChatRequest,
@@ -39,6 +33,7 @@ from hazardscribe.serving.openai_forms import (
     the_photo,
     usage,
 )
+from hazardscribe.serving.openapi import GUARDED, refusals
 from hazardscribe.serving.streaming import (
     EVENT_SCHEMA,
     EVENTS,
@@ -48,14 +43,10 @@ from hazardscribe.serving.streaming import (
     while_connected,
 )
 
-logger = logging.getLogger(__name__)
+_WORDS = {"_400": "a parameter, or the photo, is not usable", "_404": "no such model"}
+_refusals = partial(refusals, form=OpenAIErrorAnswer, **_WORDS)
 
-_WRONG: dict[int | str, dict[str, Any]] = {
-    400: {"model": OpenAIErrorAnswer, "description": "a parameter, or the photo, is not usable"},
-    404: {"model": OpenAIErrorAnswer, "description": "no such model"},
-}
-
-router = APIRouter(prefix="/v1", tags=["openai"])
+router = APIRouter(prefix="/v1", tags=["openai"], responses=_refusals(*GUARDED))
 
 
 @router.get("/models")
@@ -64,7 +55,7 @@ async def models(request: Request, _: Annotated[Caller, Depends(inspector)]) -> 
     return Models(data=[_model(request)])
 
 
-@router.get("/models/{model:path}", responses={404: _WRONG[404]})
+@router.get("/models/{model:path}", responses=_refusals(404))
 async def model(request: Request, model: str, _: Annotated[Caller, Depends(inspector)]) -> Model:
     """One model, by its id or its name."""
     _check_model(request, model)
@@ -79,7 +70,7 @@ async def model(request: Request, model: str, _: Annotated[Caller, Depends(inspe
             "description": "the description; with `stream` as `chat.completion.chunk` events",
             "content": {"text/event-stream": {"schema": EVENT_SCHEMA}},
         },
-        **_WRONG,
+        **_refusals(400, 404, 413, 502, 504),
     },
 )
 async def chat_completions(
@@ -154,12 +145,8 @@ async def _chunks(
                 sent = text
         try:
             one = running.result()
-        except ApiError as error:
+        except Exception as error:
             yield sse(failure_body(error, request.scope))
-            return
-        except Exception:
-            logger.exception("request %s failed", request_id_of(request.scope))
-            yield sse(failure_body(INTERNAL, request.scope))
             return
         if one.draft.startswith(sent) and one.draft != sent:  # an engine may tell little on its way
             yield chunk({"content": one.draft[len(sent) :]})

@@ -23,31 +23,6 @@ _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What the model said of one photo.
-
-    Attributes:
-        model: id of the model.
-        text: the answer; in doubt, that it cannot be judged.
-        draft: what the model wrote, also where doubt holds it back.
-        alternatives: further descriptions that were offered.
-        confidence: 0..1.
-        doubt: why the draft was held back.
-        categories: suggested, best first.
-        asked_by: whose request it was.
-    """
-
-    model: str
-    text: str
-    draft: str
-    alternatives: Sequence[str] = ()
-    confidence: float | None = None
-    doubt: str | None = None
-    categories: Sequence[str] = ()
-    asked_by: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Proposal:
     """What the model had proposed for a record, and what became of it."""
 

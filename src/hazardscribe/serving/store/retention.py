@@ -15,7 +15,6 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import delete, exists, select, update
 from starlette.concurrency import run_in_threadpool
 
-from hazardscribe.errors import InputError
 from hazardscribe.serving.store.errors import NotFoundError, StoreError
 from hazardscribe.serving.store.store import Store
 from hazardscribe.serving.store.tables import findings, proposals, sayings
@@ -38,13 +37,6 @@ class Retention:
 
     keep_unconfirmed_days: int = 30
     keep_days: int | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse less than a day."""
-        for name in ("keep_unconfirmed_days", "keep_days"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise InputError(f"--{name} {value}: must be at least 1 day")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,12 @@ from typing import Any
 from sqlalchemy import Connection, delete, exists, insert, select, update
 
 from hazardscribe.serving.schemas import Finding
-from hazardscribe.serving.store.errors import NotFoundError
+from hazardscribe.serving.store.errors import EditConflictError, NotFoundError
 from hazardscribe.serving.store.records import (
     finding_of,
     history_fields,
     monday,
+    outcome_after,
     proposal,
     search_text,
 )
@@ -77,7 +78,7 @@ def add_finding(
     }
     row["searched"] = search_text(row)
     connection.execute(insert(findings).values(row))
-    note_change(connection, row["id"], 1, now, by, history_fields({}, row))
+    _note_change(connection, row["id"], 1, now, by, history_fields({}, row))
     for table, column, ids in (
         (photos, "id", names),
         (proposals, "saying_id", offered.saying_ids),
@@ -94,6 +95,32 @@ def add_finding(
             update(sayings).where(sayings.c.id.in_(offered.saying_ids)).values(withdrawn)
         )
     return finding_of(row, names)
+
+
+def change_finding(
+    connection: Connection, finding: str, wanted: Mapping[str, Any], version: int, by: str
+) -> Finding:
+    """Change fields of a record, unless it has another version by now; as it is afterwards.
+
+    Args:
+        wanted: the fields, cleaned. version: that the person had before them.
+
+    Raises:
+        NotFoundError: there is no such record.
+        EditConflictError: it has another version.
+    """
+    before = row_of(connection, finding, lock=True)
+    if before["version"] != version:
+        raise EditConflictError(get_finding(connection, finding))
+    fields = history_fields(before, wanted)
+    if fields:
+        now = datetime.now(UTC)
+        after = {**before, **wanted, "version": version + 1, "changed_at": now}
+        after["outcome"] = outcome_after(after["text"], after["ai_text"], after["outcome"])
+        after["searched"] = search_text(after)
+        connection.execute(update(findings).where(findings.c.id == finding).values(after))
+        _note_change(connection, finding, version + 1, now, by, fields)
+    return get_finding(connection, finding)
 
 
 def remove_finding(connection: Connection, finding: str, by: str) -> tuple[int, list[str]]:
@@ -171,7 +198,7 @@ def _sayings(connection: Connection, ids: Sequence[str]) -> list[Row]:
     return [rows[one] for one in wanted if one in rows]
 
 
-def note_change(
+def _note_change(
     connection: Connection,
     finding: str,
     version: int,

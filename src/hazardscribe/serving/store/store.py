@@ -1,7 +1,7 @@
 """The ledger: what people confirmed, with its history, and what the model had said.
 
     store = Store.open("sqlite:////srv/ledger.sqlite", Path("/srv/photos"))
-    [saying] = store.remember([Said(model="m1", text="未戴安全帽", draft="未戴安全帽")])
+    [saying] = store.remember([Described(text="未戴安全帽", draft="未戴安全帽")], "m1")
     new = NewFinding(text="工人未戴安全帽", description_ids=[saying])
     finding, created = store.confirm(new, [photo], by="张三", key="8f0c")
 
@@ -14,19 +14,18 @@ All is synchronous: a web server calls it from its thread pool.
 from __future__ import annotations
 
 import logging
-import secrets
-import shutil
 import threading
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import exists, func, insert, select, update
+from sqlalchemy import func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from hazardscribe.errors import PhotoError
 from hazardscribe.pairs.photo_limits import DEFAULT_LIMITS, PhotoLimits
+from hazardscribe.serving.engine import Described
+from hazardscribe.serving.errors import photo_error
 from hazardscribe.serving.schemas import (
     Change,
     Dashboard,
@@ -39,51 +38,40 @@ from hazardscribe.serving.schemas import (
 from hazardscribe.serving.store.dashboard import dashboard
 from hazardscribe.serving.store.database import Database
 from hazardscribe.serving.store.errors import (
-    AlreadyConfirmedError,
     DeletedError,
-    EditConflictError,
     EmptyTextError,
     KeyReusedError,
     NotFoundError,
-    PhotoRefusedError,
     StoppingError,
     StoreUnavailableError,
 )
 from hazardscribe.serving.store.listing import Filters, conditions, page, write_cursor
 from hazardscribe.serving.store.photos import GRACE, Packed, PhotoFolder, Size, pack
 from hazardscribe.serving.store.records import (
-    Said,
     body_digest,
-    clean,
     cleaned,
     finding_of,
-    history_fields,
     monday,
-    outcome_after,
-    search_text,
 )
 from hazardscribe.serving.store.rows import (
     add_finding,
+    change_finding,
     check_id,
     get_finding,
-    note_change,
     photo_ids,
     remove_finding,
-    row_of,
 )
+from hazardscribe.serving.store.sayings import add_sayings, reject_saying
+from hazardscribe.serving.store.sweep import sweep
 from hazardscribe.serving.store.tables import (
     about,
     changes,
     findings,
     keys,
     photos,
-    proposals,
-    sayings,
 )
 
 log = logging.getLogger(__name__)
-
-__all__ = ["Filters", "Said", "Store"]
 
 
 class Store:
@@ -162,33 +150,19 @@ class Store:
 
     # ---- what the model says --------------------------------------------------------------------
 
-    def remember(self, descriptions: Sequence[Said]) -> list[str]:
+    def remember(self, said: Sequence[Described], model: str, asked_by: str = "") -> list[str]:
         """Keep what the model said, without the photos; its ids.
+
+        Args:
+            said: of each photo. model: its id. asked_by: whose request it was.
 
         Raises:
             StoreUnavailableError: see its class. So for all methods below.
         """
-        now = datetime.now(UTC)
-        rows: list[dict[str, Any]] = [
-            {
-                "id": secrets.token_hex(16),
-                "at": now,
-                "asked_by": clean(said.asked_by),
-                "model": clean(said.model),
-                "text": clean(said.text),
-                "draft": clean(said.draft),
-                "alternatives": [clean(one) for one in said.alternatives],
-                "confidence": said.confidence,
-                "doubt": said.doubt,
-                "categories": [clean(one) for one in said.categories],
-                "category": clean(said.categories[0]) if said.categories else "",
-            }
-            for said in descriptions
-        ]
-        if rows:
-            with self.database.write() as connection:
-                connection.execute(insert(sayings), rows)
-        return [str(row["id"]) for row in rows]
+        if not said:
+            return []
+        with self.database.write() as connection:
+            return add_sayings(connection, said, model, asked_by)
 
     def reject(self, description_id: str, by: str) -> None:
         """Count a saying as thrown away; once more changes nothing.
@@ -197,22 +171,8 @@ class Store:
             NotFoundError: the store does not know it, or no longer.
             AlreadyConfirmedError: a record was made from it.
         """
-        check_id(description_id)
-        now = datetime.now(UTC)
         with self.database.write() as connection:
-            used = exists().where(proposals.c.saying_id == sayings.c.id)
-            query = select(sayings.c.rejected_at, used.label("used"))
-            row = connection.execute(query.where(sayings.c.id == description_id)).one_or_none()
-            if row is None:
-                raise NotFoundError(description_id)
-            if row.used:
-                raise AlreadyConfirmedError(description_id)
-            if row.rejected_at is None:
-                connection.execute(
-                    update(sayings)
-                    .where(sayings.c.id == description_id)
-                    .values(rejected_at=now, rejected_by=by, rejected_week=monday(now))
-                )
+            reject_saying(connection, description_id, by)
 
     # ---- records --------------------------------------------------------------------------------
 
@@ -234,7 +194,7 @@ class Store:
             The record, and whether it is new.
 
         Raises:
-            PhotoRefusedError: a photo cannot be used.
+            ApiError: a photo cannot be used.
             EmptyTextError: nothing is left of the text without its control characters.
             KeyReusedError: another request of this person came with the key.
             DeletedError: the record of this request has been deleted since.
@@ -314,20 +274,8 @@ class Store:
         wanted = {name: one for name, one in wanted.items() if one is not None or name == "due"}
         if not wanted.get("text", "-"):
             raise EmptyTextError("text")
-        now = datetime.now(UTC)
         with self.database.write() as connection:
-            before = row_of(connection, finding, lock=True)
-            if before["version"] != version:
-                raise EditConflictError(get_finding(connection, finding))
-            fields = history_fields(before, wanted)
-            if not fields:
-                return get_finding(connection, finding)
-            after = dict(before) | wanted
-            after["outcome"] = outcome_after(after["text"], after["ai_text"], after["outcome"])
-            after |= {"version": version + 1, "changed_at": now, "searched": search_text(after)}
-            connection.execute(update(findings).where(findings.c.id == finding).values(after))
-            note_change(connection, finding, version + 1, now, by, fields)
-            return get_finding(connection, finding)
+            return change_finding(connection, finding, wanted, version, by)
 
     def delete(self, finding: str, by: str) -> None:
         """Remove a record for good: its texts, its history, what the model had said, its photos.
@@ -426,49 +374,8 @@ class Store:
     # ---- upkeep ---------------------------------------------------------------------------------
 
     def sweep(self, grace: float = GRACE) -> int:
-        """Remove what a crash left: photos of unfinished confirmations and deletions, drafts,
-        exports; each only once it is older than `grace` seconds.
-
-        Photos that the database does not know stay, and so do records without their photos: that is
-        how a restored database and another state of the photos look. The log tells of them.
-
-        Returns:
-            How many photos, drafts and exports were removed.
-        """
-        removed = 0
-        for path in self.folder.scraps(grace):
-            try:
-                if path.is_dir():  # of an export that was cut off
-                    shutil.rmtree(path)
-                else:
-                    path.unlink(missing_ok=True)
-                removed += 1
-            except OSError as error:
-                log.warning("%s: was left half-written and cannot be removed: %s", path, error)
-        unfinished = self.folder.open_photos(grace)
-        there = self.folder.ids()
-        with self.database.read() as connection:  # after the marks: a record may just be made
-            named = set(connection.execute(select(photos.c.id)).scalars())
-        self.folder.settle([one for one in unfinished if one in named])
-        left = [one for one in unfinished if one not in named]
-        self.folder.remove(left)
-        removed += len(left)
-        if removed:
-            log.info("%d photos, drafts or exports that were left unfinished were removed", removed)
-        unknown = there - named - set(left)
-        if unknown := {one for one in unknown if self.folder.age(one) >= grace}:
-            log.warning(
-                "%s: %d photos belong to no record that the database knows. They are kept. Was an "
-                "older database restored beside them? See Restore in docs/operations.md",
-                *(self.folder.folder, len(unknown)),
-            )
-        if missing := [one for one in named - there if self.folder.age(one) < 0]:
-            log.error(
-                "%s: the files of %d photos in the ledger are missing, such as %s; bring them back "
-                "from the backup",
-                *(self.folder.folder, len(missing), self.folder.path(missing[0]).name),
-            )
-        return removed
+        """Remove what a crash left, once it is older than `grace` seconds; how many files."""
+        return sweep(self.database, self.folder, grace)
 
 
 def _packed(pictures: Sequence[bytes], limits: PhotoLimits) -> list[Packed]:
@@ -477,5 +384,5 @@ def _packed(pictures: Sequence[bytes], limits: PhotoLimits) -> list[Packed]:
         try:
             packed.append(pack(picture, limits))
         except PhotoError as error:
-            raise PhotoRefusedError(place, error) from error
+            raise photo_error(error, place) from error
     return packed
