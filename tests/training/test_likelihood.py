@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import pickle
-from dataclasses import replace
+import shutil
+from dataclasses import asdict, replace
 
 import pytest
 import torch
 
 import tiny
 from hazardscribe.training.callbacks import StopOnSignal
-from hazardscribe.training.likelihood import LikelihoodSession
+from hazardscribe.training.likelihood import LikelihoodSession, parts_at_full_rate
 from hazardscribe.training.recipe import Alignment, Part, Recipe
 
 TEXTS = tiny.TEXTS["zh"]
@@ -71,3 +73,31 @@ def test_pixels_come_in_the_type_in_which_the_tower_computes(compute, trainer_of
 def test_a_worker_that_is_spawned_can_be_handed_the_collator(weight, trainer_of):
     collator = trainer_of(alignment=Alignment(weight=weight)).data_collator
     assert pickle.loads(pickle.dumps(collator))._bank_index(TEXTS[0]) == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "fast"),
+    [
+        ({}, ["tower", "llm"]),
+        ({"llm": Part(learning_rate=2e-5), "tower": Part(learning_rate=5e-5)}, []),
+        ({"llm": Part(learning_rate=6e-5), "tower": Part(learning_rate=2e-5)}, ["llm"]),
+        ({"llm": Part(tune="lora"), "tower": Part(tune="freeze")}, []),
+    ],
+)
+def test_going_on_at_the_rates_of_the_first_training_is_warned_of(
+    changes, fast, start, pairs, tmp_path, caplog
+):
+    """What it costs is measured (benchmarks/corrections.py); a fresh start may have any rate."""
+    model = shutil.copytree(start, tmp_path / "run" / "model")
+    former = asdict(Recipe(start=str(start), llm=Part(), tower=Part()))
+    recipe = Recipe(start=str(model), alignment=Alignment(weight=0), llm=Part(), tower=Part())
+    changed = replace(recipe, **changes)
+    assert parts_at_full_rate(changed) == []
+    (model.parent / "run.json").write_text(json.dumps({"recipe": former}), encoding="utf-8")
+    assert parts_at_full_rate(changed) == fast
+    session = LikelihoodSession(pairs, changed, tmp_path / "next", progress=False)
+    told = [one for one in session.warnings if "forgot more than it learned" in one]
+    assert [f"and {', '.join(fast)} would go on" in one for one in told] == [True] * bool(fast)
+    rewarded = former | {"stage": "reward"}
+    (model.parent / "run.json").write_text(json.dumps({"recipe": rewarded}), encoding="utf-8")
+    assert parts_at_full_rate(changed) == []

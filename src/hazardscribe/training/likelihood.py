@@ -21,6 +21,7 @@ from hazardscribe.training.compiled import compile_blocks
 from hazardscribe.training.module import TrainingModule
 from hazardscribe.training.plots import plot_losses
 from hazardscribe.training.recipe import Recipe
+from hazardscribe.training.run import run_of
 from hazardscribe.training.session import Session
 from hazardscribe.training.sharding import is_sharded, whole
 from hazardscribe.training.trainer import DescriptionTrainer, training_arguments
@@ -37,6 +38,13 @@ class LikelihoodSession(Session):
 
     def __init__(self, pairs: Pairs, recipe: Recipe, out: Path, progress: bool) -> None:
         super().__init__(pairs, recipe, out, progress)
+        if fast := parts_at_full_rate(recipe):
+            self._warn(
+                f"the start, {recipe.start}, has learned before, and {', '.join(fast)} would "
+                "go on at the full rate of that training: a model that did so forgot more than it "
+                "learned (docs/corrections.md). Give a fifth of the learning rates, or begin with "
+                "the model that its training began with."
+            )
         self.module = self._module()
         self._set_activation_checkpointing()
 
@@ -116,6 +124,24 @@ class LikelihoodSession(Session):
 def _no_bank(text: str) -> int:
     """Row of a text where there is no bank; a lambda could not go to a worker that is spawned."""
     return 0
+
+
+def parts_at_full_rate(recipe: Recipe) -> list[str]:
+    """The parts that this likelihood training goes on with as fast as the one of its start.
+
+    Told by the `run.json` beside the start. benchmarks/corrections.py measures full rates and a
+    fifth of them, with parts that are trained in full; a half is taken as the bound.
+    """
+    former = run_of(Path(recipe.start)).get("recipe") or {}
+    if former.get("stage") == "reward":
+        return []
+    return [
+        part
+        for part in ("tower", "llm")
+        if (now := getattr(recipe, part)).tune == "full"
+        and (then := former.get(part) or {}).get("tune") == "full"
+        and now.learning_rate > 0.5 * then["learning_rate"]
+    ]
 
 
 def with_first_share(recipe: Recipe) -> Recipe:
