@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import tracemalloc
 from collections import Counter
 from itertools import chain
@@ -239,10 +238,10 @@ def test_what_a_photo_columns_name_says(name: str, role: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["后", "前", "照片"])
-def test_a_long_text_among_the_names_costs_no_time(text: str) -> None:
-    begun = time.perf_counter()
-    map_columns([Name("", "隐患描述"), Name("", text * (16_000 // len(text)))], {}, where="t")
-    assert time.perf_counter() - begun < 1
+def test_a_long_text_among_the_names_is_read_once(text: str) -> None:
+    """A pattern that tries it from each of its places on would not come to an end here."""
+    name = text * (200_000 // len(text))
+    assert "description" in map_columns([Name("", "隐患描述"), Name("", name)], {}, where="t")
 
 
 def headed(
