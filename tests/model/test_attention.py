@@ -55,13 +55,17 @@ def test_in_bfloat16_it_is_as_near_to_the_formula_as_transformers_own_products()
     assert error < 1.2 * their_error
 
 
-@pytest.mark.parametrize("why", ["no mask", "long", "dropout", "position bias"])
+MORE = ("softcap", "s_aux", "position_bias", "cache")
+
+
+@pytest.mark.parametrize("why", ["no mask", "words to see", "long", "dropout", *MORE])
 def test_what_does_not_fit_goes_to_pytorchs_kernel(why, monkeypatch):
     query, key, value, mask = tensors()
     module = torch.nn.Module()
     module.num_key_value_groups = 3
     if why == "long":
         monkeypatch.setattr(attention, "LONGEST", key.shape[2] - 1)
+    given = {"no mask": None, "words to see": mask == 0}.get(why, mask)
     calls = []
     kernel = torch.nn.functional.scaled_dot_product_attention
     monkeypatch.setattr(
@@ -74,16 +78,17 @@ def test_what_does_not_fit_goes_to_pytorchs_kernel(why, monkeypatch):
         query,
         key,
         value,
-        None if why == "no mask" else mask,
-        scaling=0.5,
+        given,
+        scaling=0.3,
         dropout=0.5 if why == "dropout" else 0.0,
         is_causal=False,
-        position_bias=torch.zeros_like(mask) if why == "position bias" else None,
+        **({why: torch.zeros_like(mask)} if why in MORE else {}),
     )
     assert calls
     assert found.shape == (3, 5, 6, 4)
-    if why == "long":
-        wanted = formula(*(one.double() for one in (query, key, value, mask)), 0.5)
+    if why != "dropout":
+        seen = torch.zeros_like(mask) if why == "no mask" else mask
+        wanted = formula(*(one.double() for one in (query, key, value, seen)), 0.3)
         torch.testing.assert_close(found.double(), wanted, rtol=1e-5, atol=1e-6)
 
 
