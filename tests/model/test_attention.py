@@ -93,18 +93,23 @@ def test_what_does_not_fit_goes_to_pytorchs_kernel(why, monkeypatch):
 
 
 @pytest.mark.parametrize("family", ["llava", "fast_vlm"])
-def test_a_model_says_the_same_and_what_is_saved_does_not_tell(family, family_folder, tmp_path):
+def test_a_model_says_the_same_and_what_is_saved_does_not_tell(
+    family, family_folder, tmp_path, monkeypatch
+):
     plain, ours = (load_checkpoint(family_folder(family)) for _ in range(2))
     use_short_attention(ours.vlm)
     assert ours.vlm.model.language_model.config._attn_implementation == NAME
     ids = torch.randint(0, 100, (2, 9), generator=torch.Generator().manual_seed(0))
     mask = torch.ones_like(ids)
     mask[0, 6:] = 0  # padding on the right
-    with torch.no_grad():
-        found, wanted = (
-            one.vlm.model.language_model(input_ids=ids, attention_mask=mask).last_hidden_state
-            for one in (ours, plain)
-        )
+    states = []
+    for one in (plain, ours):
+        with torch.no_grad(), monkeypatch.context() as patch:
+            if one is ours:  # which PyTorch's kernel has no part in
+                patch.setattr(torch.nn.functional, "scaled_dot_product_attention", None)
+            read = one.vlm.model.language_model(input_ids=ids, attention_mask=mask)
+            states.append(read.last_hidden_state)
+    wanted, found = states
     torch.testing.assert_close(found[mask.bool()], wanted[mask.bool()], rtol=1e-4, atol=1e-5)
     save_checkpoint(tmp_path / "model", ours.vlm, ours.processor)
     assert NAME not in (tmp_path / "model" / "config.json").read_text()
@@ -117,7 +122,8 @@ def test_other_families_and_other_kernels_are_left_alone(family_folder):
     use_short_attention(other)
     configs = [one.config for one in other.modules() if hasattr(one, "config")]
     assert NAME not in {config._attn_implementation for config in configs}
-    eager = load_checkpoint(family_folder("llava")).vlm
-    eager.model.language_model.set_attn_implementation("eager")
-    use_short_attention(eager)
-    assert eager.model.language_model.config._attn_implementation == "eager"
+    for kernel in ("eager", "flex_attention"):
+        vlm = load_checkpoint(family_folder("llava")).vlm
+        vlm.model.language_model.set_attn_implementation(kernel)
+        use_short_attention(vlm)
+        assert vlm.model.language_model.config._attn_implementation == kernel

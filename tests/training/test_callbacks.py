@@ -179,7 +179,9 @@ class Bare(Loop):
 
 
 def normed() -> torch.nn.Module:
-    model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 1))
+    model = torch.nn.Sequential(
+        torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 1)
+    )
     model[2].requires_grad_(False)
     model(torch.randn(5, 3))  # which moves the statistics
     return model
