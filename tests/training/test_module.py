@@ -114,9 +114,9 @@ def test_the_alignment_loss_reaches_the_encoder_and_its_head_alone(family, form,
 
 def made_up(module: TrainingModule, garbage: float) -> FirstSequence:
     """Photos of 2 to 5 tokens; what stands where there is none must not count."""
-    values = torch.randn(4, 5, module.head.norm.weight.shape[0])
+    values, noise = torch.randn(2, 4, 5, module.head.norm.weight.shape[0])
     mask = torch.arange(5) < torch.tensor([5, 2, 4, 3])[:, None]
-    return FirstSequence(values.masked_fill(~mask[..., None], garbage), mask, None)
+    return FirstSequence(torch.where(mask[..., None], values, garbage * noise), mask, None)
 
 
 @pytest.mark.parametrize("sampled", [False, True], ids=["exact", "sampled"])
