@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 
 # Before any library is imported, or it would have looked already.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -22,8 +23,12 @@ from PIL import Image
 
 # Neither this process nor any that it starts speaks to another machine.
 _GUARD = str(Path(__file__).parent / "no_network")
-_OUTWARD = Path(tempfile.mkdtemp(prefix="hazardscribe-outward-")) / "log"
-os.environ["HAZARDSCRIBE_OUTWARD_LOG"] = str(_OUTWARD)
+# A name alone: the file is made by whoever reaches out, and removed once it is told. Processes that
+# pytest starts write into the file of the first, which tells for all.
+_LOG = "HAZARDSCRIBE_OUTWARD_LOG"
+_TELLS = _LOG not in os.environ
+_NAME = f"hazardscribe-outward-{secrets.token_hex(8)}"
+_OUTWARD = Path(os.environ.setdefault(_LOG, str(Path(tempfile.gettempdir()) / _NAME)))
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (_GUARD, os.environ.get("PYTHONPATH"))))
 if getattr(sys.modules.get("sitecustomize"), "OutwardConnectionError", None) is None:
     runpy.run_path(f"{_GUARD}/sitecustomize.py")
@@ -42,8 +47,9 @@ settings.load_profile("suite")
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Fail where something reached for another machine and swallowed the refusal."""
-    if _OUTWARD.exists():
+    if _TELLS and _OUTWARD.exists():
         print(f"\nreached for other machines:\n{_OUTWARD.read_text(encoding='utf-8')}")
+        _OUTWARD.unlink()
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -48,6 +49,23 @@ def test_nor_does_this_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         socket.create_connection(("192.0.2.1", 9), timeout=1)
     with pytest.raises(RuntimeError, match="tests speak to no other machine"):
         httpx.get("http://example.com/", trust_env=False)
+
+
+def test_a_swallowed_refusal_fails_the_session_and_leaves_no_file(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    guard = request.config.pluginmanager.get_plugin(str(Path(__file__).with_name("conftest.py")))
+    log = tmp_path / "log"
+    monkeypatch.setattr(guard, "_OUTWARD", log)
+    session = SimpleNamespace(exitstatus=0)
+    monkeypatch.setattr(guard, "_TELLS", False)  # started by pytest: the first one tells
+    log.write_text("socket.connect", encoding="utf-8")
+    guard.pytest_sessionfinish(session)
+    assert (session.exitstatus, log.exists()) == (0, True)
+    monkeypatch.setattr(guard, "_TELLS", True)
+    guard.pytest_sessionfinish(session)
+    assert (session.exitstatus, log.exists()) == (pytest.ExitCode.TESTS_FAILED, False)
+    assert "socket.connect" in capsys.readouterr().out
 
 
 def test_this_machine_is_reached() -> None:

@@ -8,6 +8,7 @@ import math
 import os
 import shutil
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ import torch
 
 from hazardscribe import calibrate, import_ledger, similar, verbs
 from hazardscribe.describing.aligner import Aligner, load_head
+from hazardscribe.describing.calibrate import _even, _fits
 from hazardscribe.describing.calibrate import calibrate as calibrate_rows
 from hazardscribe.describing.calibration import (
     CALIBRATION_FILE,
@@ -25,11 +27,15 @@ from hazardscribe.describing.calibration import (
 from hazardscribe.describing.confidence import Confidence
 from hazardscribe.describing.describer import Describer
 from hazardscribe.describing.doubt import Doubt
+from hazardscribe.describing.generate import Candidate
+from hazardscribe.describing.judge import Reading
+from hazardscribe.describing.look import Described
 from hazardscribe.describing.rerank import Reranking
 from hazardscribe.describing.summary import summary_lines
 from hazardscribe.errors import InputError
+from hazardscribe.evaluation.acceptable import acceptable
 from hazardscribe.model.bank_file import BANK_FILE, BANK_TEXTS_FILE
-from hazardscribe.model.checkpoint import HEAD_FILE
+from hazardscribe.model.checkpoint import CARD_FILE, HEAD_FILE
 from hazardscribe.training.recipe import Alignment, Recipe
 
 TRAIN_DEV = ("train", "dev")
@@ -208,6 +214,63 @@ def test_the_search_that_dev_was_judged_by_is_kept_and_another_one_told_of(folde
     assert "do not hold" not in caplog.text
 
 
+def test_confidence_is_fitted_to_the_texts_that_describing_chooses(folder, pairs, monkeypatch):
+    module = "hazardscribe.describing.calibrate"
+    way, judged, told = Reranking(4, 1.0, 1e6), [], {}
+
+    def accept(cases, rules):
+        judged.extend(cases)
+        return acceptable(cases, rules)
+
+    def doubt(*given):
+        told["doubt"] = given
+        return Doubt(0.0, None, None, 0.1, True)
+
+    monkeypatch.setattr(f"{module}.fit_reranking", lambda *_, **given: told.update(given) or way)
+    monkeypatch.setattr(f"{module}.acceptable", accept)
+    monkeypatch.setattr(f"{module}.fit_doubt", doubt)
+    card = json.loads((folder / CARD_FILE).read_text(encoding="utf-8"))
+    card["target"] = "{description_en}"
+    (folder / CARD_FILE).write_text(json.dumps(card), encoding="utf-8")
+    found = calibrate_rows(folder, pairs["train"], pairs["dev"], best_by="rouge_l", beams=4)
+    assert (told["best_by"], told["beams"]) == ("rouge_l", 4)
+    assert found.search == Search(4, True, "float32")
+    assert [case.references for case in judged] == [[t] for t in pairs["dev"]["description_en"]]
+    photos = list(pairs["dev"]["photo"])
+    drafts, greedy = (
+        [one.draft for one in Describer(folder, rerank=rerank)(photos)] for rerank in (True, False)
+    )
+    assert [case.prediction for case in judged] == drafts != greedy
+    # Thresholds are set by predictions that had not seen their photo.
+    kept = (found.dev_confidences, found.dev_right, found.dev_no_hazard, found.dev_hazard)
+    assert [a is b for a, b in zip(told["doubt"], kept, strict=False)] == [True] * 4
+
+
+def test_a_text_that_cannot_be_compared_leaves_reranking_out():
+    fits = {"a": torch.tensor([1.0]), "b": None}
+    aligner = SimpleNamespace(fit=lambda vector, texts: fits[texts[0]])
+    several = [[Candidate(text, -1.0, 1)] for text in "ab"]
+    dev = Described([], [Reading(torch.ones(1), None, None)] * 2, [], several)
+    assert _fits(aligner, dev) is None
+    assert _fits(aligner, replace(dev, readings=dev.readings[:1], several=several[:1])) == [[1.0]]
+
+
+def test_of_many_photos_an_even_selection_is_taken():
+    rows = [{"photo": f"{i // 2}.png"} for i in range(18)]
+    assert _even(rows, 9) == [f"{i}.png" for i in range(9)]
+    assert _even(rows, 3) == ["0.png", "4.png", "8.png"]
+
+
+def test_the_summary_counts_what_is_answered(folder):
+    sure, right = np.array([0.123456, 0.5, 0.6, 0.9]), np.array([0, 0, 1, 1])
+    change(folder, doubt=Doubt(0.5, None, None, 0.1, True), dev_confidences=sure, dev_right=right)
+    kept = load_calibration(folder)
+    assert kept.dev_confidences.tolist() == sure.tolist()
+    told = kept.summary()
+    assert (told["dev_photos"], told["risk_of_all"], told["coverage"]) == (4, 0.5, 0.75)
+    assert told["risk_answered"] == pytest.approx(1 / 3, abs=1e-4)
+
+
 def test_an_older_folder_describes_as_before_and_says_so_once(folder, photos, caplog):
     with_all = Describer(folder, doubt=False, rerank=False, **BRIEF)(photos[0])
     for name in (CALIBRATION_FILE, BANK_FILE, BANK_TEXTS_FILE):
@@ -274,13 +337,15 @@ def test_a_calibration_from_before_the_distance_counted_is_used_as_it_is(folder,
     assert described.confidence == pytest.approx(1 / (1 + math.exp(-0.5)))
 
 
-def test_damaged_files_are_named(folder):
+def test_damaged_files_are_named(folder, pairs):
     (folder / BANK_FILE).unlink()
     with pytest.raises(InputError, match="a file is missing"):
         Describer(folder)
     (folder / CALIBRATION_FILE).write_text("{}", encoding="utf-8")
     with pytest.raises(InputError, match=r"calibration\.json: cannot be used"):
         Describer(folder)
+    calibrate(folder, pairs)  # which puts it right
+    Describer(folder)
     (folder / HEAD_FILE).write_bytes(b"no tensors")
     with pytest.raises(InputError, match=r"alignment_head\.safetensors: is damaged"):
         load_head(folder)

@@ -104,7 +104,12 @@ def test_evaluating_writes_the_text_of_the_training_beside_safe_photos(run, ledg
     assert {case.references for case in safe} == {(SAFE,)}
 
 
-def test_the_reward_stage_keeps_the_text_of_its_start(run):
-    recipe = Recipe(start=str(run.model), stage="reward")
+def test_the_reward_stage_keeps_the_words_of_its_start(folder):
+    recipe = Recipe(start=str(folder), stage="reward", prompt="?")
     assert with_words_of_start(recipe).safe_text == SAFE
     assert with_words_of_start(replace(recipe, safe_text="x")).safe_text == "x"
+    card = json.loads((folder / CARD_FILE).read_text(encoding="utf-8"))
+    card |= (words := {"language": "en", "prompt": "What is wrong?", "target": "{measure}"})
+    (folder / CARD_FILE).write_text(json.dumps(card), encoding="utf-8")
+    kept = with_words_of_start(recipe)
+    assert {name: getattr(kept, name) for name in words} == words

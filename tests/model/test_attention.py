@@ -55,13 +55,17 @@ def test_in_bfloat16_it_is_as_near_to_the_formula_as_transformers_own_products()
     assert error < 1.2 * their_error
 
 
-@pytest.mark.parametrize("why", ["no mask", "long", "dropout", "position bias"])
+MORE = ("s_aux", "position_bias", "cache")
+
+
+@pytest.mark.parametrize("why", ["no mask", "words to see", "long", "dropout", *MORE])
 def test_what_does_not_fit_goes_to_pytorchs_kernel(why, monkeypatch):
     query, key, value, mask = tensors()
     module = torch.nn.Module()
     module.num_key_value_groups = 3
     if why == "long":
         monkeypatch.setattr(attention, "LONGEST", key.shape[2] - 1)
+    given = {"no mask": None, "words to see": mask == 0}.get(why, mask)
     calls = []
     kernel = torch.nn.functional.scaled_dot_product_attention
     monkeypatch.setattr(
@@ -74,32 +78,38 @@ def test_what_does_not_fit_goes_to_pytorchs_kernel(why, monkeypatch):
         query,
         key,
         value,
-        None if why == "no mask" else mask,
-        scaling=0.5,
+        given,
+        scaling=0.3,
         dropout=0.5 if why == "dropout" else 0.0,
         is_causal=False,
-        position_bias=torch.zeros_like(mask) if why == "position bias" else None,
+        **({why: torch.zeros_like(mask)} if why in MORE else {}),
     )
     assert calls
     assert found.shape == (3, 5, 6, 4)
-    if why == "long":
-        wanted = formula(*(one.double() for one in (query, key, value, mask)), 0.5)
+    if why != "dropout":
+        seen = torch.zeros_like(mask) if why == "no mask" else mask
+        wanted = formula(*(one.double() for one in (query, key, value, seen)), 0.3)
         torch.testing.assert_close(found.double(), wanted, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("family", ["llava", "fast_vlm"])
-def test_a_model_says_the_same_and_what_is_saved_does_not_tell(family, family_folder, tmp_path):
+def test_a_model_says_the_same_and_what_is_saved_does_not_tell(
+    family, family_folder, tmp_path, monkeypatch
+):
     plain, ours = (load_checkpoint(family_folder(family)) for _ in range(2))
     use_short_attention(ours.vlm)
     assert ours.vlm.model.language_model.config._attn_implementation == NAME
     ids = torch.randint(0, 100, (2, 9), generator=torch.Generator().manual_seed(0))
     mask = torch.ones_like(ids)
     mask[0, 6:] = 0  # padding on the right
-    with torch.no_grad():
-        found, wanted = (
-            one.vlm.model.language_model(input_ids=ids, attention_mask=mask).last_hidden_state
-            for one in (ours, plain)
-        )
+    states = []
+    for one in (plain, ours):
+        with torch.no_grad(), monkeypatch.context() as patch:
+            if one is ours:  # which PyTorch's kernel has no part in
+                patch.setattr(torch.nn.functional, "scaled_dot_product_attention", None)
+            read = one.vlm.model.language_model(input_ids=ids, attention_mask=mask)
+            states.append(read.last_hidden_state)
+    wanted, found = states
     torch.testing.assert_close(found[mask.bool()], wanted[mask.bool()], rtol=1e-4, atol=1e-5)
     save_checkpoint(tmp_path / "model", ours.vlm, ours.processor)
     assert NAME not in (tmp_path / "model" / "config.json").read_text()
@@ -112,7 +122,8 @@ def test_other_families_and_other_kernels_are_left_alone(family_folder):
     use_short_attention(other)
     configs = [one.config for one in other.modules() if hasattr(one, "config")]
     assert NAME not in {config._attn_implementation for config in configs}
-    eager = load_checkpoint(family_folder("llava")).vlm
-    eager.model.language_model.set_attn_implementation("eager")
-    use_short_attention(eager)
-    assert eager.model.language_model.config._attn_implementation == "eager"
+    for kernel in ("eager", "flex_attention"):
+        vlm = load_checkpoint(family_folder("llava")).vlm
+        vlm.model.language_model.set_attn_implementation(kernel)
+        use_short_attention(vlm)
+        assert vlm.model.language_model.config._attn_implementation == kernel

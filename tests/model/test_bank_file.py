@@ -48,9 +48,12 @@ def bert(tmp_path):
     return tmp_path / "bert"
 
 
-def test_a_hub_encoder_is_found_again_where_it_lies(bert, tmp_path):
-    bank = TextBank(TEXTS, HubEncoder(str(bert), "query: "), pooling="cls")
+@pytest.mark.parametrize("corpus", [TEXTS, ["同一句"]])
+def test_a_hub_encoder_is_found_again_where_it_lies(corpus, bert, tmp_path, monkeypatch):
+    monkeypatch.chdir(bert.parent)
+    bank = TextBank(corpus, HubEncoder(bert.name, "query: "), pooling="cls")
     save_bank(tmp_path, bank)
+    monkeypatch.chdir("/")  # a model is described with from anywhere
     torch.testing.assert_close(load_bank(tmp_path).embed(NEW), bank.embed(NEW))
 
 
@@ -70,9 +73,13 @@ def test_without_its_encoder_a_bank_knows_its_own_texts(bert, tmp_path, caplog):
 def test_another_encoder_in_its_place_is_noticed(bert, tmp_path, caplog):
     from transformers import AutoModel
 
-    save_bank(tmp_path, TextBank(TEXTS, HubEncoder(str(bert))))
+    encoder = HubEncoder(str(bert))
+    save_bank(tmp_path, TextBank([*TEXTS, "Q"], encoder))
     model = AutoModel.from_pretrained(bert)
-    torch.nn.init.normal_(model.embeddings.word_embeddings.weight)
+    # Of what is compared, one text alone has this letter.
+    [letter] = encoder._tokenizer("Q")["input_ids"]
+    with torch.no_grad():
+        model.embeddings.word_embeddings.weight[letter] *= -1
     model.save_pretrained(bert)
     with caplog.at_level(logging.WARNING):
         assert load_bank(tmp_path).encoder is None

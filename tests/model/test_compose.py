@@ -159,6 +159,16 @@ def test_siglip_keeps_its_first_patch(tmp_path):
     assert changed.argmax() == 0
 
 
+def test_the_towers_last_block_is_read(tmp_path):
+    vlm, processor = composed(tmp_path, "siglip")
+    inputs = Prompter(processor, vlm, "描述").inputs(_photos((32, 32)))
+    last = vlm.model.vision_tower.encoder.layers[-1].mlp.fc2
+    with torch.no_grad():
+        before = first_sequence(vlm, inputs).values
+        last.weight.zero_()
+        assert not torch.allclose(first_sequence(vlm, inputs).values, before)
+
+
 @pytest.mark.parametrize("tower", ["siglip", "dinov2", "timm"])
 @pytest.mark.parametrize("shape", [(40, 120), (120, 40)], ids=["wide", "tall"])
 def test_a_mark_at_the_photos_edge_reaches_the_model(tower, shape, tmp_path):
@@ -173,7 +183,10 @@ def test_a_mark_at_the_photos_edge_reaches_the_model(tower, shape, tmp_path):
         for photo in (np.zeros_like(marked), marked)
     ]
     assert processed[0].shape[-2:] == processed[0].shape[-1:] * 2
-    assert (processed[1] - processed[0]).abs().max() > 0.9 / 0.4
+    difference = (processed[1] - processed[0]).abs().amax(0)
+    assert difference.max() > 0.9 / 0.4
+    # Neither squashed: a third of the square is photo.
+    assert (difference > 0.1).any(int(width > height)).float().mean() < 0.5
 
 
 def test_a_cropping_processor_is_recognised(tmp_path):

@@ -169,11 +169,24 @@ def test_the_bank_counts_texts_and_centres_vectors(bert):
     assert not bank.state_dict()
 
 
-def test_the_banks_tokens_are_unit_vectors_under_their_mask(bert):
-    bank = TextBank(["短", "更长的描述"], HubEncoder(str(bert)), with_tokens=True)
-    assert bank.tokens.shape == (2, 15, 16)
-    assert bank.token_mask.sum(1).tolist() == [3, 15]
-    torch.testing.assert_close(bank.tokens[bank.token_mask].norm(dim=-1), torch.ones(18))
+@pytest.mark.parametrize("pooling", ["mean", "cls"])
+def test_texts_that_are_not_of_the_bank_are_embedded_beside_those_that_are(bert, pooling):
+    encoder = HubEncoder(str(bert))
+    bank = TextBank(TEXTS[:3], encoder, pooling=pooling)
+    asked = ["新的描述", TEXTS[1], "another", "新的描述", TEXTS[0]]
+    raw = [embed(encoder, texts, pooling) for texts in (asked, TEXTS[:3])]
+    wanted = F.normalize(raw[0] - raw[1].mean(0), dim=-1)
+    torch.testing.assert_close(bank.embed(asked), wanted)
+
+
+def test_the_banks_tokens_are_unit_vectors_under_their_mask(bert, monkeypatch):
+    monkeypatch.setattr(text_bank, "BATCH", 2)
+    texts, encoder = ["短", "更长的描述", "长的", "描述"], HubEncoder(str(bert))
+    bank = TextBank(texts, encoder, with_tokens=True)
+    assert bank.tokens.shape == (4, 15, 16)
+    for text, tokens, mask in zip(texts, bank.tokens, bank.token_mask, strict=True):
+        [alone], _ = encoder.encode([text])
+        torch.testing.assert_close(tokens[mask], F.normalize(alone, dim=-1))
 
 
 def test_vectors_are_computed_once_for_model_pooling_prefix_and_text(bert, monkeypatch, tmp_path):

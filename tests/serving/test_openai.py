@@ -13,6 +13,8 @@ from running_server import make_app, picture, running
 
 from hazardscribe.serving.auth import Tokens
 from hazardscribe.serving.engine import Described, busy, too_late
+from hazardscribe.serving.errors import ApiError
+from hazardscribe.serving.openai_forms import decode_data_url, own_fields
 from hazardscribe.serving.settings import ServeSettings
 
 URL = f"data:image/jpeg;base64,{base64.b64encode(picture()).decode()}"
@@ -77,6 +79,7 @@ def test_a_stream_ends_with_the_finish_the_usage_and_our_own_fields(client, mode
     ("more", "kind", "code", "param"),
     [
         ({"temperature": 0.7}, openai.BadRequestError, "unsupported_parameter", "temperature"),
+        ({"temperature": -1}, openai.BadRequestError, "unsupported_parameter", "temperature"),
         ({"n": 2}, openai.BadRequestError, "unsupported_parameter", "n"),
         ({"top_p": 0.5}, openai.BadRequestError, "unsupported_parameter", "top_p"),
         ({"stop": ["。"]}, openai.BadRequestError, "unsupported_parameter", "stop"),
@@ -103,6 +106,36 @@ def test_errors_have_openais_form(client, model, more, kind, code, param, stream
     error = raised.value
     assert (error.code, error.param, error.type) == (code, param, "invalid_request_error")
     assert error.body["request_id"] == error.response.headers["x-request-id"] == error.request_id
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("https://example.com/x.jpg", "not_a_data_url"),
+        ("data:text/plain;base64,aGk=", "not_a_data_url"),
+        ("data:image/png;base64,a*Gk=", "bad_base64"),
+        (f"data:image/png;base64,{base64.b64encode(bytes(11)).decode()}", "too_large"),
+        (f"DATA:image/PNG;base64,{base64.b64encode(bytes(8)).decode()}", None),
+    ],
+)
+def test_a_photo_is_what_its_data_url_holds_and_no_more_than_is_taken(url, code):
+    if code is None:
+        assert decode_data_url(url, limit=8) == bytes(8)
+        return
+    with pytest.raises(ApiError) as refused:
+        decode_data_url(url, limit=8)
+    assert refused.value.code == code
+
+
+def test_our_own_fields_are_those_of_the_description():
+    said = Described("未发现明显隐患", "未戴安全帽", confidence=0.123456, doubt="likely_safe")
+    assert own_fields(said).model_dump() == {
+        "text": "未发现明显隐患",
+        "draft": "未戴安全帽",
+        "confidence": 0.1235,
+        "doubt": "likely_safe",
+    }
+    assert own_fields(Described("x", "x")).confidence is None
 
 
 def test_a_model_whose_id_has_a_slash_is_found_and_none_without_a_name():

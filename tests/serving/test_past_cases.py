@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import CancelledError
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import httpx
+import numpy as np
 import pytest
 from running_server import make_app, running
 
 from hazardscribe import verbs
 from hazardscribe.describing.similar import PastCase
-from hazardscribe.serving.past_cases import suggest
+from hazardscribe.serving.past_cases import PastCases, suggest
 from hazardscribe.serving.settings import ServeSettings
 from hazardscribe.training.recipe import Recipe
 
@@ -56,19 +60,53 @@ def test_categories_are_those_of_the_nearest_cases_that_bear_one():
     assert suggest([case(0.9, None)]) == []
 
 
+def test_what_is_shown_of_a_case_names_nobody_and_is_bounded():
+    personal = "联系13812345678" + "长" * 3000
+    facts = {"category": " 电气 ", "place": personal, "responsible": "张三"}
+    asked = []
+
+    def nearest(vector, k):
+        asked.append(k)
+        blank = PastCase("b.png", ("y",), -1.0000001, "", {"category": " "})
+        return [PastCase("a.png", (personal,), 1.0000001, "", facts), blank, *[blank] * (k - 2)]
+
+    cases = PastCases(Path("none"), None, None)
+    assert cases.look_up(np.zeros(3)) == ([], [])  # until they are loaded
+    cases._index = SimpleNamespace(nearest=nearest)
+    shown, suggestions = cases.look_up(np.zeros(3))
+    assert (asked, len(shown)) == ([15], 3)
+    assert (shown[0].similarity, shown[1].similarity) == (1.0, -1.0)
+    for text in (shown[0].text, shown[0].place):
+        assert "13812345678" not in text
+        assert len(text) == 2000
+    assert [one.category for one in suggestions] == ["电气"]
+
+
+def test_past_cases_that_cannot_be_loaded_leave_the_server_running(monkeypatch, caplog):
+    for error, told in ((CancelledError(), None), (RuntimeError("/secret"), "failed")):
+        cases = PastCases(Path("none"), None, None)
+        monkeypatch.setattr(cases, "_load", Mock(side_effect=error))
+        cases.start()
+        cases.join()
+        assert (cases.error, cases.ready, bool(caplog.records)) == (told, False, bool(told))
+
+
 def test_a_photo_of_the_ledger_finds_its_own_row(model, ledger):
     settings = ServeSettings(model=model, data=ledger, **BRIEF)
     app = make_app(settings)
     with running(app) as address:
         app.state.engine.cases.join(120)
         assert app.state.engine.cases.ready, app.state.engine.cases.error
-        files = [("photos", (ledger / "1.png").read_bytes())]
-        [one] = httpx.post(f"{address}/v1/describe", files=files, timeout=60).json()["descriptions"]
+        files = [("photos", (ledger / f"{i}.png").read_bytes()) for i in range(6)]
+        all_six = httpx.post(f"{address}/v1/describe", files=files, timeout=60).json()
+        # Of whichever split.
+        for i, one in enumerate(all_six["descriptions"]):
+            assert one["similar"][0]["text"].startswith(f"隐患{i}")
+        one = all_six["descriptions"][1]
         nearest = one["similar"][0]
         assert len(one["similar"]) == 3
         assert nearest["similarity"] == pytest.approx(1, abs=1e-3)
         assert (nearest["category"], nearest["place"]) == ("消防", "1号楼")
-        assert nearest["text"].startswith("隐患1")
         assert "13812345678" not in nearest["text"]  # a telephone number of the ledger
         assert {s["category"] for s in one["suggestions"]} == {"电气", "消防"}
         categories = httpx.get(f"{address}/v1/session").json()["categories"]

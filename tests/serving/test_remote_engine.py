@@ -6,7 +6,8 @@ import asyncio
 import base64
 import io
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from unittest.mock import Mock
 
 import httpx
 import pytest
@@ -16,10 +17,11 @@ from running_server import make_app, picture, running
 from hazardscribe.errors import InputError
 from hazardscribe.files import write_json
 from hazardscribe.model.checkpoint import CARD_FILE, Card
+from hazardscribe.model.generation import LONGEST
 from hazardscribe.pairs.photo import load_photo
 from hazardscribe.serving.engine import Ask, EngineError
 from hazardscribe.serving.errors import ApiError
-from hazardscribe.serving.remote_engine import RemoteEngine
+from hazardscribe.serving.remote_engine import RemoteEngine, language_and_prompt
 from hazardscribe.serving.settings import ServeSettings
 
 GPS = Image.Exif()
@@ -276,20 +278,121 @@ def test_a_slow_endpoint_meets_the_deadline():
     assert raised.value.code == "deadline"
 
 
-def test_beyond_the_queue_is_busy():
-    made = engine(lambda _: stream(), max_photos=2, queue_size=2)
+@pytest.mark.parametrize("base", ["http://far:9", "http://far:9/", "http://far:9/v1/"])
+def test_the_address_may_be_given_as_far_as_v1(base):
+    asked = []
+
+    def answer(request):
+        asked.append(str(request.url))
+        return stream(part("x", "stop"))
+
+    ask(engine(answer, engine=base))
+    assert asked == ["http://far:9/v1/chat/completions"]
+
+
+@pytest.mark.parametrize(
+    ("own", "asked", "sent"), [(9, 20, 9), (9, None, 9), (9, 3, 3), (None, None, LONGEST)]
+)
+def test_the_longest_text_is_the_clients_up_to_our_own(own, asked, sent):
+    bodies = []
+
+    def answer(request):
+        bodies.append(json.loads(request.content))
+        return stream(part("x", "stop"))
+
+    ask(engine(answer, max_new_tokens=own), max_tokens=asked)
+    assert bodies[0]["max_tokens"] == sent
+
+
+def test_no_proxy_of_the_environment_sees_the_photos(monkeypatch):
+    for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    [said] = ask(engine(lambda _: stream(part("x", "stop"))))
+    assert said.text == "x"
+
+
+def test_prompt_and_language_are_the_settings_before_the_models(tmp_path):
+    write_json(tmp_path / CARD_FILE, asdict(Card(language="en", prompt="What is wrong?")))
+    settings = ServeSettings(engine="http://x", model=tmp_path)
+    assert language_and_prompt(settings) == ("en", "What is wrong?")
+    own = replace(settings, language="zh", prompt="隐患？")
+    assert language_and_prompt(own) == ("zh", "隐患？")
+
+
+def test_photos_keep_their_places_and_no_more_are_asked_at_once_than_the_batch_holds():
+    at_once = most = 0
+
+    async def answer(request):
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        [message] = json.loads(request.content)["messages"]
+        data = message["content"][0]["image_url"]["url"].partition(",")[2]
+        width = Image.open(io.BytesIO(base64.b64decode(data))).width
+        await asyncio.sleep(0.1 if width == 64 else 0)  # the first is told last
+        at_once -= 1
+        return stream(part(str(width)), part("", "stop"))
+
+    watch = Mock()
+    made = engine(answer, max_batch=2, max_photos=4, queue_size=4)
+
+    async def run():
+        try:
+            with pytest.raises(ApiError, match="busy"):
+                await made.describe([picture()] * 5, Ask())
+            photos = [picture(width, 48, "PNG") for width in (64, 72, 80, 88)]
+            described = asyncio.create_task(made.describe(photos, Ask(), watch))
+            await asyncio.sleep(0)
+            with pytest.raises(ApiError, match="busy"):
+                made.check_room()
+            return await described
+        finally:
+            await made.close()
+
+    assert [one.text for one in asyncio.run(run())] == ["64", "72", "80", "88"]
+    assert most == 2
+    told = sorted(call.args for call in watch.text.call_args_list)
+    assert told == [(0, "64"), (1, "72"), (2, "80"), (3, "88")]
+    assert made.waiting == 0
+    made.check_room()
+
+
+@pytest.mark.parametrize(("given", "told"), [("3", "3"), ("600", "60"), ("soon", "5"), (None, "5")])
+def test_how_long_to_wait_is_the_endpoints_up_to_a_minute(given, told):
+    headers = {} if given is None else {"Retry-After": given}
     with pytest.raises(ApiError) as raised:
-        ask(made, *[picture()] * 3)
-    assert raised.value.code == "busy"
+        ask(engine(lambda _: httpx.Response(429, headers=headers)))
+    assert raised.value.headers["Retry-After"] == told
 
 
-def test_not_ready_while_the_endpoint_is_away():
+def test_a_stream_may_be_written_in_other_ways():
+    """No space after `data:`, a comment, a part after the finish, no line feed at the end."""
+    parts = [part("x", "length"), part("y"), {"choices": None}]
+    body = ": ping\n\n" + "".join(f"data:{json.dumps(one)}\n\n" for one in parts)
+    [said] = ask(engine(lambda _: httpx.Response(200, text=f"{body}data: [DONE]")))
+    assert (said.text, said.ended) == ("xy", False)
+
+
+def test_not_ready_while_the_endpoint_is_away_and_asked_every_five_seconds():
+    asked = []
+
+    def counted(answer):
+        return lambda request: asked.append(1) or answer(request)
+
     async def ready(engine):
-        return await engine.ready()
+        first = await engine.ready()
+        assert await engine.ready() == first
+        assert len(asked) == 1
+        at, known = engine._checked
+        engine._checked = at - 5, known
+        assert await engine.ready() == first
+        assert len(asked) == 2
+        asked.clear()
+        return first
 
-    assert asyncio.run(ready(engine(lambda _: httpx.Response(200, json={"data": []}))))
-    assert not asyncio.run(ready(engine(broken)))
-    assert not asyncio.run(ready(engine(lambda _: httpx.Response(401))))
+    assert asyncio.run(ready(engine(counted(lambda _: httpx.Response(200, json={"data": []})))))
+    assert not asyncio.run(ready(engine(counted(broken))))
+    assert not asyncio.run(ready(engine(counted(lambda _: httpx.Response(401)))))
 
 
 @pytest.mark.parametrize(

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from hazardscribe.training import callbacks
 from hazardscribe.training.callbacks import (
     EvaluateMissed,
     EvaluateWhenDue,
     GiveBackMemory,
+    Progress,
     StopOnSignal,
     StopWithoutBetter,
     WarnOfWildDraws,
 )
+from hazardscribe.training.loop import Loop, trained_tensors
 
 ARGS = SimpleNamespace(eval_steps=4)
 
@@ -132,3 +136,72 @@ def test_a_signal_ends_the_run_after_its_step_and_a_second_one_at_once():
         assert seen == [signal.SIGTERM] * 2  # whose the signals were has them again
     finally:
         signal.signal(signal.SIGTERM, former)
+
+
+def test_signals_are_left_to_their_owner_outside_the_main_thread():
+    entered = []
+
+    def run() -> None:
+        with StopOnSignal() as stop:
+            entered.append(stop)
+
+    former = signal.getsignal(signal.SIGTERM)
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert entered
+    assert signal.getsignal(signal.SIGTERM) is former
+
+
+def test_the_bar_begins_where_a_resumed_run_does_and_tells_of_dev(capsys):
+    progress, now = Progress(), state(4)
+    progress.on_train_begin(ARGS, now, None)
+    progress.on_step_end(ARGS, now, None)
+    bar = progress._bar
+    assert (bar.n, bar.total) == (5, 10)
+    progress.on_log(ARGS, now, None, {"caption_loss": 2.0, "alignment_loss": 1.5})
+    progress.on_log(ARGS, now, None, {"eval_cider_d": 0.25})
+    progress.on_train_end(ARGS, now, None)
+    assert "caption=2.000, alignment=1.500" in bar.postfix
+    assert "step 4: dev cider_d 0.250" in capsys.readouterr().err
+
+
+class Bare(Loop):
+    """A loop around a model, without a Trainer."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        self.model, self.args, self.state = model, SimpleNamespace(should_save=True), None
+        self.control = None
+        self.callback_handler = SimpleNamespace(on_evaluate=lambda *_: None)
+
+    def log(self, scores: dict[str, float]) -> None:
+        self.logged = scores
+
+
+def normed() -> torch.nn.Module:
+    model = torch.nn.Sequential(
+        torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 1)
+    )
+    model[2].requires_grad_(False)
+    model(torch.randn(5, 3))  # which moves the statistics
+    return model
+
+
+def test_dev_is_described_at_rest_and_takes_nothing_of_the_trainings_chance():
+    loop = Bare(normed().train())
+    loop.keep_by(lambda: {"training": loop.model.training, "drawn": torch.rand(1)}, None, 1)
+    before = torch.random.get_rng_state()
+    assert loop.evaluate()["eval_training"] is False
+    assert loop.model.training
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_what_training_changes_comes_back_statistics_too(tmp_path):
+    kept, other = normed(), normed()
+    Bare(kept)._save(str(tmp_path))
+    Bare(other)._load_from_checkpoint(str(tmp_path))
+    left, right = trained_tensors(kept), trained_tensors(other)
+    assert left.keys() == right.keys()
+    assert {"1.running_mean", "0.weight"} <= left.keys()
+    assert all(torch.equal(tensor, right[name]) for name, tensor in left.items())
+    assert not torch.equal(kept[2].weight, other[2].weight)  # frozen: the start has it

@@ -14,10 +14,12 @@ from hazardscribe.model.layout import lay_out_convolutions
 from hazardscribe.model.lsa import LsaEncoder
 from hazardscribe.model.parts import part_of
 from hazardscribe.model.prompting import IGNORED, Prompter
+from hazardscribe.model.sequences import FirstSequence
 from hazardscribe.model.text_bank import TextBank
-from hazardscribe.objectives.alignment import FORMS, AlignmentHead
+from hazardscribe.objectives.alignment import FORMS, AlignmentHead, corpus_nll
+from hazardscribe.objectives.sampled import draw_texts, sampled_corpus_nll
 from hazardscribe.training.batches import Places
-from hazardscribe.training.module import TrainingModule
+from hazardscribe.training.module import SAMPLED_TEXTS, TrainingModule
 from hazardscribe.training.recipe import Alignment, Lora, Part, Recipe
 from hazardscribe.training.tuning import (
     apply_tuning,
@@ -30,11 +32,11 @@ TEXTS = tiny.TEXTS["zh"]
 RECIPE = Recipe(start="x")
 
 
-def module_and_batch(folder, recipe=RECIPE, n=4):
+def module_and_batch(folder, recipe=RECIPE, n=4, texts=TEXTS):
     loaded = load_checkpoint(folder)
     apply_tuning(loaded.vlm, recipe)
     form = recipe.alignment.form
-    bank = TextBank(TEXTS, LsaEncoder(TEXTS), with_tokens=form == "token")
+    bank = TextBank(texts, LsaEncoder(texts), with_tokens=form == "token")
     torch.manual_seed(0)
     head = AlignmentHead(
         loaded.vlm.get_input_embeddings().weight.shape[1], bank.vectors.shape[1], form
@@ -110,6 +112,72 @@ def test_the_alignment_loss_reaches_the_encoder_and_its_head_alone(family, form,
     assert all(sums[part] > 0 for part in ("tower", "projector", "head"))
 
 
+def made_up(module: TrainingModule, garbage: float) -> FirstSequence:
+    """Photos of 2 to 5 tokens; what stands where there is none must not count."""
+    values, noise = torch.randn(2, 4, 5, module.head.norm.weight.shape[0])
+    mask = torch.arange(5) < torch.tensor([5, 2, 4, 3])[:, None]
+    return FirstSequence(torch.where(mask[..., None], values, garbage * noise), mask, None)
+
+
+@pytest.mark.parametrize("sampled", [False, True], ids=["exact", "sampled"])
+def test_the_corpus_likelihood_counts_texts_and_shares_among_near_ones(
+    sampled, family_folder, monkeypatch
+):
+    texts = [TEXTS[0], *TEXTS, *[TEXTS[3]] * 3]
+    recipe = replace(RECIPE, alignment=Alignment(share_above=0.2))
+    module, _ = module_and_batch(family_folder("llava"), recipe, texts=texts)
+    bank, rows = module.bank, torch.tensor([0, 1, 3, 0])
+    assert (bank.vectors @ bank.vectors.T >= 0.2).sum() > len(bank)
+    torch.manual_seed(1)
+    sequence = made_up(module, 0.0)
+    inputs = module.head(sequence.values, sequence.mask), bank.vectors, bank.log_counts, rows
+    scale = module.head.scale()
+    if sampled:
+        monkeypatch.setattr("hazardscribe.training.module.SAMPLED_ABOVE", 0)
+        torch.manual_seed(2)
+        drawn = draw_texts(bank.cumulative_counts, SAMPLED_TEXTS)
+        wanted = sampled_corpus_nll(*inputs, scale, drawn, float(len(texts)), 0.2)
+    else:
+        wanted = corpus_nll(*inputs, scale, 0.2)
+    torch.manual_seed(2)
+    assert torch.equal(module._alignment(sequence, rows), wanted)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_alignment_sees_the_tokens_that_are_there_and_trains_all_of_its_head(
+    form, family_folder
+):
+    module, _ = module_and_batch(
+        family_folder("llava"), replace(RECIPE, alignment=Alignment(form=form))
+    )
+    rows, bank = torch.tensor([0, 1, 3, 0]), module.bank
+    if form == "token":  # texts of 1 to 6 tokens
+        bank.tokens = torch.nn.functional.normalize(torch.randn(6, 6, bank.mean.shape[0]), dim=-1)
+        bank.token_mask = torch.arange(6) < torch.arange(1, 7)[:, None]
+    losses = []
+    for garbage in (0.0, 9.0):
+        torch.manual_seed(1)
+        losses.append(module._alignment(made_up(module, garbage), rows))
+        if form == "token":
+            bank.tokens = bank.tokens.masked_fill(~bank.token_mask[..., None], garbage)
+    torch.testing.assert_close(losses[1], losses[0])
+    losses[0].backward()
+    assert [name for name, one in module.head.named_parameters() if one.grad is None] == []
+
+
+@pytest.mark.parametrize("reduced", ["tower", "llm"])
+def test_each_part_computes_in_the_type_that_the_recipe_says(reduced, family_folder):
+    module, batch = module_and_batch(
+        family_folder("llava"), replace(RECIPE, **{reduced: Part(compute="bfloat16")})
+    )
+    with tiny.watched("SiglipEncoderLayer", "LlamaDecoderLayer") as seen:
+        module.train()(batch)
+    assert seen == {
+        "SiglipEncoderLayer": {reduced == "tower"},
+        "LlamaDecoderLayer": {reduced == "llm"},
+    }
+
+
 def test_above_a_number_of_texts_the_likelihood_is_estimated_from_a_sample(
     family_folder, monkeypatch
 ):
@@ -141,6 +209,7 @@ def test_of_an_adapted_part_only_the_adapters_learn(family_folder):
     trained = {name for name, p in module.vlm.named_parameters() if p.requires_grad}
     assert all("lora_" in name or part_of(name) == "projector" for name in trained)
     assert any("lora_" in name for name in trained)
+    assert not any("lm_head" in name for name in trained)
     # "q_proj" is a name of tower and language model alike: only the latter was meant.
     assert not any("lora_" in name and part_of(name) == "tower" for name in trained)
     module(batch)["caption"].backward()
@@ -180,14 +249,34 @@ def test_what_no_loss_reaches_is_frozen(family_folder):
         assert (parameter.grad is not None) == parameter.requires_grad, name
 
 
+def test_the_search_for_the_unreached_leaves_no_trace(family_folder):
+    recipe = replace(RECIPE, tower_norm="moving", llm=Part("lora"), lora=Lora(dropout=0.5))
+    module, batch = module_and_batch(family_folder("fast_vlm"), recipe)
+    module.train()
+    before = {name: buffer.clone() for name, buffer in module.named_buffers()}
+    chance = torch.random.get_rng_state()
+    find_unreached(module, batch)
+    assert module.training
+    assert torch.equal(torch.random.get_rng_state(), chance)
+    assert all(torch.equal(buffer, before[name]) for name, buffer in module.named_buffers())
+    assert all(parameter.grad is None for parameter in module.parameters())
+
+
 def test_a_fixed_tower_norm_keeps_its_statistics(family_folder):
-    for norm, moves in (("fixed", False), ("moving", True)):
-        recipe = replace(RECIPE, tower_norm=norm)
+    frozen = Part("freeze")
+    for norm, tower, moves in (
+        ("fixed", Part(), False),
+        ("moving", Part(), True),
+        ("moving", frozen, False),
+    ):
+        recipe = replace(RECIPE, tower_norm=norm, tower=tower)
         module, batch = module_and_batch(family_folder("fast_vlm"), recipe)
         before = {name: buffer.clone() for name, buffer in module.named_buffers()}
         module.train()(batch)
         changed = [n for n, b in module.named_buffers() if not torch.equal(before[n], b)]
         assert bool(changed) == moves, norm
+        awake = {one.training for part in module._tower for one in part.modules()}
+        assert awake == {False} if tower is frozen else True in awake
 
 
 def test_the_language_model_is_left_out_where_only_the_alignment_counts(family_folder):
@@ -317,3 +406,9 @@ def test_with_dropout_or_recomputed_activations_each_row_reads_its_own_prompt(
 ):
     module, _ = module_and_batch(family_folder("llava"), recipe)
     assert not module._shares_prompt
+
+
+def test_nor_with_dropout_in_the_attention(family_folder):
+    vlm = load_checkpoint(family_folder("llava")).vlm
+    vlm.model.language_model.config.attention_dropout = 0.1
+    assert not TrainingModule(vlm, None, None, RECIPE)._shares_prompt

@@ -23,9 +23,11 @@ from hazardscribe.describing.generate import Decoding, generate
 from hazardscribe.errors import InputError, TrainingDivergedError
 from hazardscribe.evaluation.cases import Case
 from hazardscribe.evaluation.cider import CiderD
+from hazardscribe.evaluation.rules import Rules
 from hazardscribe.evaluation.tokens import characters
 from hazardscribe.model.bank_file import BANK_FILE, BANK_TEXTS_FILE
 from hazardscribe.model.checkpoint import CARD_FILE, HEAD_FILE, load_card, load_checkpoint
+from hazardscribe.model.lsa import LsaEncoder
 from hazardscribe.model.parts import image_token_id, part_of
 from hazardscribe.model.prompting import Prompter
 from hazardscribe.training import reward as stage
@@ -174,6 +176,35 @@ def test_a_cold_draw_is_what_describing_writes(written):
     for row, ids in zip(rows.tolist(), drawn, strict=True):
         [text] = sampling.prompter.decode(torch.tensor([ids]))
         assert text == greedy[row].texts[0]
+    others = torch.tensor([4, 0, 3, 0, 3, 4])  # as many photos, not the same
+    assert sampling.draw(vlm, others)[1] == drawn[1]
+    alone = sampling_of(written, temperature=1e-4)[1]
+    assert sampling.draw(vlm, others) == alone.draw(vlm, others)
+    assert sampling.prompt_ids(rows) == [sampling.prompt_ids(rows[:1])[0]] * 6
+
+
+def test_draws_follow_the_distribution_that_log_probabilities_are_of(start):
+    vlm, sampling = sampling_of(start, temperature=0.5)
+    sampling._most = 1
+    torch.manual_seed(0)
+    drawn = torch.tensor(sampling.draw(vlm, torch.zeros(4000, dtype=torch.long)))[:, 0]
+    with torch.no_grad():
+        logits = vlm(**sampling.prompter.inputs([Photos().pixels("0")])).logits[0, -1] / 0.5
+    logits[image_token_id(vlm.config)] = -torch.inf
+    p = logits.softmax(-1)
+    assert float(p[drawn].log().mean()) == pytest.approx(float(p.xlogy(p).sum()), abs=0.03)
+    assert float(p[drawn.bincount(minlength=len(p)) == 0].sum()) < 0.01  # the rarest, too
+
+
+def test_entropy_is_the_mean_over_the_tokens_drawn(written, monkeypatch):
+    vlm, sampling = sampling_of(written)
+    monkeypatch.setattr(Sampling, "draw", lambda self, vlm, rows: [[70], [71, 72, 73]] * 2)
+    monkeypatch.setattr(
+        Sampling,
+        "log_probs",
+        lambda self, vlm, rows, ids, mask, width: (None, 0.5 * mask[:, -width:].float()),
+    )
+    assert sampling._entropy(vlm, torch.tensor([0, 0, 1, 1])) == 0.5
 
 
 def test_the_image_token_is_never_drawn_and_a_draw_ends_with_its_end_token(written):
@@ -246,6 +277,7 @@ def test_each_part_scores_the_photos_own_descriptions():
     assert scores["text_similarity"][0] == pytest.approx(1.0)
     assert scores["text_similarity"][3] == pytest.approx(1.0)  # the better of two references
     assert scores["text_similarity"][1] < 0.5
+    assert scores["text_similarity"][2] == 0.0
     assert scores["element_f1"][:3] == [1.0, 0.0, 0.0]  # an empty text is right about nothing
     assert scores["length"][:1] == [0.0]
     assert scores["length"][4] == 1.0
@@ -258,6 +290,26 @@ def test_a_hazard_that_no_element_stands_for_is_not_rewarded_as_safe():
     [part] = reward_parts(Recipe(reward=options), cases, "zh")
     texts = ["压力表未检定", "未发现明显隐患", "无法判断，请人工核实"]
     assert part([*texts, *texts], [0, 0, 0, 1, 1, 1]) == [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]
+
+
+def test_rewards_go_by_the_rules_and_the_text_encoder_of_the_recipe(monkeypatch, tmp_path):
+    (tmp_path / "own.yaml").write_text("no_hazard: [未佩戴]", encoding="utf-8")
+    options = Reward(cider_d=0.0, text_similarity=1.0, element_f1=1.0, length=0.0, repetition=0.0)
+    alignment = Alignment(text_encoder="models/e5", prefix="query: ", pooling="cls")
+    asked = []
+
+    def load(name, corpus, prefix):
+        asked.append((name, prefix))
+        return LsaEncoder(corpus)
+
+    monkeypatch.setattr("hazardscribe.training.rewards.load_text_encoder", load)
+    similarity, elements = reward_parts(
+        Recipe(reward=options, alignment=alignment), CASES, "zh", Rules.load(tmp_path / "own.yaml")
+    )
+    assert asked == [("models/e5", "query: ")]
+    assert similarity(["一名工人未佩戴安全帽 "], [0]) == [pytest.approx(1.0)]
+    # By these rules the first photo shows no hazard, and a text that says so is right.
+    assert elements(["现场未佩戴", "消防通道被杂物堵塞"], [0, 0]) == [1.0, 0.0]
 
 
 def test_a_part_without_weight_is_left_out():
@@ -379,6 +431,7 @@ def test_the_run_folder_is_that_of_the_first_stage(
         total = sum(weight * entry[f"rewards/{name}/mean"] for name, weight in parts.items())
         assert entry["reward"] == pytest.approx(total, abs=1e-5)
     assert logged[0]["kl"] == pytest.approx(0.0, abs=1e-5)  # the reference is the start
+    assert abs(logged[1]["kl"]) > 1e-4  # from which the model moves away
     assert (run.folder / "loss.png").stat().st_size > 10_000
     assert last_checkpoint(run.folder / "checkpoints") is not None
     model = load_checkpoint(run.model)
@@ -442,7 +495,11 @@ def test_what_is_rewarded_becomes_likelier(pairs, recipe, tmp_path):
     assert np.mean(rewards[-5:]) > np.mean(rewards[:5]) + 0.05
 
 
-@pytest.mark.parametrize("tuning", [{}, LORA], ids=["full", "lora"])
+@pytest.mark.parametrize(
+    "tuning",
+    [{}, LORA, LORA | {"projector": Part(learning_rate=1e-2)}],
+    ids=["full", "lora", "lora and projector"],
+)
 def test_the_reference_stays_the_start(tuning, monkeypatch, pairs, recipe, written, tmp_path):
     kept = {}
     former = stage.RewardSession._reference
@@ -468,7 +525,15 @@ def test_the_reference_stays_the_start(tuning, monkeypatch, pairs, recipe, writt
 def test_an_interrupted_run_ends_where_it_would_have_ended(monkeypatch, pairs, recipe, tmp_path):
     # Eight photos, two a step: it is cut in the second epoch, whose order is another.
     recipe = replace(recipe, steps=6, evaluate_every=3, save_every=1, keep=6)
-    whole = train(pairs, recipe, tmp_path / "whole")
+    rows, draw = [], Sampling.draw
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            Sampling, "draw", lambda self, vlm, of: rows.append(of.tolist()) or draw(self, vlm, of)
+        )
+        whole = train(pairs, recipe, tmp_path / "whole")
+    first, second = rows[:4], rows[4:]
+    assert sorted(photo for of in first for photo in of) == sorted([*range(8)] * 4)
+    assert second != first[:2]
     former = Loop._get_grad_norm
 
     def interrupt(self, model, grad_norm=None):
@@ -503,10 +568,10 @@ def test_the_start_is_kept_where_nothing_was_better(monkeypatch, pairs, recipe, 
 
 
 def history(scores, rewards) -> list[dict]:
-    """Evaluations at 0, 10, 20 ... and a reward in the middle between them."""
+    """Evaluations at 0, 10, 20 ... and, logged before each but the first, the reward since."""
     entries = [{"step": 10 * i, "eval_cider_d": score} for i, score in enumerate(scores)]
-    entries += [{"step": 10 * i + 5, "reward": reward} for i, reward in enumerate(rewards)]
-    return sorted(entries, key=lambda entry: entry["step"])
+    logged = [{"step": 10 * i + 10, "reward": reward} for i, reward in enumerate(rewards)]
+    return sorted([*logged, *entries], key=lambda entry: entry["step"])
 
 
 @pytest.mark.parametrize(
@@ -515,6 +580,7 @@ def history(scores, rewards) -> list[dict]:
         ([1.0, 1.2, 1.1, 1.1], [0.1, 0.2, 0.3], True),
         ([1.0, 0.9, 0.9], [0.1, 0.2], True),  # the start was the best
         ([1.0, 1.2, 1.1, 1.1], [0.3, 0.2, 0.1], False),  # the reward fell too
+        ([1.0, 1.2, 1.1, 1.1], [0.1, 0.9, 0.1], False),  # it is where it was
         ([1.0, 1.2, 1.1, 1.3], [0.1, 0.2, 0.3], False),
         ([1.0, 1.2, 1.1], [0.1, 0.2], False),  # not long enough
         ([1.2, 1.2, 1.2], [0.1, 0.2], True),  # equal is not better
@@ -586,7 +652,7 @@ def test_the_temperature_is_the_highest_whose_draws_are_calm(slope, found, writt
     assert sampling.temperature == found
 
 
-def test_colder_draws_hold_less_entropy_and_trials_leave_no_trace(written, pairs, recipe, tmp_path):
+def test_colder_draws_hold_less_entropy_and_trials_leave_no_trace(written):
     vlm, sampling = sampling_of(written)
     state = torch.random.get_rng_state()
     sampling.calm_down(vlm, seed=0)
@@ -595,9 +661,21 @@ def test_colder_draws_hold_less_entropy_and_trials_leave_no_trace(written, pairs
     for sampling.temperature in (1.0, 0.5, 0.2):
         entropies.append(sampling._entropy(vlm, torch.arange(5).repeat_interleave(8)))
     assert entropies == sorted(entropies, reverse=True)
+
+
+def test_a_recipe_without_temperature_draws_calmly(monkeypatch, pairs, recipe, tmp_path):
+    monkeypatch.setattr(Sampling, "_entropy", lambda self, *_: self.temperature)
     recipe = replace(recipe, steps=1, reward=replace(recipe.reward, temperature=None))
-    run = train(pairs, recipe, tmp_path / "run")
-    assert 0 < record_of(run.folder)["data"]["temperature"] <= 1
+    run = train(pairs, replace(recipe, calibrate=False), tmp_path / "run")
+    assert record_of(run.folder)["data"]["temperature"] == 0.5
+
+
+def test_the_parts_learn_more_slowly_than_in_the_first_stage():
+    rates = {"tower": 1e-4, "projector": 2e-4, "llm": 3e-4}
+    recipe = Recipe(**{part: Part(learning_rate=rate) for part, rate in rates.items()})
+    slowed = stage._slowed(replace(recipe, reward=Reward(rate=0.1)))
+    for part, rate in rates.items():
+        assert getattr(slowed, part).learning_rate == pytest.approx(rate / 10)
 
 
 def test_the_reason_for_an_early_end_is_in_the_record(monkeypatch, pairs, recipe, tmp_path):

@@ -11,18 +11,18 @@ import pytest
 import safetensors.torch
 import torch
 from PIL import Image
-from transformers import TrainingArguments
+from transformers import TrainingArguments, get_scheduler
 
 import tiny
 from hazardscribe.describing.calibration import CALIBRATION_FILE
 from hazardscribe.errors import InputError, TrainingDivergedError
 from hazardscribe.model.checkpoint import load_checkpoint
 from hazardscribe.model.prompting import IGNORED, Prompter
-from hazardscribe.objectives.alignment import INITIAL_SCALE
 from hazardscribe.pairs.ledger.importing import import_ledger
 from hazardscribe.pairs.read import read_pairs
 from hazardscribe.training import callbacks, session
 from hazardscribe.training import trainer as training_loop
+from hazardscribe.training.batches import BucketSampler
 from hazardscribe.training.checkpoints import last_checkpoint
 from hazardscribe.training.recipe import Alignment, Part, Recipe
 from hazardscribe.training.train import train
@@ -62,15 +62,69 @@ def test_accumulated_batches_weigh_like_one(monkeypatch, pairs, recipe, tmp_path
         torch.testing.assert_close(parts[name], gradient, rtol=1e-4, atol=1e-6, msg=name)
 
 
-def test_the_logged_losses_are_means_a_token_and_a_photo(pairs, recipe, tmp_path):
-    train(pairs, replace(recipe, steps=1), tmp_path / "run")
+def test_the_logged_losses_are_means_a_token_and_a_photo(monkeypatch, pairs, recipe, tmp_path):
+    sums = []
+    former = training_loop.TrainingModule.forward
+
+    def forward(self, batch, **which):
+        losses = former(self, batch, **which)
+        if self.training:
+            of = {"tokens": int((batch["labels"] != IGNORED).sum()), "photos": len(batch["labels"])}
+            sums.append(of | {name: float(loss.detach()) for name, loss in losses.items()})
+        return losses
+
+    monkeypatch.setattr(training_loop.TrainingModule, "forward", forward)
+    recipe = replace(recipe, batch_size=2, accumulation=2, calibrate=False)
+    train(pairs, recipe, tmp_path / "run")
     history = json.loads((tmp_path / "run" / "run.json").read_text())["history"]
-    [entry] = [entry for entry in history if "caption_loss" in entry]
-    # An untrained model knows nothing: log of the vocabulary a token; six texts a photo.
-    assert entry["caption_loss"] == pytest.approx(np.log(260), rel=0.15)
-    assert 0 < entry["alignment_loss"] < 2 * INITIAL_SCALE + np.log(6)
-    total = entry["caption_loss"] + recipe.alignment.weight * entry["alignment_loss"]
-    assert entry["loss"] == pytest.approx(total, rel=1e-5)
+    logged = [entry for entry in history if "caption_loss" in entry]
+    # An untrained model knows nothing: log of the vocabulary a token.
+    assert logged[0]["caption_loss"] == pytest.approx(np.log(260), rel=0.15)
+    for step, entry in enumerate(logged):
+        whole = {name: sum(one[name] for one in sums[2 * step :][:2]) for name in sums[0]}
+        assert whole["photos"] == 4
+        assert entry["caption_loss"] == pytest.approx(whole["caption"] / whole["tokens"])
+        assert entry["alignment_loss"] == pytest.approx(whole["alignment"] / 4)
+        total = entry["caption_loss"] + recipe.alignment.weight * entry["alignment_loss"]
+        assert entry["loss"] == pytest.approx(total, rel=1e-5)
+    assert len(logged) == 2
+
+
+def test_what_the_recipe_says_of_the_loop_reaches_it(tmp_path):
+    recipe = Recipe(
+        start="x",
+        batch_size=3,
+        accumulation=5,
+        warmup=0.1,
+        schedule="constant",
+        max_grad_norm=0.7,
+        evaluate_every=20,
+        save_every=10,
+        best_by="rouge_l",
+        workers=2,
+        report_to=["tensorboard"],
+        seed=9,
+        bucket=2,
+    )
+    told = training_loop.training_arguments(recipe, tmp_path, steps=40)
+    assert told.per_device_train_batch_size == 3
+    assert told.gradient_accumulation_steps == 5
+    assert (told.max_steps, told.eval_steps, told.save_steps) == (40, 20, 10)
+    assert (told.max_grad_norm, told.seed, told.dataloader_num_workers) == (0.7, 9, 2)
+    assert (told.metric_for_best_model, told.greater_is_better) == ("rouge_l", True)
+    assert told.report_to == ["tensorboard"]
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    schedule = get_scheduler(told.lr_scheduler_type, optimizer, told.warmup_steps, 40)
+    rates = []
+    for _ in range(40):
+        optimizer.step()
+        schedule.step()
+        rates += schedule.get_last_lr()
+    assert rates == [0.25, 0.5, 0.75, *[1.0] * 37]
+    lengths = [(7 * i) % 100 for i in range(91)]
+    trainer = SimpleNamespace(_recipe=recipe, _lengths=lengths, args=SimpleNamespace(world_size=2))
+    order = list(training_loop.DescriptionTrainer.make_sampler(trainer))
+    assert order == list(BucketSampler(lengths, 30, seed=9, pool=2))
 
 
 @pytest.mark.parametrize("later", [None, 0.0])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from torch import nn
 
 from hazardscribe.errors import InputError
 from hazardscribe.model.parts import part_of
-from hazardscribe.training.recipe import Part, Recipe
+from hazardscribe.training.recipe import Lora, Part, Recipe
 from hazardscribe.training.tuning import apply_tuning
 
 
@@ -32,6 +33,27 @@ def test_the_language_model_beside_it_does():
     trained = {name for name, weights in vlm.named_parameters() if weights.requires_grad}
     assert any("lora_" in name for name in trained)
     assert not any(name.startswith("vision_tower") for name in trained)
+
+
+def test_trained_weights_are_float32_and_frozen_matrices_take_the_type_of_their_part():
+    vlm = convolutional()
+    low = {"compute": "bfloat16"}
+    parts = {"tower": Part(tune="freeze", **low), "llm": Part(tune="lora", **low)}
+    apply_tuning(vlm, Recipe(start="x", **parts, projector=Part(**low)))
+    types = {name: weights.dtype for name, weights in vlm.named_parameters()}
+    reduced = {name for name, dtype in types.items() if dtype == torch.bfloat16}
+    # A batch norm's vectors have the type of its statistics; adapters and projector are trained.
+    assert reduced == {"vision_tower.0.weight", "language_model.base_layer.weight"}
+    assert set(types.values()) == {torch.bfloat16, torch.float32}
+
+
+def test_adapters_are_those_of_the_recipe():
+    vlm = convolutional()
+    lora = Lora(rank=2, alpha=10, dropout=0.25)
+    apply_tuning(vlm, Recipe(start="x", tower=Part("freeze"), llm=Part("lora"), lora=lora))
+    layer = vlm.language_model
+    assert (layer.r["default"], layer.scaling["default"]) == (2, 5.0)
+    assert layer.lora_dropout["default"].p == 0.25
 
 
 def test_a_part_that_is_not_found_is_not_passed_over_in_silence(caplog):

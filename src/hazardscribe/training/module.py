@@ -71,7 +71,7 @@ class TrainingModule(nn.Module):
         self._ddp_params_and_buffers_to_ignore = [
             name for name, _ in self.named_buffers() if name.startswith("bank.")
         ]
-        self._fixed_norm = recipe.tower_norm == "fixed" or self._fixed_tower
+        self._fixed_norm = recipe.tower_norm == "fixed"
 
     def train(self, mode: bool = True) -> TrainingModule:
         """As `nn.Module.train`, but what is frozen stays in evaluation mode.
