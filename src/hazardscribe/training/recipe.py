@@ -220,7 +220,8 @@ class Recipe:
             `hazardscribe calibrate` does it later, too.
         save_every: steps between resumable checkpoints; 0: at every evaluation.
         keep: resumable checkpoints kept.
-        activation_checkpointing: recompute activations in the backward pass to save memory.
+        activation_checkpointing: recompute activations in the backward pass to save memory; those
+            of a timm tower only where `tower_norm` is fixed.
         compile: let `torch.compile` make kernels of the blocks of tower and language model; for
             GPUs, where a step gets faster by it. It takes up to a minute at the start, needs a C
             compiler, and does nothing for the stage `reward`. Of each epoch, photos that do not

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import logging
 from abc import ABC, abstractmethod
@@ -32,7 +33,7 @@ from hazardscribe.model.checkpoint import (
 from hazardscribe.model.folders import absolute
 from hazardscribe.model.image_bound import image_bound
 from hazardscribe.model.layout import lay_out_convolutions
-from hazardscribe.model.memory import keep_freed_memory
+from hazardscribe.model.memory import give_back_freed_memory, keep_freed_memory
 from hazardscribe.model.prompting import Prompter, crops
 from hazardscribe.model.resize import set_image_size
 from hazardscribe.model.seen_photos import SeenPhotos
@@ -52,6 +53,7 @@ from hazardscribe.training.photo_notes import note_photos
 from hazardscribe.training.products import use_faster_products
 from hazardscribe.training.recipe import Recipe
 from hazardscribe.training.rows import Rows, shared
+from hazardscribe.training.savings import recompute_activations
 from hazardscribe.training.sharding import is_sharded, tie, whole
 from hazardscribe.training.tuning import apply_tuning, merged_state
 
@@ -209,7 +211,7 @@ class Session(ABC):
 
     def _set_activation_checkpointing(self) -> None:
         if self.recipe.activation_checkpointing:
-            self.vlm.activation_checkpointing_enable({"use_reentrant": False})
+            recompute_activations(self.vlm, self.recipe)
 
     def _surround(self, trainer: Any, stop: StopOnSignal, first_steps: int) -> None:
         """What every loop has around it, in place of transformers' own printing.
@@ -259,8 +261,7 @@ class Session(ABC):
 
     def calibrate(self) -> dict[str, Any]:
         """Fit on dev what describing takes from it, into the model folder; its main figures."""
-        self.vlm.to("cpu")  # the best weights are loaded anew: make room for them
-        torch.cuda.empty_cache()
+        self._make_room()
         try:
             calibration = calibrate(
                 self.out / "model",
@@ -272,14 +273,25 @@ class Session(ABC):
                 pixels=self.cache.pixels,
                 seed=self.recipe.seed,
             )
-        except torch.cuda.OutOfMemoryError:  # the optimizer's state is there still
-            remedy = "not enough GPU memory beside the training; run `hazardscribe calibrate`"
+        except torch.cuda.OutOfMemoryError:
+            remedy = "not enough GPU memory for it; run `hazardscribe calibrate`"
             logger.warning("the model is trained but not calibrated: %s", remedy)
             return {"missing": remedy}
         except NoUnseenPhotoError as error:
             logger.warning("the model is trained but not calibrated: %s", error)
             return {"missing": str(error)}
         return calibration.summary()
+
+    def _make_room(self) -> None:
+        """Let the last weights go: the best ones are loaded anew, for which there may be no room.
+
+        The trainer is gone by now, but for circles in which it refers to itself.
+        """
+        self.vlm.to("cpu" if is_sharded(self.vlm) else "meta")
+        gc.collect()
+        torch.cuda.empty_cache()
+        if self._keeps_memory:
+            give_back_freed_memory()
 
     def best(self, history: list[dict[str, Any]]) -> dict[str, float]:
         """Scores on `dev` of the weights kept, with the step they were reached at."""

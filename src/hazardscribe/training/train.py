@@ -131,16 +131,18 @@ def _train(pairs: Pairs, recipe: Recipe, out: Path, resume: bool, progress: bool
             if found is None:
                 raise
             raise found from error
+    state = trainer.state
+    del trainer  # and with it the optimizer, twice as large as the weights
     status = "finished"
     if stop.received is not None:
         status = "interrupted"
-    elif trainer.state.global_step < trainer.state.max_steps:
+    elif state.global_step < state.max_steps:
         status = "stopped_early"
-    history = trainer.state.log_history
+    history = state.log_history
     record |= {
         "status": status,
         "metrics": session.best(history),
-        "steps": trainer.state.global_step,
+        "steps": state.global_step,
         "seconds": round(time.time() - started, 1),
         "warnings": session.all_warnings(),
         "history": history,
