@@ -21,7 +21,7 @@ from hazardscribe.model.generation import LONGEST
 from hazardscribe.pairs.photo import load_photo
 from hazardscribe.serving.engine import Ask, EngineError
 from hazardscribe.serving.errors import ApiError
-from hazardscribe.serving.remote_engine import RemoteEngine, language_and_prompt
+from hazardscribe.serving.remote_engine import RemoteEngine
 from hazardscribe.serving.settings import ServeSettings
 
 GPS = Image.Exif()
@@ -313,10 +313,11 @@ def test_no_proxy_of_the_environment_sees_the_photos(monkeypatch):
 
 def test_prompt_and_language_are_the_settings_before_the_models(tmp_path):
     write_json(tmp_path / CARD_FILE, asdict(Card(language="en", prompt="What is wrong?")))
-    settings = ServeSettings(engine="http://x", model=tmp_path)
-    assert language_and_prompt(settings) == ("en", "What is wrong?")
-    own = replace(settings, language="zh", prompt="隐患？")
-    assert language_and_prompt(own) == ("zh", "隐患？")
+    settings = ServeSettings(engine="http://x", engine_model="m", model=tmp_path)
+    engine = RemoteEngine(settings)
+    assert (engine.language, engine._prompt) == ("en", "What is wrong?")
+    engine = RemoteEngine(replace(settings, language="zh", prompt="隐患？"))
+    assert (engine.language, engine._prompt) == ("zh", "隐患？")
 
 
 def test_photos_keep_their_places_and_no_more_are_asked_at_once_than_the_batch_holds():
