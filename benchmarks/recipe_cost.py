@@ -256,6 +256,10 @@ def train(args: argparse.Namespace) -> dict[str, Any]:
     from training_peers import pairs_of, watch
 
     recipe = Recipe.load(ROOT / "recipes" / f"{args.recipe}.yaml")
+    changed = {
+        key: replace(getattr(recipe, key), **value) if isinstance(value, dict) else value
+        for key, value in changes(args.set).items()
+    }
     recipe = replace(
         recipe,
         start=str(args.work / f"{args.recipe}-start"),
@@ -267,7 +271,7 @@ def train(args: argparse.Namespace) -> dict[str, Any]:
         if args.texts
         else recipe.alignment,
         calibrate=False,
-        **changes(args.set),
+        **changed,
     )
     watched: list[tuple[int, list[float]]] = []
     former = LikelihoodSession.trainer
@@ -316,9 +320,14 @@ def describe(args: argparse.Namespace) -> dict[str, Any]:
     describer = Describer(model, max_new_tokens=args.new_tokens)
     list(describer.stream(photos[:2]))
     begin = time.perf_counter()
-    list(describer.stream(photos))
+    described = list(describer.stream(photos))
     seconds = time.perf_counter() - begin
-    return {"seconds_a_photo": round(seconds / len(photos), 4), **peaks()}
+    return {
+        "seconds_a_photo": round(seconds / len(photos), 4),
+        # A model that was trained for a few steps may have learned to end early.
+        "tokens_a_photo": round(sum(one.tokens for one in described) / len(photos), 1),
+        **peaks(),
+    }
 
 
 JOBS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
