@@ -7,8 +7,8 @@ The starts of the recipes called site-ppe are made of the parts given. Memory an
 on what the weights say, so the other starts are untrained, with LLM's tokenizer, and of the
 published shapes: Qwen3-0.6B (its config.json: 28 blocks, 1024 wide, 16 heads over 8 of keys and
 values of 128, 3072 between, 151,936 tokens), SigLIP 2 base (ViT-B/16, 224 pixels) and Qwen3-VL-2B
-and -8B (torchtitan's `qwen3_vl_configs` has the same figures). The texts a model writes are then as
-long as they are allowed to be; describing is measured at --new-tokens a photo.
+and -8B (torchtitan's `qwen3_vl_configs` has the same figures). The texts that such a
+model writes say nothing; they have at most --new-tokens tokens, and the result tells how many.
 
 Each recipe runs as it stands for --steps steps, with one evaluation, checkpoint and model at the
 end, in a process of its own; another describes --photos photos. The steps of a composed start
