@@ -199,6 +199,8 @@ def test_what_cannot_be_merged_is_refused_and_nothing_written(tmp_path):
         merge([old], tmp_path / "out")
     with pytest.raises(InputError, match="named twice"):
         merge([old, new, old / ".." / "old"], tmp_path / "out")
+    with pytest.raises(InputError, match="nowhere: no such file or folder"):
+        merge([old, tmp_path / "nowhere"], tmp_path / "out")
     with pytest.raises(InputError, match="not empty"):
         merge([old, new], old)
     shards = tmp_path / "shards"

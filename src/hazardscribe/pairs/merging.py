@@ -104,9 +104,12 @@ def merge_pairs(sources: Sequence[Path], progress: bool = False) -> Merged:
         InputError: a source cannot be read, is named twice, or there is one alone.
     """
     if len(sources) < 2:
-        raise InputError("merge: name at least two folders of pairs, the older one first.")
+        raise InputError("name at least two folders of pairs, the older one first.")
     if len({source.resolve() for source in sources}) < len(sources):
-        raise InputError("merge: a folder of pairs is named twice; name each once.")
+        raise InputError("a folder of pairs is named twice; name each once.")
+    for source in sources:  # before the photos of the others are looked at
+        if not source.exists():
+            raise InputError(f"{source}: no such file or folder; check the name.")
     marks: dict[str, tuple[str, Look | None]] = {}
 
     def examine(photo: str) -> Look | str:
