@@ -108,8 +108,7 @@ def say(store: Store) -> Callable[..., str]:
         text: str = "未戴安全帽", model: str = "m1", categories: Any = (), **fields: Any
     ) -> str:
         fields = {"draft": text, **fields}
-        named = fields.pop("categories", ())
-        suggestions = [Suggestion(category=name, share=1) for name in named]
+        suggestions = [Suggestion(category=name, share=1) for name in categories]
         return store.remember([Described(text=text, suggestions=suggestions, **fields)], model)[0]
 
     return make

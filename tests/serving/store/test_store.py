@@ -247,7 +247,7 @@ def test_many_at_once_get_numbers_without_gaps_and_one_record_a_key(store, pictu
 def test_a_number_is_given_again_only_if_nobody_got_it(confirm, store, monkeypatch):
     first = confirm()
     with monkeypatch.context() as patch:
-        patch.setattr(rows, "note_change", lambda *_: 1 / 0)
+        patch.setattr(rows, "_note_change", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             confirm("不会入账", [])
     assert confirm().number == first.number + 1
