@@ -241,6 +241,25 @@ def test_what_was_typed_outlives_another_language_and_a_step_back(visit: Visit, 
     assert page.get_by_role("button", name="Save changes").is_disabled()  # nothing is left over
 
 
+def test_what_was_typed_outlives_a_view_that_was_left_while_it_loaded(
+    visit: Visit, fake: Fake
+) -> None:
+    fake.add(text="甲")
+    page = visit("desk", "#/ledger/f1")
+    text = page.get_by_role("textbox", name="确认文本")
+    text.fill("我的描述")
+    held: list[Any] = []
+    page.route("**/v1/findings/f1", lambda route: held.append(route))
+    for count in (1, 2):  # left again before the record has come, and entered once more
+        page.get_by_role("link", name="返回台账").click()
+        page.go_back()
+        wait_until(lambda count=count: len(held) == count, page)
+    for route in held:
+        route.continue_()
+    text.wait_for()
+    assert text.input_value() == "我的描述"
+
+
 def test_what_was_typed_before_somebody_else_s_change_is_settled(visit: Visit, fake: Fake) -> None:
     fake.add(text="甲")
     page = visit("desk", "#/ledger/f1")

@@ -282,6 +282,7 @@ export function showFinding(root, shared, id) {
   );
   api.finding(id).then(
     (loaded) => {
+      if (gone) return; // what was typed waits for the view that is shown
       // Typed before the language was changed, or the way back was taken too soon.
       const left = shared.unsaved?.finding.id === loaded.id ? shared.unsaved : null;
       if (left) shared.unsaved = null;
