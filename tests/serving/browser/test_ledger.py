@@ -251,7 +251,9 @@ def test_what_was_typed_outlives_a_view_that_was_left_while_it_loaded(
     held: list[Any] = []
     page.route("**/v1/findings/f1", lambda route: held.append(route))
     for count in (1, 2):  # left again before the record has come, and entered once more
-        page.get_by_role("link", name="返回台账").click()
+        back = page.get_by_role("link", name="返回台账")
+        back.click()
+        back.wait_for(state="detached")
         page.go_back()
         wait_until(lambda count=count: len(held) == count, page)
     for route in held:
