@@ -98,7 +98,13 @@ def test_what_is_beyond_chance_depends_on_which_way_is_better():
 @pytest.mark.parametrize(
     ("language", "better", "worse", "known", "untold"),
     [
-        ("en", "Better beyond chance: Haz", "Worse beyond chance: False", ": 7.", "does not say"),
+        (
+            "en",
+            "Better beyond chance: Haz",
+            "Worse beyond chance: False",
+            ": 7.",
+            "Not both models say",
+        ),
         ("zh", "明显更好：有无隐患：F1", "明显更差：无隐患照片误报率", "另有 7 张", "没有记录"),
     ],
 )

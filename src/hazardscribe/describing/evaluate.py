@@ -117,18 +117,17 @@ def evaluate(
     )
     if against is None or new is None:
         return evaluation
-    others = _describe(against, [photo for photo in described if photo in new], progress)
-    fair = [case for case in cases if case.photo in others]
+    theirs = _describe(against, [photo for photo in described if photo in new], progress)
+    fair = [case for case in cases if case.photo in theirs]
+    sides = ((describer, described), (against, theirs))
+    ours, others = (_answers(model, [of[case.photo] for case in fair]) for model, of in sides)
     comparison = compare(
         fair,
-        [others[case.photo].draft for case in fair],
-        (
-            _answers(describer, [described[case.photo] for case in fair]),
-            _answers(against, [others[case.photo] for case in fair]),
-        ),
+        [theirs[case.photo].draft for case in fair],
+        (ours, others),
         model=model_name(against.folder),
         known=len(cases) - len(new & described.keys()),
-        untold=None in (known, load_seen(against.folder)),
+        untold=known is None or load_seen(against.folder) is None,
         language=language,
         rules=read_by,
         resamples=resamples,

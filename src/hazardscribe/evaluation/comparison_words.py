@@ -69,10 +69,10 @@ def comparison_sentences(comparison: Comparison, language: str) -> list[str]:
         )
     if comparison.untold:
         found.append(
-            "其中一个模型没有记录自己训练过哪些照片：如果它见过这些照片，对照对它有利。"
+            "其中有模型没有记录自己训练过哪些照片：如果它见过这些照片，对照对它有利。"
             if zh
-            else "One of the two does not say what it was trained on: if these photos were among "
-            "it, the comparison flatters it."
+            else "Not both models say what they were trained on: one that knows these photos is "
+            "flattered by the comparison."
         )
     return found
 
