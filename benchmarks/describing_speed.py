@@ -19,6 +19,7 @@ benchmarks/results/describing_speed-<name>.json.
     generate, generate-batched    processor and `generate`, float32
     ours                          `Describer`
     ours-bfloat16                 `Describer(precision="bfloat16")`
+    ours-bfloat16-cudnn           the same, with cuDNN's attention, for GPUs
     ours-by-generate              `Describer` with the search left to `generate`
     ours-unpacked                 `Describer` with plain linear layers
     ours-whole-prompt             `Describer` that reads the prompt's start for every photo
@@ -44,6 +45,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +55,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ONE_BY_ONE = ("pipeline", "generate")
 PEERS = (
     *("pipeline", "pipeline-batched", "generate", "generate-batched", "ours", "ours-bfloat16"),
-    *("ours-by-generate", "ours-unpacked", "ours-whole-prompt", "ours-int8"),
+    *("ours-bfloat16-cudnn", "ours-by-generate", "ours-unpacked", "ours-whole-prompt", "ours-int8"),
     *("ours-sdpa", "ours-contiguous", "ours-giving-back"),
 )
 Describe = Callable[[list[str]], list[str]]
@@ -237,7 +239,7 @@ def ours(folder: Path, how: str, batch: int, new_tokens: int) -> Describe:
     import torch
 
     from hazardscribe import Describer
-    from hazardscribe.describing import greedy, packed
+    from hazardscribe.describing import generate, greedy, packed
     from hazardscribe.model import composed
     from hazardscribe.model.memory import keep_freed_memory
 
@@ -249,6 +251,8 @@ def ours(folder: Path, how: str, batch: int, new_tokens: int) -> Describe:
         composed.shared_length = lambda rows, start: 0
     if how == "sdpa":
         packed.use_short_attention = lambda vlm: None
+    if how == "bfloat16-cudnn":
+        generate._kernels = lambda device: nullcontext()
     if how == "contiguous":
         packed.lay_out_convolutions = lambda vlm: None
     if how != "giving-back":
@@ -257,7 +261,7 @@ def ours(folder: Path, how: str, batch: int, new_tokens: int) -> Describe:
         folder,
         batch_size=batch,
         max_new_tokens=new_tokens or 96,
-        precision="bfloat16" if how == "bfloat16" else "float32",
+        precision="bfloat16" if "bfloat16" in how else "float32",
         calibrated=False,
     )
     if how == "int8":

@@ -2,15 +2,16 @@
 # The GPU figures of docs/performance.md, for a machine that is lent by the minute: stage by stage, each
 # within a limit of its own, so that one that hangs does not take the time of the others.
 #
-#   DATA=site-ppe LLM=folder-of-a-tokenizer sh benchmarks/gpu.sh parts loop step peers large describe
+#   DATA=site-ppe LLM=folder-of-a-tokenizer sh benchmarks/gpu.sh parts loop step peers plain large describe
 #
 #   parts      an untrained ViT-B/16 and a language model of 494 M, composed;
 #              what the machine can do at most                                 about 1 minute
 #   loop       where the training loop's time goes                             3
 #   step       the step without the loop                                       1
-#   peers      beside TRL and a plain Trainer                                  3
-#   large      photos of twelve megapixels beside TRL as it comes, 32 a step   5
-#   describe   beside the pipeline                                             3
+#   peers      beside TRL, and ours without compiled blocks                    3
+#   plain      beside a plain Trainer, whose logits fill 80 GB at 64 photos: 32 a step   2
+#   large      photos of twelve megapixels beside TRL as it comes, 32 a step   4
+#   describe   beside the pipeline, two turns                                  4
 #   recipes    what the recipes for a GPU cost, within the memory they name    8
 #
 # WORK (runs/gpu) takes what it makes, NAME (gpu) goes into the names of the results, PEAK is the device's
@@ -57,16 +58,19 @@ for stage in "$@"; do
         within 120 step "$PYTHON" benchmarks/gpu_step.py $common --peak "$PEAK"
         ;;
     peers)
-        within 300 peers "$PYTHON" $train --steps 40 --peers ours-compiled ours trl plain
+        within 300 peers "$PYTHON" $train --steps 40 --peers ours-compiled ours trl
+        ;;
+    plain)
+        within 200 plain "$PYTHON" $train --batch 32 --steps 40 --name "plain-$NAME" --peers ours-compiled plain
         ;;
     large)
         within 420 large "$PYTHON" $train --batch 32 --steps 10 --megapixels 12 \
             --name "large-$NAME" --work "$WORK" --peers ours-compiled trl-defaults
         ;;
     describe)
-        within 300 describe "$PYTHON" benchmarks/describing_speed.py --data "$DATA" \
-            --model "$WORK/start" --photos 64 --repeats 1 --name "$NAME" \
-            --peers pipeline pipeline-batched ours ours-bfloat16
+        within 400 describe "$PYTHON" benchmarks/describing_speed.py --data "$DATA" \
+            --model "$WORK/start" --photos 64 --repeats 2 --name "$NAME" \
+            --peers pipeline pipeline-batched ours ours-bfloat16 ours-bfloat16-cudnn
         ;;
     recipes)
         for of in 8:7.5 24:22.5 80:78; do

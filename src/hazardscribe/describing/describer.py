@@ -13,7 +13,7 @@ from typing import Any, overload
 import numpy as np
 import torch
 
-from hazardscribe.describing import packed
+from hazardscribe.describing import packed, reduced
 from hazardscribe.describing.aligner import Aligner
 from hazardscribe.describing.calibration import Calibration, load_calibration
 from hazardscribe.describing.confidence import OF_ALIGNMENT
@@ -80,8 +80,8 @@ class Describer:
         batch_size: photos at a time.
         max_new_tokens: longest description, in tokens; default: as the model's generation config
             has it, where training leaves the length to which it cut the texts, else 96.
-        precision: `float32`, or `bfloat16` products; on a processor, the encoder of a composed
-            model stays in float32.
+        precision: `float32`, or `bfloat16` products, whose weights then take half the memory; on a
+            processor, the encoder of a composed model stays in float32.
         rerank: whether several candidates are compared by both likelihoods; default: where it
             gained on dev.
         doubt: whether a draft that is not sure enough is held back; see `describing.doubt`.
@@ -120,7 +120,7 @@ class Describer:
         if precision not in ("float32", "bfloat16"):
             raise InputError(f"--precision {precision}: must be float32 or bfloat16")
         device = usable_device(device)
-        loaded = load_checkpoint(model, device=device)
+        loaded = load_checkpoint(model)
         self.folder, self.card, self.device = loaded.folder, loaded.card, device
         self.vlm, self.processor = loaded.vlm, loaded.processor
         self._bound = image_bound(self.card, self.processor)
@@ -129,6 +129,9 @@ class Describer:
         self.compute = torch.bfloat16 if precision == "bfloat16" else torch.float32
         if device == "cpu" and packed.can_pack(self.vlm):
             packed.prepare(self.vlm, self.compute)
+        elif self.compute == torch.bfloat16:
+            reduced.prepare(self.vlm)  # first: a GPU may hold them rounded alone
+        self.vlm.to(device)
         self._beams, self._alternatives = beams, alternatives
         own = self.vlm.generation_config.max_new_tokens
         self.max_new_tokens: int = max_new_tokens or own or LONGEST
@@ -253,10 +256,14 @@ class Describer:
 
     @torch.inference_mode()
     def _sequence(self, inputs: dict[str, torch.Tensor]) -> FirstSequence:
-        kind = torch.device(self.device).type
-        reduced = self.compute == torch.bfloat16 and not packed.is_packed(self.vlm)
-        with torch.autocast(kind, torch.bfloat16, enabled=reduced):
+        with self.products():
             return first_sequence(self.vlm, inputs)
+
+    def products(self) -> torch.autocast:
+        """The context in which the model is called by itself: its products in their precision."""
+        kind = torch.device(self.device).type
+        by_autocast = self.compute == torch.bfloat16 and not packed.is_packed(self.vlm)
+        return torch.autocast(kind, torch.bfloat16, enabled=by_autocast)
 
     def _describe(self, decoded: list[np.ndarray | PhotoError]) -> list[Description]:
         good = [photo for photo in decoded if isinstance(photo, np.ndarray)]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from hazardscribe.describing import greedy, packed
 from hazardscribe.model.generation import LONGEST
@@ -108,7 +110,7 @@ def generate(
     suppressed = sorted({placeholder, *(vlm.generation_config.suppress_tokens or [])})
     streamer = None if listener is None else TextStream(prompter, listener)
     n = decoding.alternatives
-    with torch.autocast(device.type, torch.bfloat16, enabled=reduced):
+    with torch.autocast(device.type, torch.bfloat16, enabled=reduced), _kernels(device):
         if max(decoding.beams, n) == 1 and greedy.fits(vlm, inputs, placeholder):
             new, scores = greedy.write(
                 vlm,
@@ -148,6 +150,23 @@ def generate(
     new = output.sequences[:, inputs["input_ids"].shape[1] :]
     made = _candidates(new, _token_scores(vlm, output), prompter)
     return [_distinct(made[i : i + n]) for i in range(0, len(made), n)]
+
+
+def _kernels(device: torch.device) -> AbstractContextManager[None]:
+    """On a GPU, attention without cuDNN's kernels.
+
+    cuDNN plans anew for each shape it meets (PyTorch's pull request 155958 says so), and a text
+    that grows has another with every word, and with every row that ends.
+    """
+    if device.type != "cuda":
+        return nullcontext()
+    kernels = [
+        SDPBackend.FLASH_ATTENTION,
+        SDPBackend.EFFICIENT_ATTENTION,
+        SDPBackend.MATH,
+    ]
+    context: AbstractContextManager[None] = sdpa_kernel(kernels)
+    return context
 
 
 def _token_scores(vlm: Any, output: Any) -> torch.Tensor:

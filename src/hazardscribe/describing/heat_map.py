@@ -28,7 +28,8 @@ def heat_maps(describer: Describer, photo: str, text: str) -> list[tuple[str, st
         pixels = describer.pixels(photo)
     except PhotoError:
         return []
-    found = evidence(describer.vlm, describer.prompter, pixels, text, phrases_of(text))
+    with describer.products():
+        found = evidence(describer.vlm, describer.prompter, pixels, text, phrases_of(text))
     return [(one.phrase, picture(pixels, one)) for one in found]
 
 

@@ -193,7 +193,9 @@ class _Encoder:
     @torch.inference_mode()
     def _encode(self, pixels: Sequence[np.ndarray]) -> np.ndarray:
         vlm = self._describer.vlm
-        sequence = first_sequence(vlm, self._describer.prompter.inputs(pixels, vlm.device))
+        inputs = self._describer.prompter.inputs(pixels, vlm.device)
+        with self._describer.products():
+            sequence = first_sequence(vlm, inputs)
         vectors: np.ndarray = self._head(sequence.values, sequence.mask).float().cpu().numpy()
         return vectors
 

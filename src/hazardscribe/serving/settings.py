@@ -52,7 +52,7 @@ class ServeSettings:
         keep_unconfirmed_days: days after which model texts that nobody confirmed are deleted.
         keep_days: days after which ledger records are deleted; default: never.
         device: `cpu`, `cuda` ...; default: a GPU if there is one.
-        precision: number format of matrix products; weights stay float32.
+        precision: number format of matrix products; bfloat16 halves the memory of their weights.
         max_new_tokens: longest description, in tokens; default: the length that the model was
             trained to; for an endpoint 96.
         rerank: compare several candidates by both likelihoods; default: if it gained on dev.

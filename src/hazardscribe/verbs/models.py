@@ -177,7 +177,7 @@ def evaluate_model(
         text_encoder: for `text_similarity`: `lsa` or a model folder.
         text_prefix: prefix for each text, if that encoder expects one.
         batch_size: photos described at a time.
-        precision: number format of matrix products; weights stay float32.
+        precision: number format of matrix products; bfloat16 halves the memory of their weights.
         beams: number of beams in the search for the most likely text; 1: greedy.
         rerank: compare several candidates by both likelihoods; default: if it gained on dev.
         risk: target share of unacceptable answers; default: the calibration's.
@@ -292,7 +292,7 @@ def calibrate(
         best_by: score by which re-ranking is chosen.
         beams: number of candidates per photo for re-ranking.
         batch_size: photos described at a time.
-        precision: number format of matrix products; weights stay float32.
+        precision: number format of matrix products; bfloat16 halves the memory of their weights.
         device: `cpu`, `cuda` ...; default: a GPU if there is one.
         safe_share: share of the after-repair photos to add to train and dev as hazard-free
             photos; default: that of the model's training, if the pairs have any.

@@ -46,7 +46,7 @@ def describe(
         batch_size: photos described at a time.
         max_new_tokens: longest description, in tokens; default: the length that the model was
             trained to; for an endpoint 96.
-        precision: number format of matrix products; weights stay float32.
+        precision: number format of matrix products; bfloat16 halves the memory of their weights.
         device: `cpu`, `cuda` ...; default: a GPU if there is one.
         rerank: compare several candidates by both likelihoods; default: if it gained on dev.
         doubt: hold back a description that is not sure enough; `--doubt false` gives every draft.
