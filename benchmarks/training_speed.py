@@ -90,17 +90,31 @@ def main() -> None:
         return
     if not args.peers[0].startswith("ours"):
         parser.error("--peers: the first is the one to which ratios are, one of ours")
-    turns = []
+    turns: list[dict[str, Any]] = []
+    failed: dict[str, str] = {}
     for turn in range(args.repeats):
         order = args.peers[turn % len(args.peers) :] + args.peers[: turn % len(args.peers)]
-        turns.append({peer: run(peer) for peer in order})
+        turns.append({})
+        for peer in order:
+            try:
+                turns[-1][peer] = run(peer)
+            except PeerFailedError as error:
+                if peer == args.peers[0]:
+                    raise SystemExit(f"{peer} failed: {error}") from error
+                print(f"{peer} failed and is left out: {error}", file=sys.stderr)
+                args.peers.remove(peer)
+                failed[peer] = str(error).splitlines()[-1]
         told = {peer: round(found["seconds"], 3) for peer, found in turns[-1].items()}
         print(f"turn {turn + 1}: {told}", file=sys.stderr)
-    result = summary(args, turns)
+    result = summary(args, turns) | {"failed": failed}
     kind = "data_path" if args.data_path else args.precision
     out = ROOT / "benchmarks" / "results" / f"training_speed-{args.name}-{kind}.json"
     out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print_table(result)
+
+
+class PeerFailedError(Exception):
+    """A peer ended without a result; the end of what it said."""
 
 
 def run(peer: str) -> dict[str, Any]:
@@ -109,7 +123,7 @@ def run(peer: str) -> dict[str, Any]:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
     if done.returncode or not lines:
-        raise SystemExit(f"{peer} failed:\n{done.stderr[-3000:]}")
+        raise PeerFailedError(done.stderr[-3000:].strip() or f"exit code {done.returncode}")
     found: dict[str, Any] = json.loads(lines[-1].removeprefix("RESULT "))
     return found
 
