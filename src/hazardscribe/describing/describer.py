@@ -251,6 +251,26 @@ class Describer:
         """What the encoder makes of decoded photos, `(H, W, 3)` uint8 each."""
         return read_photos(self._sequence(self._inputs(photos)), aligner)
 
+    def read_and_write(
+        self, photos: Sequence[np.ndarray], aligner: Aligner | None, searches: Sequence[Decoding]
+    ) -> tuple[list[Reading], list[list[Generated]]]:
+        """What the encoder makes of decoded photos, running once, and each search writes of them."""
+        inputs = self._inputs(photos)
+        sequence = self._sequence(inputs)
+        written = [
+            generate(
+                self.vlm,
+                self.prompter,
+                photos,
+                search,
+                compute=self.compute,
+                inputs=inputs,
+                sequence=sequence,
+            )
+            for search in searches
+        ]
+        return read_photos(sequence, aligner), written
+
     def _inputs(self, photos: Sequence[np.ndarray]) -> dict[str, torch.Tensor]:
         return self.prompter.inputs(photos, self.vlm.device)
 
@@ -337,7 +357,9 @@ class Describer:
         confidence, reason, vector = generated.confidences[0], None, None
         if self._judge is not None and reading is not None:
             judged = self._judge(generated, reading)
-            candidates, further = judged.candidates, self._judge.order(others, reading)
+            candidates = further = judged.candidates
+            if others is not generated:
+                further = self._judge.order(others, reading)
             confidence, reason = judged.confidence, judged.reason if self._doubt else None
             vector = None if reading.vector is None else reading.vector.float().cpu().numpy()
         draft = candidates[0]
