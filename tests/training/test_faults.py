@@ -24,6 +24,7 @@ from hazardscribe.errors import InputError
 from hazardscribe.model.checkpoint import HEAD_FILE, load_checkpoint
 from hazardscribe.training import batches, trainer
 from hazardscribe.training.checkpoints import last_checkpoint, seal
+from hazardscribe.training.faults import out_of_memory
 from hazardscribe.training.lock import one_training
 from hazardscribe.training.module import TrainingModule
 from hazardscribe.training.recipe import Alignment, Recipe
@@ -367,6 +368,28 @@ def test_where_a_single_photo_is_too_much_it_says_so(recipe, pairs, tmp_path, mo
     fill_memory(0, monkeypatch)
     with pytest.raises(InputError, match="held a single photo"):
         train(pairs, replace(recipe, find_batch_size=True), tmp_path / "run")
+
+
+def test_a_start_that_does_not_fit_is_told(recipe, pairs, tmp_path, monkeypatch):
+    def to(self, device):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(TrainingModule, "to", to)
+    with pytest.raises(InputError, match="the model that training starts from does not fit"):
+        train(pairs, recipe, tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "CUDA out of memory. Tried to allocate 2.00 GiB.",
+        "CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+    ],
+)
+def test_memory_that_runs_out_is_known_by_any_of_its_names(told):
+    assert out_of_memory(RuntimeError(told))
+    assert not out_of_memory(RuntimeError("CUDA error: an illegal memory access was encountered"))
 
 
 def test_a_worker_that_dies_is_told_and_the_run_goes_on_without(
