@@ -5,15 +5,14 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from hazardscribe.describing import greedy, packed
+from hazardscribe.model.attention import growing_text_kernels as _kernels
 from hazardscribe.model.generation import LONGEST
 from hazardscribe.model.parts import image_token_id
 from hazardscribe.model.prompting import Prompter
@@ -154,23 +153,6 @@ def generate(
     rows = getattr(output, "beam_indices", None)
     made = _candidates(new, chances.of(new, rows), prompter)
     return [_distinct(made[i : i + n]) for i in range(0, len(made), n)]
-
-
-def _kernels(device: torch.device) -> AbstractContextManager[None]:
-    """On a GPU, attention without cuDNN's kernels.
-
-    cuDNN plans anew for each shape it meets (PyTorch's pull request 155958 says so), and a text
-    that grows has another with every word, and with every row that ends.
-    """
-    if device.type != "cuda":
-        return nullcontext()
-    kernels = [
-        SDPBackend.FLASH_ATTENTION,
-        SDPBackend.EFFICIENT_ATTENTION,
-        SDPBackend.MATH,
-    ]
-    context: AbstractContextManager[None] = sdpa_kernel(kernels)
-    return context
 
 
 def _candidates(new: torch.Tensor, scores: torch.Tensor, prompter: Prompter) -> list[Candidate]:
