@@ -272,6 +272,17 @@ def test_divergence_has_its_own_code(monkeypatch, capsys):
     assert "not a finite number at step 3" in capsys.readouterr().err
 
 
+def test_a_gpu_without_memory_is_no_defect_of_ours(monkeypatch, capsys):
+    import torch
+
+    def fill(*args, **kwargs):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(verbs, "train", fill)
+    assert cli.main(["train", "--data", "pairs", "--start", "x"]) == cli.UNUSABLE
+    assert "out of GPU memory. Lower --batch_size" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stopped_run_says_how_to_go_on(number, monkeypatch, capsys, tmp_path):
     def stop(data, recipe, out, *, resume, progress):

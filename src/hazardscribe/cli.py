@@ -123,6 +123,17 @@ def main(arguments: list[str] | None = None) -> int:
         return 128 + (
             signal.SIGTERM if isinstance(interrupt, console.Terminated) else signal.SIGINT
         )
+    except RuntimeError as error:
+        if type(error).__name__ != "OutOfMemoryError":  # torch's, which may not be loaded
+            raise
+        logging.getLogger(__name__).debug("where memory ran out", exc_info=True)
+        print(
+            f"hazardscribe {parsed.verb}: out of GPU memory. Lower --batch_size, or give "
+            "--precision bfloat16 where the verb has it; another program may hold memory, too "
+            "(nvidia-smi tells).",
+            file=sys.stderr,
+        )
+        return UNUSABLE
     except BrokenPipeError:  # `hazardscribe describe ... | head`
         console.nobody_reads()
         return OK

@@ -109,6 +109,14 @@ def test_every_photo_is_decoded_once(folder, pairs):
     assert sorted(asked) == sorted({*pairs["train"]["photo"], *pairs["dev"]["photo"]})
 
 
+def test_the_encoder_runs_once_a_photo_whatever_is_written_of_it(folder, pairs, monkeypatch):
+    def again(*_):
+        pytest.fail("the encoder has seen these photos")
+
+    monkeypatch.setattr("hazardscribe.describing.generate.first_sequence", again)
+    calibrate_rows(folder, pairs["train"], pairs["dev"])
+
+
 def test_photos_may_be_named_from_the_working_folder(folder, pairs, monkeypatch):
     expected = calibrate_rows(folder, pairs["train"], pairs["dev"]).summary()
     rows = {
@@ -186,6 +194,22 @@ def test_reranking_follows_the_alignment(folder, photos):
     assert (more.text, more.confidence) == (reranked.text, pytest.approx(reranked.confidence))
     assert more.text not in more.alternatives
     assert 1 <= len(more.alternatives) <= 5
+
+
+@pytest.mark.parametrize(("alternatives", "times"), [(0, 1), (3, 1), (5, 2)])
+def test_candidates_are_compared_with_the_photo_once_a_search(
+    alternatives, times, folder, photos, monkeypatch
+):
+    change(folder, reranking=Reranking(4, 1.0, 1.0), doubt=Doubt(0.0, None, None, 0.1, True))
+    former, asked = Aligner.fit, []
+
+    def fit(self, photo, texts):
+        asked.append(texts)
+        return former(self, photo, texts)
+
+    monkeypatch.setattr(Aligner, "fit", fit)
+    Describer(folder, alternatives=alternatives, **BRIEF)(photos[0])
+    assert len(asked) == times
 
 
 def test_the_search_that_dev_was_judged_by_is_kept_and_another_one_told_of(folder, pairs, caplog):

@@ -7,8 +7,10 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from hazardscribe import Recipe, describe, import_ledger, read_pairs, train
+from hazardscribe.describing import describer as describing
 from hazardscribe.describing.describer import Describer, Description
 from hazardscribe.describing.description_files import record, write_records
 from hazardscribe.describing.sources import find_photos
@@ -246,3 +248,51 @@ def test_the_verb_takes_one_name_as_well_as_many(start, photos):
     [many, _] = describe(photos[:2], start, max_new_tokens=4)
     assert one == many
     assert one["photo"] == photos[0]
+
+
+@pytest.fixture
+def small_gpu(monkeypatch):
+    """Let a batch of more than so many photos run out of memory; the batches tried."""
+
+    def holding(most: int) -> list[int]:
+        former, tried = describing.generate, []
+
+        def generate(vlm, prompter, photos, *args, **kwargs):
+            tried.append(len(photos))
+            if len(photos) > most:
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+            return former(vlm, prompter, photos, *args, **kwargs)
+
+        monkeypatch.setattr(describing, "generate", generate)
+        return tried
+
+    return holding
+
+
+def test_where_memory_runs_out_fewer_photos_are_described_at_a_time(
+    start, photos, small_gpu, caplog
+):
+    wanted = Describer(start, max_new_tokens=4)(photos[:8])
+    describer = Describer(start, max_new_tokens=4, batch_size=5)
+    tried = small_gpu(1)
+    assert [one.text for one in describer(photos[:8])] == [one.text for one in wanted]
+    assert tried == [5, 2, *[1] * 8]  # what was decoded ahead is not tried as a whole
+    assert "out of GPU memory with 5 photos at a time: going on with 2" in caplog.text
+
+
+def test_where_a_single_photo_is_too_much_it_says_what_to_do(start, photos, small_gpu):
+    describer = Describer(start, max_new_tokens=4)
+    small_gpu(0)
+    with pytest.raises(InputError, match="with a single photo"):
+        describer(photos[:2])
+
+
+def test_a_model_that_does_not_fit_is_told_of(start, monkeypatch):
+    def to(self, device):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    loaded = describing.load_checkpoint(start)
+    monkeypatch.setattr(type(loaded.vlm), "to", to)
+    monkeypatch.setattr(describing, "load_checkpoint", lambda _: loaded)
+    with pytest.raises(InputError, match="does not fit into the memory that is free on cpu"):
+        Describer(start)

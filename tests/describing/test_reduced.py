@@ -9,9 +9,10 @@ import torch
 import tiny
 from hazardscribe.describing import packed, reduced
 from hazardscribe.describing.describer import Describer
-from hazardscribe.describing.generate import Decoding, _kernels, generate
+from hazardscribe.describing.generate import Decoding, generate
 from hazardscribe.describing.heat_map import heat_maps
 from hazardscribe.describing.similar import _Encoder
+from hazardscribe.model.attention import growing_text_kernels
 from hazardscribe.model.checkpoint import load_checkpoint
 from hazardscribe.model.prompting import Prompter
 from hazardscribe.objectives.alignment import AlignmentHead
@@ -66,7 +67,7 @@ def test_a_describer_holds_them_so_and_all_that_calls_its_model_can(
 
 def test_texts_that_grow_are_not_planned_for_anew_with_each_word():
     before = torch.backends.cuda.cudnn_sdp_enabled()
-    with _kernels(torch.device("cuda")):
+    with growing_text_kernels(torch.device("cuda")):
         assert not torch.backends.cuda.cudnn_sdp_enabled()
         assert torch.backends.cuda.flash_sdp_enabled()
         assert torch.backends.cuda.math_sdp_enabled()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from concurrent.futures import CancelledError
 
 import pytest
@@ -192,3 +193,28 @@ def test_closing_drops_what_waits_and_takes_nothing_new(queue, work):
     assert first.future.result(0) == "first!"
     assert [items for _, items in work.batches] == [["first"]]
     assert queue.held == 0
+
+
+def test_what_a_failed_batch_held_is_let_go_before_its_photos_go_one_by_one():
+    class Memory:
+        pass
+
+    held: list[weakref.ref] = []
+    still = []
+
+    def work(key, jobs):
+        still.extend(one() is not None for one in held)
+        memory = Memory()
+        held.append(weakref.ref(memory))
+        if len(jobs) > 1:
+            raise RuntimeError("out of memory")
+        del memory
+        return [job.item for job in jobs]
+
+    queue = BatchQueue(work, max_batch=3, max_wait=20.0, capacity=8)
+    places = queue.reserve(3)
+    jobs = [places.put(i, key="a", deadline=LATER) for i in range(3)]
+    assert [job.future.result(20) for job in jobs] == [0, 1, 2]
+    queue.close()
+    assert still
+    assert not any(still)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from hazardscribe.model.text_encoder import HubEncoder
 from hazardscribe.training.augment import augment
 from hazardscribe.training.bank import shown_counts, text_bank
 from hazardscribe.training.recipe import Alignment, Augmentation, Recipe
@@ -40,3 +41,27 @@ def test_the_bank_of_a_recipe_has_these_counts():
     counts = bank.log_counts.exp()
     torch.testing.assert_close(counts, torch.tensor([wanted[text] for text in bank.texts]))
     assert float(bank.cumulative_counts[-1]) == pytest.approx(len(TEXTS))
+
+
+def test_an_encoder_leaves_the_gpu_once_the_bank_is_made(tmp_path, monkeypatch):
+    calls = []
+
+    class Encoder(HubEncoder):
+        def __init__(self, device: str) -> None:
+            self.identity, self.dim = "x", 3
+            calls.append(device)
+
+        def encode(self, texts):
+            calls.append("encode")
+            return torch.randn(len(texts), 1, 3), torch.ones(len(texts), 1, dtype=torch.bool)
+
+        def move(self, device):
+            calls.append(device)
+
+    monkeypatch.setenv("HAZARDSCRIBE_CACHE", str(tmp_path))
+    monkeypatch.setattr(
+        "hazardscribe.training.bank.load_text_encoder", lambda *given: Encoder(given[-1])
+    )
+    recipe = Recipe(start="x", alignment=Alignment(text_encoder=str(tmp_path)))
+    assert isinstance(text_bank(recipe, TEXTS, "cuda").encoder, Encoder)
+    assert calls == ["cuda", "encode", "cpu"]

@@ -24,9 +24,12 @@ from hazardscribe.errors import InputError
 from hazardscribe.model.checkpoint import HEAD_FILE, load_checkpoint
 from hazardscribe.training import batches, trainer
 from hazardscribe.training.checkpoints import last_checkpoint, seal
+from hazardscribe.training.faults import out_of_memory
 from hazardscribe.training.lock import one_training
+from hazardscribe.training.module import TrainingModule
 from hazardscribe.training.recipe import Alignment, Recipe
 from hazardscribe.training.train import train
+from hazardscribe.training.trainer import DescriptionTrainer
 from training.killed import assert_same_end, forked
 
 
@@ -319,10 +322,74 @@ def test_the_batch_that_fits_is_found_and_said(recipe, pairs, tmp_path, monkeypa
     assert losses[0] == losses[1]
 
 
+def test_a_batch_is_found_that_fits_the_language_model_which_joins_in_later(
+    recipe, pairs, tmp_path, monkeypatch
+):
+    recipe = replace(recipe, alignment=Alignment(first_share=0.5))
+    by_hand = train(pairs, replace(recipe, batch_size=2, accumulation=2), tmp_path / "hand")
+    former = TrainingModule.forward
+
+    def forward(self, batch, caption=True, alignment=True):
+        if caption and self.training and len(batch["labels"]) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+        return former(self, batch, caption, alignment)
+
+    monkeypatch.setattr(TrainingModule, "forward", forward)
+    found = train(pairs, replace(recipe, find_batch_size=True), tmp_path / "run")
+    assert_same_end(found.folder, by_hand.folder)
+
+
+def test_a_batch_is_found_that_fits_beside_the_moments_of_the_optimizer(
+    recipe, pairs, tmp_path, monkeypatch
+):
+    held = []
+    former = DescriptionTrainer._rehearse
+
+    def rehearse(self, model, batch):
+        before = torch.empty_like
+
+        def empty_like(one, **kwargs):
+            held.append(one.numel())
+            return before(one, **kwargs)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(torch, "empty_like", empty_like)
+            former(self, model, batch)
+        trained = [one for one in model.parameters() if one.requires_grad]
+        assert sum(held) >= 2 * sum(one.numel() for one in trained)
+        assert all(one.grad is None for one in trained)
+
+    monkeypatch.setattr(DescriptionTrainer, "_rehearse", rehearse)
+    train(pairs, replace(recipe, steps=1, find_batch_size=True), tmp_path / "run")
+    assert held
+
+
 def test_where_a_single_photo_is_too_much_it_says_so(recipe, pairs, tmp_path, monkeypatch):
     fill_memory(0, monkeypatch)
     with pytest.raises(InputError, match="held a single photo"):
         train(pairs, replace(recipe, find_batch_size=True), tmp_path / "run")
+
+
+def test_a_start_that_does_not_fit_is_told(recipe, pairs, tmp_path, monkeypatch):
+    def to(self, device):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(TrainingModule, "to", to)
+    with pytest.raises(InputError, match="the model that training starts from does not fit"):
+        train(pairs, recipe, tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "CUDA out of memory. Tried to allocate 2.00 GiB.",
+        "CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+    ],
+)
+def test_memory_that_runs_out_is_known_by_any_of_its_names(told):
+    assert out_of_memory(RuntimeError(told))
+    assert not out_of_memory(RuntimeError("CUDA error: an illegal memory access was encountered"))
 
 
 def test_a_worker_that_dies_is_told_and_the_run_goes_on_without(

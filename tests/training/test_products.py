@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from hazardscribe.training import products
 from hazardscribe.training.products import OneDnnLinear, available, pays, use_onednn
 
 pytestmark = pytest.mark.skipif(not available(), reason="this PyTorch holds no oneDNN")
@@ -80,3 +81,12 @@ def test_intels_own_processors_keep_intels_own_products(maker, expected, tmp_pat
     info = tmp_path / "cpuinfo"
     info.write_text(f"processor\t: 0\nvendor_id\t: {maker}\n", encoding="utf-8")
     assert pays(info) is expected
+
+
+@pytest.mark.parametrize("gpu", [False, True])
+def test_layers_that_a_gpu_runs_are_left_alone(gpu, monkeypatch):
+    monkeypatch.setattr(products, "pays", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    module = nn.Sequential(nn.Linear(8, 8))
+    products.use_faster_products(module)
+    assert type(module[0]) is (nn.Linear if gpu else OneDnnLinear)

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -143,6 +144,28 @@ def test_log_probabilities_are_those_of_the_plain_forward_pass(
         entropy = -(expected.exp() * expected).nan_to_num().sum(-1)
         torch.testing.assert_close(entropies[i, :width].double(), entropy, rtol=1e-4, atol=1e-4)
         assert not found[i, width:].any()
+
+
+def test_texts_that_are_drawn_take_the_kernels_of_texts_that_grow(family_folder, monkeypatch):
+    vlm, sampling = sampling_of(family_folder("llava"))
+    inside = []
+
+    @contextmanager
+    def kernels(device):
+        inside.append(device)
+        yield
+        inside.pop()
+
+    former = vlm.generate
+
+    def generate(**options):
+        assert inside == [vlm.device]
+        return former(**options)
+
+    monkeypatch.setattr("hazardscribe.training.sampling.growing_text_kernels", kernels)
+    monkeypatch.setattr(vlm, "generate", generate)
+    assert len(sampling.draw(vlm, torch.tensor([1, 1, 2, 2]))) == 4
+    assert not inside
 
 
 @pytest.mark.parametrize("reduced", ["none", "tower", "llm"])

@@ -10,12 +10,14 @@ import torch
 from test_module import RECIPE, module_and_batch
 
 from hazardscribe.describing.look import NoUnseenPhotoError
+from hazardscribe.errors import InputError
 from hazardscribe.training import session
 from hazardscribe.training.module import TrainingModule
 from hazardscribe.training.recipe import Part, Recipe
 from hazardscribe.training.savings import recompute_activations
 from hazardscribe.training.session import Session
 from hazardscribe.training.train import train
+from hazardscribe.training.tuning import find_unreached
 
 
 def gradients(module, batch) -> dict[str, torch.Tensor]:
@@ -48,6 +50,28 @@ def test_a_timm_tower_is_computed_anew_to_the_same_gradient(family_folder):
         torch.testing.assert_close(found[name], gradient, rtol=1e-4, atol=1e-6, msg=name)
     with torch.inference_mode():  # as dev is described
         module.eval()(batch)
+
+
+def test_the_search_for_the_unreached_needs_no_more_memory_than_a_photo_in_training(
+    family_folder, start, pairs, tmp_path, monkeypatch
+):
+    recipe = replace(RECIPE, activation_checkpointing=True)
+    module, batch = module_and_batch(family_folder("llava"), recipe)
+    wanted = find_unreached(module, batch)
+    recompute_activations(module.vlm, recipe)
+    runs = []
+    block = module.vlm.model.language_model.layers[0]
+    block.mlp.register_forward_pre_hook(lambda *_: runs.append(block.mlp.training))
+    assert find_unreached(module, batch) == wanted
+    assert runs == [False, False]  # forward, and anew in the backward pass
+    assert block.training == module.training
+
+    def search(module, *batches):
+        raise InputError(str([len(one["labels"]) for one in batches]))
+
+    monkeypatch.setattr("hazardscribe.training.likelihood.find_unreached", search)
+    with pytest.raises(InputError, match=r"\[1, 1\]"):
+        train(pairs, replace(recipe, start=str(start)), tmp_path / "run")
 
 
 @pytest.mark.parametrize("changes", [{"tower_norm": "moving"}, {"tower": Part(tune="freeze")}])

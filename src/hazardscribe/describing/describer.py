@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -131,7 +132,7 @@ class Describer:
             packed.prepare(self.vlm, self.compute)
         elif self.compute == torch.bfloat16:
             reduced.prepare(self.vlm)  # first: a GPU may hold them rounded alone
-        self.vlm.to(device)
+        self._place()
         self._beams, self._alternatives = beams, alternatives
         own = self.vlm.generation_config.max_new_tokens
         self.max_new_tokens: int = max_new_tokens or own or LONGEST
@@ -143,6 +144,16 @@ class Describer:
             self._tell_other_search()
         elif calibrated:
             _tell_uncalibrated(self.folder, rerank, risk)
+
+    def _place(self) -> None:
+        try:
+            self.vlm.to(self.device)
+        except torch.OutOfMemoryError as error:
+            raise InputError(
+                f"{self.folder}: does not fit into the memory that is free on {self.device}. Give "
+                "--precision bfloat16, which takes half, or end what else runs there; --device cpu "
+                "does without a GPU."
+            ) from error
 
     def prepare(self) -> None:
         """Load now what else is loaded with the first photo that needs it."""
@@ -251,6 +262,26 @@ class Describer:
         """What the encoder makes of decoded photos, `(H, W, 3)` uint8 each."""
         return read_photos(self._sequence(self._inputs(photos)), aligner)
 
+    def read_and_write(
+        self, photos: Sequence[np.ndarray], aligner: Aligner | None, searches: Sequence[Decoding]
+    ) -> tuple[list[Reading], list[list[Generated]]]:
+        """What the encoder makes of decoded photos, once, and each search writes of them."""
+        inputs = self._inputs(photos)
+        sequence = self._sequence(inputs)
+        written = [
+            generate(
+                self.vlm,
+                self.prompter,
+                photos,
+                search,
+                compute=self.compute,
+                inputs=inputs,
+                sequence=sequence,
+            )
+            for search in searches
+        ]
+        return read_photos(sequence, aligner), written
+
     def _inputs(self, photos: Sequence[np.ndarray]) -> dict[str, torch.Tensor]:
         return self.prompter.inputs(photos, self.vlm.device)
 
@@ -267,11 +298,35 @@ class Describer:
 
     def _describe(self, decoded: list[np.ndarray | PhotoError]) -> list[Description]:
         good = [photo for photo in decoded if isinstance(photo, np.ndarray)]
-        made = iter(self.describe_pixels(good) if good else [])
+        made = iter(self._within_memory(good))
         return [
             Description("", error=photo) if isinstance(photo, PhotoError) else next(made)
             for photo in decoded
         ]
+
+    def _within_memory(self, photos: list[np.ndarray]) -> list[Description]:
+        """Describe photos, from now on fewer at a time where a GPU's memory runs out."""
+        made: list[Description] = []
+        while len(made) < len(photos):
+            batch = photos[len(made) : len(made) + self.batch_size]
+            try:
+                made += self.describe_pixels(batch)
+            except torch.OutOfMemoryError as error:
+                # What the batch held lives on in the frames that the error left.
+                traceback.clear_frames(error.__traceback__)
+                if len(batch) == 1:
+                    raise InputError(
+                        "out of GPU memory with a single photo. Give --precision bfloat16, fewer "
+                        "beams or alternatives, or --device cpu; another program may hold memory, "
+                        "too (nvidia-smi tells)."
+                    ) from error
+                self.batch_size = len(batch) // 2
+                logger.warning(
+                    "out of GPU memory with %d photos at a time: going on with %d; --batch_size %d "
+                    "spares the attempt",
+                    *(len(batch), self.batch_size, self.batch_size),
+                )
+        return made
 
     def describe_pixels(
         self,
@@ -337,7 +392,9 @@ class Describer:
         confidence, reason, vector = generated.confidences[0], None, None
         if self._judge is not None and reading is not None:
             judged = self._judge(generated, reading)
-            candidates, further = judged.candidates, self._judge.order(others, reading)
+            candidates = further = judged.candidates
+            if others is not generated:
+                further = self._judge.order(others, reading)
             confidence, reason = judged.confidence, judged.reason if self._doubt else None
             vector = None if reading.vector is None else reading.vector.float().cpu().numpy()
         draft = candidates[0]

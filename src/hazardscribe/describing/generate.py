@@ -5,15 +5,14 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from hazardscribe.describing import greedy, packed
+from hazardscribe.model.attention import growing_text_kernels as _kernels
 from hazardscribe.model.generation import LONGEST
 from hazardscribe.model.parts import image_token_id
 from hazardscribe.model.prompting import Prompter
@@ -97,6 +96,7 @@ def generate(
         unwanted: asked before each token whether the batch is still wanted; where it is not, texts
             end there.
     """
+    from hazardscribe.describing.chances import Chances
     from hazardscribe.describing.streaming import StopWhen, TextStream
 
     device = next(vlm.parameters()).device
@@ -130,6 +130,8 @@ def generate(
             inputs = {name: one for name, one in inputs.items() if not name.startswith("pixel_")}
             # Beam search expands its fields in place.
             encoded = {"mm_encoder_outputs": {"image": copy.copy(sequence.encoder_output)}}
+        beams = max(decoding.beams, n)
+        chances = Chances(beams, len(prompter.stops))
         more: dict[str, Any] = {} if streamer is None else {"streamer": streamer}
         if unwanted is not None:
             more["stopping_criteria"] = [StopWhen(unwanted)]
@@ -137,45 +139,20 @@ def generate(
             **inputs,
             **encoded,
             do_sample=False,
-            num_beams=max(decoding.beams, n),
+            num_beams=beams,
+            logits_processor=[chances],
             num_return_sequences=n,
             max_new_tokens=decoding.max_new_tokens,
             suppress_tokens=suppressed,
             eos_token_id=prompter.stops,
             pad_token_id=prompter.pad_id,
             return_dict_in_generate=True,
-            output_scores=True,
             **more,
         )
     new = output.sequences[:, inputs["input_ids"].shape[1] :]
-    made = _candidates(new, _token_scores(vlm, output), prompter)
+    rows = getattr(output, "beam_indices", None)
+    made = _candidates(new, chances.of(new, rows), prompter)
     return [_distinct(made[i : i + n]) for i in range(0, len(made), n)]
-
-
-def _kernels(device: torch.device) -> AbstractContextManager[None]:
-    """On a GPU, attention without cuDNN's kernels.
-
-    cuDNN plans anew for each shape it meets (PyTorch's pull request 155958 says so), and a text
-    that grows has another with every word, and with every row that ends.
-    """
-    if device.type != "cuda":
-        return nullcontext()
-    kernels = [
-        SDPBackend.FLASH_ATTENTION,
-        SDPBackend.EFFICIENT_ATTENTION,
-        SDPBackend.MATH,
-    ]
-    context: AbstractContextManager[None] = sdpa_kernel(kernels)
-    return context
-
-
-def _token_scores(vlm: Any, output: Any) -> torch.Tensor:
-    """`(B, T)` log probabilities of the tokens that `generate` chose."""
-    beams = getattr(output, "beam_indices", None)
-    scores: torch.Tensor = vlm.compute_transition_scores(
-        output.sequences, output.scores, beams, normalize_logits=beams is None
-    )
-    return scores.float()
 
 
 def _candidates(new: torch.Tensor, scores: torch.Tensor, prompter: Prompter) -> list[Candidate]:

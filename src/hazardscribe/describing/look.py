@@ -15,7 +15,7 @@ import numpy as np
 
 from hazardscribe.describing.aligner import Aligner
 from hazardscribe.describing.describer import Describer
-from hazardscribe.describing.generate import Candidate, Decoding, generate
+from hazardscribe.describing.generate import Candidate, Decoding
 from hazardscribe.describing.judge import Reading
 from hazardscribe.describing.sources import place_of
 from hazardscribe.errors import InputError, PhotoError
@@ -66,7 +66,8 @@ class Look:
         """`(N, F)`: what the tower makes of the training photos that can be read."""
         found: list[np.ndarray] = []
         for batch in self._batches(self._decoded(photos, "training photos")):
-            found += [one.tower for one in self._read(batch)]
+            pixels = [one for _, one in batch]
+            found += [one.tower for one in self.describer.read(pixels, self.aligner)]
         return np.stack(found)
 
     def describe(self, photos: Sequence[str], seen: SeenPhotos | None, beams: int) -> Described:
@@ -84,11 +85,14 @@ class Look:
         longest = self.describer.max_new_tokens
         for batch in self._batches(self._unseen(photos, seen)):
             found.photos.extend(photo for photo, _ in batch)
-            found.readings.extend(self._read(batch))
-            found.greedy.extend(self._write(batch, Decoding(max_new_tokens=longest)))
+            pixels = [one for _, one in batch]
+            searches = [Decoding(max_new_tokens=longest)]
             if self.aligner is not None:
-                several = self._write(batch, Decoding(beams, longest, alternatives=beams))
-                found.several.extend(several)
+                searches.append(Decoding(beams, longest, alternatives=beams))
+            readings, written = self.describer.read_and_write(pixels, self.aligner, searches)
+            found.readings.extend(readings)
+            for texts, of in zip(written, (found.greedy, found.several), strict=False):
+                of.extend(one.candidates for one in texts)
         return found
 
     def _unseen(self, photos: Sequence[str], seen: SeenPhotos | None) -> Iterator[Decoded]:
@@ -135,16 +139,3 @@ class Look:
     def _batches(self, decoded: Iterator[Decoded]) -> Iterator[list[Decoded]]:
         while batch := list(islice(decoded, self.describer.batch_size)):
             yield batch
-
-    def _read(self, batch: Sequence[Decoded]) -> list[Reading]:
-        return self.describer.read([pixels for _, pixels in batch], self.aligner)
-
-    def _write(self, batch: Sequence[Decoded], decoding: Decoding) -> list[list[Candidate]]:
-        made = generate(
-            self.describer.vlm,
-            self.describer.prompter,
-            [pixels for _, pixels in batch],
-            decoding,
-            compute=self.describer.compute,
-        )
-        return [one.candidates for one in made]

@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from hazardscribe.describing.describer import Describer
 from hazardscribe.errors import PhotoError
 from hazardscribe.evaluation import nearest_texts
 from hazardscribe.model.checkpoint import load_card, load_checkpoint
+from hazardscribe.model.parts import part_of
 from hazardscribe.model.sequences import first_sequence
 from hazardscribe.pairs.left_out import tell_unreadable
 from hazardscribe.pairs.photo import load_photo
@@ -74,24 +76,38 @@ def _readable(photos: list[str], load: Callable[[str], Any]) -> Iterator[tuple[i
 
 
 class TowerFeatures:
-    """Mean-pooled output of the tower of the checkpoint that training started from."""
+    """Mean-pooled output of the tower of the checkpoint that training started from.
+
+    Its language model, most of a start, stays where it was loaded: a GPU holds the describer's.
+    """
 
     def __init__(self, start: str, describer: Describer) -> None:
-        loaded = load_checkpoint(start, device=describer.device)
-        self._vlm, self._describer = loaded.vlm, describer
+        self._vlm, self._describer = load_checkpoint(start).vlm, describer
+        for name, module in self._vlm.named_modules():
+            if part_of(name) != "llm":
+                _move(module, describer.device)
 
     @torch.inference_mode()
     def __call__(self, photos: list[str]) -> tuple[list[int], np.ndarray]:
         numbers: list[int] = []
         parts: list[np.ndarray] = []
         readable = _readable(photos, self._describer.pixels)
-        while batch := list(islice(readable, _BATCH)):
+        # No more than the describer takes: one photo may be many tiles.
+        while batch := list(islice(readable, min(_BATCH, self._describer.batch_size))):
             numbers += [number for number, _ in batch]
             pixels = [one for _, one in batch]
-            inputs = self._describer.prompter.inputs(pixels, self._vlm.device)
+            inputs = self._describer.prompter.inputs(pixels, self._describer.device)
             sequence = first_sequence(self._vlm, inputs)
             parts.append(sequence.tower_vectors().float().cpu().numpy())
         return numbers, np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
+
+
+def _move(module: nn.Module, device: str) -> None:
+    """Move what a module itself holds, not what the modules inside it do."""
+    for key, weight in list(module.named_parameters(recurse=False)):
+        setattr(module, key, nn.Parameter(weight.detach().to(device), requires_grad=False))
+    for key, buffer in list(module.named_buffers(recurse=False)):
+        setattr(module, key, buffer.to(device))
 
 
 def _thumbnails(photos: list[str]) -> tuple[list[int], np.ndarray]:

@@ -75,6 +75,10 @@ class HubEncoder:
         self.dim = int(model.config.hidden_size)
         self.identity = f"{path}/{fingerprint(folder, model.config.to_json_string())}/{prefix}"
 
+    def move(self, device: str | torch.device) -> None:
+        """Run on another device from now on."""
+        self._model.to(device)
+
     @torch.no_grad()
     def encode(self, texts: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
         """Texts to token states `(B, M, D)` on the CPU and their mask `(B, M)`."""

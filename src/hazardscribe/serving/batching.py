@@ -18,6 +18,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, InvalidStateError
@@ -239,6 +240,8 @@ class BatchQueue(Generic[Item, Result]):
         try:
             results = self._work(batch[0].key, batch)
         except Exception as error:  # whatever it is, the thread must go on
+            # What the batch held of a GPU's memory lives on in the frames that the error left.
+            traceback.clear_frames(error.__traceback__)
             if len(batch) == 1:
                 logger.exception("the model failed on a photo")
                 _fail(batch[0].future, error)

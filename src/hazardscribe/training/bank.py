@@ -14,7 +14,7 @@ from hazardscribe.errors import InputError
 from hazardscribe.files import cache_folder
 from hazardscribe.model.bank_file import BANK_FILE, save_bank
 from hazardscribe.model.text_bank import TextBank
-from hazardscribe.model.text_encoder import default_pooling, load_text_encoder
+from hazardscribe.model.text_encoder import HubEncoder, default_pooling, load_text_encoder
 from hazardscribe.pairs.targets import target_texts
 from hazardscribe.training.augment import mirrored_text
 from hazardscribe.training.recipe import Recipe
@@ -34,13 +34,16 @@ def text_bank(recipe: Recipe, texts: Sequence[str], device: str | torch.device) 
     """
     options = recipe.alignment
     encoder = load_text_encoder(options.text_encoder, texts, options.prefix, device)
-    return TextBank(
+    bank = TextBank(
         shown_counts(texts, recipe.augmentation.mirror),
         encoder,
         pooling=options.pooling or default_pooling(options.text_encoder),
         with_tokens=options.form == "token",
         cache=cache_folder("text-vectors.sqlite"),
     )
+    if isinstance(encoder, HubEncoder):
+        encoder.move("cpu")  # training asks it nothing more, and may need the memory of its GPU
+    return bank
 
 
 def shown_counts(texts: Sequence[str], mirror: float) -> dict[str, float]:

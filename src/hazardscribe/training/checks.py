@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
+from hazardscribe.describing.device import usable_device
 from hazardscribe.errors import InputError
 from hazardscribe.evaluation.rules import Rules
 from hazardscribe.files import check_writable, recover_folder
@@ -30,7 +31,8 @@ def check_run(recipe: Recipe, out: Path, resume: bool = False) -> None:
     """Check recipe and run folder without pairs and without loading a model.
 
     Raises:
-        InputError: if `start`, `rules`, the text encoder, a logger or the folder cannot be used.
+        InputError: if `start`, `rules`, the text encoder, a logger, the folder or the GPU cannot be
+            used.
     """
     if not recipe.start:
         raise InputError(
@@ -48,6 +50,8 @@ def check_run(recipe: Recipe, out: Path, resume: bool = False) -> None:
             "recipe: find_batch_size works in one process; with several, lower batch_size and "
             "raise accumulation by hand."
         )
+    if processes()[1] == 1:  # several have not shared out the GPUs yet
+        usable_device(None)
     if recipe.stage == "reward":
         _check_reward(recipe)
     elif recipe.alignment.later_weight is not None:

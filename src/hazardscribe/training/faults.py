@@ -26,7 +26,13 @@ def out_of_memory(error: BaseException) -> bool:
     """Whether a device, or this machine, had no memory left."""
     from accelerate.utils.memory import should_reduce_batch_size
 
-    return isinstance(error, Exception) and should_reduce_batch_size(error)
+    if not isinstance(error, Exception):
+        return False
+    # Those who take memory beside PyTorch's allocator have words of their own.
+    others = ("CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+    return should_reduce_batch_size(error) or (
+        isinstance(error, RuntimeError) and any(words in str(error) for words in others)
+    )
 
 
 def could_not_compile(error: BaseException) -> bool:

@@ -77,9 +77,10 @@ class LikelihoodSession(Session):
         pixels = torch.bfloat16 if recipe.tower.compute == "bfloat16" else torch.float32
         collator = Collator(self.prompter, recipe.max_text_tokens, index, pixels)
         device = next(self.module.parameters()).device
-        probe = collator([dataset[0, 0], dataset[len(dataset) - 1, 0]])["batch"]
-        probe = {name: value.to(device) for name, value in probe.items()}
-        freeze_unreached(self.module, find_unreached(self.module, probe))
+        # One at a time: a recipe may have found that two photos are too many for its GPU.
+        ends = (collator([dataset[row, 0]])["batch"] for row in (0, len(dataset) - 1))
+        probes = [{name: value.to(device) for name, value in end.items()} for end in ends]
+        freeze_unreached(self.module, find_unreached(self.module, *probes))
         if recipe.compile:
             compile_blocks(self.vlm)
 

@@ -75,8 +75,8 @@ def pays(cpu_info: Path = Path("/proc/cpuinfo")) -> bool:
 
 
 def use_faster_products(module: nn.Module) -> None:
-    """`use_onednn` where that pays."""
-    if pays():
+    """`use_onednn` where that pays: on some processors, and not beside a GPU."""
+    if not torch.cuda.is_available() and pays():
         use_onednn(module)
 
 

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from transformers import GenerationConfig
 
+from hazardscribe.model.attention import growing_text_kernels
 from hazardscribe.model.parts import image_token_id
 from hazardscribe.model.prompting import Prompter
 from hazardscribe.model.sequences import first_sequence
@@ -79,7 +80,7 @@ class Sampling:
         with self._autocast(vlm, self._tower_precision):  # part by part, as `log_probs` does
             images = first_sequence(vlm, inputs).encoder_output
         inputs = {name: one for name, one in inputs.items() if not name.startswith("pixel_")}
-        with self._autocast(vlm, self._llm_precision):
+        with self._autocast(vlm, self._llm_precision), growing_text_kernels(vlm.device):
             output = vlm.generate(
                 **inputs, mm_encoder_outputs={"image": images}, generation_config=settings
             )

@@ -19,7 +19,7 @@ from hazardscribe.training import together
 from hazardscribe.training.callbacks import StopOnSignal
 from hazardscribe.training.checkpoints import clean_up
 from hazardscribe.training.checks import check_run
-from hazardscribe.training.faults import fault
+from hazardscribe.training.faults import fault, out_of_memory
 from hazardscribe.training.likelihood import LikelihoodSession, with_first_share
 from hazardscribe.training.lock import one_training
 from hazardscribe.training.recipe import Recipe
@@ -90,7 +90,16 @@ def _train(pairs: Pairs, recipe: Recipe, out: Path, resume: bool, progress: bool
     former = read_run(out) if resume else {}
     checkpoint = resumed_from(out, former, recipe, digest) if resume else None
     set_seed(recipe.seed)
-    session = _STAGES[recipe.stage](pairs, recipe, out, progress and is_first())
+    try:
+        session = _STAGES[recipe.stage](pairs, recipe, out, progress and is_first())
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+        raise InputError(
+            "out of memory before the first step: the model that training starts from does not "
+            "fit. Tune its parts by lora or freeze them, with compute: bfloat16 (weights that are "
+            "not trained then take half), or take a smaller start."
+        ) from error
     data = {
         "digest": digest,
         "start": together.from_first(lambda: start_digest(Path(recipe.start))),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from torch import nn
 from transformers import Trainer, TrainingArguments
 
 from hazardscribe.training.batches import BucketSampler
@@ -33,6 +34,7 @@ class DescriptionTrainer(Loop, Trainer):
         # compute_loss divides by what the whole optimizer step holds; the Trainer must not again.
         self.loss_is_scaled_for_ga = True
         self._tried: int | None = None  # photos a forward pass that memory was tried for
+        self._rehearsed: int | None = None
         # By loss and step since the last line: not every loss is had in every step.
         self._parts: dict[str, dict[int, torch.Tensor]] = {}
 
@@ -84,6 +86,36 @@ class DescriptionTrainer(Loop, Trainer):
         self._tried = size
         self.args.gradient_accumulation_steps = photos // size
         return size
+
+    def training_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
+        """As the Trainer's; while a batch is looked for that fits, all that steps need is tried."""
+        if self._recipe.find_batch_size and self._rehearsed != self._tried:
+            self._rehearse(model, self._prepare_inputs(inputs)["batch"])
+            self._rehearsed = self._tried
+        loss: torch.Tensor = super().training_step(model, inputs, *args, **kwargs)
+        return loss
+
+    def _rehearse(self, model: Any, batch: dict[str, Any]) -> None:
+        """Take at once the memory that a later step will, and leave no other trace.
+
+        The first step has no moments of AdamW yet, and with `first_share` no language model: what
+        fits it need not fit those that follow, in which nothing can be found any more.
+        """
+        assert self.optimizer is not None
+        trained = [one for one in model.parameters() if one.requires_grad]
+        fresh = [one for one in trained if not self.optimizer.state.get(one)]
+        moments = [torch.empty_like(one) for one in fresh for _ in range(2)]
+        if self.args.gradient_accumulation_steps > 1:  # those of the passes before
+            for parameter in trained:
+                parameter.grad = torch.zeros_like(parameter)
+        model.train()
+        for module in model.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.training = False  # `model.train` lets its statistics move again
+        with torch.random.fork_rng():
+            torch.stack([*model(batch).values()]).sum().backward()
+        model.zero_grad()
+        del moments
 
     # ---- batches and losses -----------------------------------------------------------------
 

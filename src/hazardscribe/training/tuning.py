@@ -128,17 +128,21 @@ def freeze_unreached(module: nn.Module, unreached: list[str]) -> None:
         )
 
 
-def find_unreached(module: nn.Module, batch: dict[str, Any]) -> list[str]:
-    """Names of trained parameters that one backward pass over `batch` does not reach.
+def find_unreached(module: nn.Module, *batches: dict[str, Any]) -> list[str]:
+    """Names of trained parameters that one backward pass over each batch does not reach.
 
-    Statistics and chance are left untouched: the pass runs in evaluation mode with its own
-    generator state.
+    Statistics and chance are left untouched: the passes run in evaluation mode with their own
+    generator state. Activations are recomputed where training does, or less than it needs of memory
+    could be too little here.
     """
     was_training = module.training
     module.eval()
+    for part in module.modules():
+        if getattr(part, "gradient_checkpointing", False):
+            part.training = True  # of this one alone: those inside look at their own
     with torch.random.fork_rng():
-        losses = module(batch)
-        sum(losses.values()).backward()
+        for batch in batches:
+            sum(module(batch).values()).backward()
     unreached = [
         name
         for name, parameter in module.named_parameters()
