@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from hazardscribe.describing import greedy, packed
-from hazardscribe.model.attention import growing_text_kernels as _kernels
+from hazardscribe.model.attention import growing_text_kernels
 from hazardscribe.model.generation import LONGEST
 from hazardscribe.model.parts import image_token_id
 from hazardscribe.model.prompting import Prompter
@@ -110,7 +110,7 @@ def generate(
     suppressed = sorted({placeholder, *(vlm.generation_config.suppress_tokens or [])})
     streamer = None if listener is None else TextStream(prompter, listener)
     n = decoding.alternatives
-    with torch.autocast(device.type, torch.bfloat16, enabled=reduced), _kernels(device):
+    with torch.autocast(device.type, torch.bfloat16, enabled=reduced), growing_text_kernels(device):
         if max(decoding.beams, n) == 1 and greedy.fits(vlm, inputs, placeholder):
             new, scores = greedy.write(
                 vlm,
