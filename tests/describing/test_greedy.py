@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -69,6 +71,31 @@ def test_a_listener_hears_the_same(written_both_ways):
     _, _, heard = written_both_ways
     assert heard["ours"] == heard["generate"]
     assert heard["ours"]
+
+
+def test_a_gpu_would_be_waited_for_once_a_word(family_folder, photos, monkeypatch):
+    loaded = load_checkpoint(family_folder("llava"))
+    prompter = Prompter(loaded.processor, loaded.vlm, "描述")
+    looks = []
+
+    def counted(way):
+        former = getattr(torch.Tensor, way)
+
+        def look(tensor, *given):
+            if sys._getframe(1).f_code.co_filename == greedy.__file__:
+                looks.append(way)
+            return former(tensor, *given)
+
+        monkeypatch.setattr(torch.Tensor, way, look)
+
+    for way in ("__bool__", "__int__", "__float__", "item", "tolist"):
+        counted(way)
+    pixels = [np.asarray(load_photo(photo)) for photo in photos[:2]]
+    [one, _] = generate(loaded.vlm, prompter, pixels, Decoding(max_new_tokens=5))
+    words = one.candidates[0].tokens
+    assert words > 1
+    fitting = 2  # whether all prompts are alike
+    assert len(looks) <= fitting + words
 
 
 @pytest.mark.parametrize("name", tiny.FAMILIES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -216,6 +217,45 @@ def test_a_loss_that_is_no_number_stops_the_run_and_harms_nothing(
     for folder, weights in kept.items():
         assert (folder / "model.safetensors").read_bytes() == weights
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "diverged"
+
+
+def test_a_loss_that_is_no_number_stops_the_run_whatever_its_gradient(
+    monkeypatch, pairs, recipe, tmp_path
+):
+    former = training_loop.TrainingModule.forward
+
+    def forward(self, batch, **which):
+        losses = former(self, batch, **which)
+        losses["caption"] = losses["caption"] + float("inf")
+        return losses
+
+    monkeypatch.setattr(training_loop.TrainingModule, "forward", forward)
+    with pytest.raises(TrainingDivergedError, match="loss is not a finite number at step 1"):
+        train(pairs, recipe, tmp_path / "run")
+
+
+def test_a_gpu_would_not_be_waited_for_between_the_passes_of_a_step(
+    monkeypatch, pairs, recipe, tmp_path
+):
+    former = training_loop.DescriptionTrainer.compute_loss
+
+    def guarded(look):
+        def ours(tensor, *given, **more):
+            if "hazardscribe" in sys._getframe(1).f_code.co_filename:
+                pytest.fail("on a GPU this waits for what it was given")
+            return look(tensor, *given, **more)
+
+        return ours
+
+    def compute_loss(self, *given, **more):
+        with monkeypatch.context() as patch:
+            for way in ("__bool__", "__int__", "__float__", "item", "tolist", "nonzero"):
+                patch.setattr(torch.Tensor, way, guarded(getattr(torch.Tensor, way)))
+            return former(self, *given, **more)
+
+    monkeypatch.setattr(training_loop.DescriptionTrainer, "compute_loss", compute_loss)
+    monkeypatch.setattr("hazardscribe.training.module.SAMPLED_ABOVE", 0)
+    assert train(pairs, recipe, tmp_path / "run").status == "finished"
 
 
 @pytest.mark.parametrize("max_grad_norm", [0.0, 1.0])

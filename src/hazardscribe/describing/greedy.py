@@ -89,12 +89,13 @@ def write(
     if streamer is not None:
         streamer.put(ids.cpu())
     stop_ids = torch.tensor(stops, device=device)
+    suppressed_ids = torch.tensor(suppressed, dtype=torch.long, device=device)
     active = torch.arange(rows, device=device)
     tokens: list[torch.Tensor] = []
     scores: list[torch.Tensor] = []
     for step in range(max_new_tokens):
         logits = head(states[:, -1]).float()
-        logits[:, suppressed] = float("-inf")
+        logits.index_fill_(1, suppressed_ids, float("-inf"))
         best, chosen = logits.max(-1)
         token = ids.new_full((rows,), pad)
         token[active] = chosen
@@ -104,10 +105,13 @@ def write(
         scores.append(score)
         if streamer is not None:
             streamer.put(token.cpu())
-        going = ~torch.isin(chosen, stop_ids)
-        if step + 1 == max_new_tokens or not going.any() or (unwanted and unwanted()):
+        if step + 1 == max_new_tokens:
             break
-        if not going.all():
+        going = ~torch.isin(chosen, stop_ids)
+        left = int(going.sum())  # a GPU is waited for here, once a word
+        if not left or (unwanted and unwanted()):
+            break
+        if left < len(going):
             active, chosen = active[going], chosen[going]
             cache.batch_select_indices(going.nonzero()[:, 0])
         states = backbone(

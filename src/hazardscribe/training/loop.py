@@ -59,9 +59,17 @@ class Loop(_Base):
 
     def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
         norm = super()._get_grad_norm(model, grad_norm)
-        if not torch.isfinite(torch.as_tensor(norm)):
-            raise self.diverged("gradient")
+        # One look at all of them: a GPU that is looked at holds up what is to be given to it next.
+        losses = self.losses_of_step()
+        seen = torch.stack([torch.as_tensor(norm), *losses]) if losses else torch.as_tensor(norm)
+        if not torch.isfinite(seen).all():
+            sound = all(bool(torch.isfinite(loss)) for loss in losses)
+            raise self.diverged("gradient" if sound else "loss")
         return norm
+
+    def losses_of_step(self) -> list[torch.Tensor]:
+        """Losses of the step under way, `()` each, that must be numbers as its gradient must."""
+        return []
 
     def diverged(self, what: str) -> TrainingDivergedError:
         """The error that says which number is none, and what to do."""

@@ -52,6 +52,8 @@ class TrainingModule(nn.Module):
         self.image_token_id = image_token_id(vlm.config)
         self.encoder_precision: Precision = recipe.tower.compute
         self.llm_precision: Precision = recipe.llm.compute
+        # Read once: on a GPU each look at it would hold up a step.
+        self._shown = 0.0 if bank is None else float(bank.cumulative_counts[-1])
         share_above = recipe.alignment.share_above
         self.share_above = share_above if share_above < 1 else None
         self._tower = modules_of(vlm, "tower")
@@ -179,7 +181,7 @@ class TrainingModule(nn.Module):
                 bank_indices,
                 scale,
                 draw_texts(bank.cumulative_counts, SAMPLED_TEXTS),
-                float(bank.cumulative_counts[-1]),
+                self._shown,
                 self.share_above,
             )
         if head.form == "corpus":

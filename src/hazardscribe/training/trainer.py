@@ -130,7 +130,10 @@ class DescriptionTrainer(Loop, Trainer):
         batches = [sample["batch"] for sample in batch_samples]
         tokens = sum(batch["places"].supervised.shape[1] for batch in batches)
         photos = sum(len(batch["labels"]) for batch in batches)
-        counts = torch.tensor([tokens, photos], dtype=torch.int64, device=device)
+        # Pinned, they go to a GPU without waiting for what it has yet to do of the step before.
+        pinned = torch.device(device).type == "cuda"
+        counts = torch.tensor([tokens, photos], dtype=torch.int64, pin_memory=pinned)
+        counts = counts.to(device, non_blocking=pinned)
         if self.args.world_size > 1:
             counts = self.accelerator.reduce(counts, reduction="sum")
         return counts
@@ -153,15 +156,19 @@ class DescriptionTrainer(Loop, Trainer):
         losses = {name: value / counts[name] for name, value in sums.items()}
         total = torch.stack([weights[name] * value for name, value in losses.items()]).sum()
         world = self.args.world_size
-        # Of several processes all must stop at once: there the gradient tells, which they share.
-        if world == 1 and not torch.isfinite(total):
-            raise self.diverged("loss")
         # Distributed training averages gradients over devices; ours are already a global mean.
         step = self.state.global_step
         for name, value in losses.items():
             of_steps = self._parts.setdefault(name, {})
             of_steps[step] = of_steps.get(step, 0) + value.detach() * world
         return (total * world, sums) if return_outputs else total * world
+
+    def losses_of_step(self) -> list[torch.Tensor]:
+        """See `Loop`."""
+        # Of several processes all must stop at once: there the gradient tells, which they share.
+        step = self.state.global_step
+        own = [of_steps[step] for of_steps in self._parts.values() if step in of_steps]
+        return own if self.args.world_size == 1 else []
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """The module's own."""
