@@ -90,7 +90,8 @@ class DescriptionTrainer(Loop, Trainer):
     def training_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
         """As the Trainer's; while a batch is looked for that fits, all that steps need is tried."""
         if self._recipe.find_batch_size and self._rehearsed != self._tried:
-            self._rehearse(model, self._prepare_inputs(inputs)["batch"])
+            prepared: Any = self._prepare_inputs(inputs)
+            self._rehearse(model, prepared["batch"])
             self._rehearsed = self._tried
         loss: torch.Tensor = super().training_step(model, inputs, *args, **kwargs)
         return loss
