@@ -16,7 +16,7 @@ import torch
 
 from hazardscribe import calibrate, import_ledger, similar, verbs
 from hazardscribe.describing.aligner import Aligner, load_head
-from hazardscribe.describing.calibrate import _even, _fits
+from hazardscribe.describing.calibrate import _even, _fits, _warn_of_few
 from hazardscribe.describing.calibrate import calibrate as calibrate_rows
 from hazardscribe.describing.calibration import (
     CALIBRATION_FILE,
@@ -327,6 +327,16 @@ def test_few_dev_photos_are_told_of(folder, pairs, caplog):
         calibrate(folder, pairs, risk=0.2)
     assert "2 dev photos are few" in caplog.text
     assert "fewer than 15" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("photos", "risk", "told"),
+    [(29, 0.1, "fewer than 30 "), (30, 0.1, None), (59, 0.05, "fewer than 60 ")],
+)
+def test_no_share_is_promised_that_all_right_could_not_show(photos, risk, told, caplog):
+    """None wrong of n: with 95 % certainty at most 3 in n are."""
+    _warn_of_few(photos, risk)
+    assert caplog.text == "" if told is None else told in caplog.text
 
 
 def test_a_model_without_alignment_is_calibrated_by_wording_and_distance(folder, pairs, photos):

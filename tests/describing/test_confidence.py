@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from hazardscribe.describing.confidence import Confidence, fit_confidence, log_odds
+from hazardscribe.describing.confidence import (
+    Confidence,
+    fit_confidence,
+    log_distance,
+    log_odds,
+)
 
 
 def made_up(n=120, seed=0):
@@ -82,4 +87,11 @@ def test_far_signs_stay_within_a_probability():
     assert (certain({"wording": -1e6}), certain({"wording": 1e6})) == (pytest.approx(0), 1)
     assert np.isfinite([log_odds(0.0), log_odds(1.0)]).all()
     assert log_odds(0.5) == 0
+    # A stored regression was fitted to signs with these very bounds.
+    assert log_odds(1.0) == pytest.approx(np.log(1.001 / 0.001)) == -log_odds(0.0)
+    assert [log_distance(far) for far in (0.0, 1e-4, 0.3)] == [
+        np.log(1e-4),
+        np.log(1e-4),
+        np.log(0.3),
+    ]
     assert log_odds(0.9) == pytest.approx(np.log(9), rel=0.01) == -log_odds(0.1)

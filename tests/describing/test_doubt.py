@@ -63,6 +63,25 @@ def test_a_risk_that_nothing_reaches_leaves_what_is_likelier_right_than_wrong():
     assert least_confidence(np.linspace(0, 1, 40), np.ones(40, int), 0.1) == (0.0, True)
 
 
+@pytest.mark.parametrize(
+    ("photos", "right", "reached"),
+    [
+        (100, 15, True),
+        (100, 14, False),
+        (20, 10, True),
+        (20, 9, False),
+        (7, 4, True),
+        (7, 3, False),
+    ],
+)
+def test_fifteen_answers_or_half_of_few_photos_tell_a_risk(photos, right, reached):
+    confidences = np.linspace(1, 0, photos)
+    found = least_confidence(confidences, (np.arange(photos) < right).astype(int), 0.05)
+    assert found[1] is reached
+    if reached:
+        assert (confidences >= found[0]).sum() == right
+
+
 def test_less_risk_never_answers_more():
     rng = np.random.default_rng(0)
     confidences = rng.random(200)
@@ -83,7 +102,7 @@ def test_no_hazard_is_said_only_where_dev_bears_it_out():
     unsure, wrong = np.full(60, 0.1), np.zeros(60, int)
     doubt = fit_doubt(unsure, wrong, mass, hazard, distances, risk=0.1)
     assert 0.5 <= doubt.least_safe <= 0.7
-    assert np.mean(distances > doubt.farthest) == pytest.approx(0.02, abs=0.02)
+    assert doubt.farthest == pytest.approx(0.98 * 0.2)
     blind = fit_doubt(unsure, wrong, rng.random(60), hazard, distances, risk=0.05)
     assert blind.least_safe is None or blind.least_safe > 0.8
 
@@ -92,6 +111,13 @@ def test_no_hazard_is_said_only_where_dev_bears_it_out():
 def test_that_nothing_can_be_judged_is_no_description(language):
     assert is_empty(answer("unsure", language))
     assert not is_empty(answer("likely_safe", language))
+
+
+@pytest.mark.parametrize("spread", [(0.0, 1.0), (0.6, 1.0)])
+def test_no_hazard_is_never_said_where_a_hazard_is_likelier(spread):
+    unsure, wrong = np.full(40, 0.1), np.zeros(40, int)
+    doubt = fit_doubt(unsure, wrong, np.linspace(*spread, 40), wrong, np.zeros(40))
+    assert doubt.least_safe == 0.5  # though dev holds no hazard at all
 
 
 def test_photos_whose_draft_is_given_say_nothing_of_those_held_back():
@@ -125,13 +151,19 @@ def test_another_risk_reads_another_threshold_off_dev():
     assert strict.least_safe > loose.least_safe
     assert strict.least_safe == pytest.approx(0.7, abs=0.01)
     assert strict.farthest == DOUBT.farthest
+    assert (strict.risk, strict.reached, loose.risk, loose.reached) == (0.01, True, 0.4, True)
+    beyond = DOUBT.at_risk(0.01, confidences, 0 * right, mass, hazard)
+    assert (beyond.least_confidence, beyond.reached) == (0.5, False)
+    # "No hazard" is read off the photos that this risk holds back, not off those of the former.
+    assert DOUBT.at_risk(0.5, confidences, right, mass, 0 * hazard).least_safe is None
     assert DOUBT.at_risk(0.01, confidences, right, mass, np.ones(400)).least_safe is None
 
 
 def test_an_older_calibration_says_no_hazard_at_no_less_risk_than_its_own():
     confidences, right = np.linspace(0, 1, 100), np.ones(100, int)
     assert DOUBT.at_risk(0.05, confidences, right, None, None).least_safe is None
-    assert DOUBT.at_risk(0.2, confidences, right, None, None).least_safe == DOUBT.least_safe
+    for risk in (0.1, 0.2):
+        assert DOUBT.at_risk(risk, confidences, right, None, None).least_safe == DOUBT.least_safe
 
 
 def test_novelty_is_the_distance_of_the_tenth_neighbour_in_float64():

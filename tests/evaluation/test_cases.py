@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from hazardscribe.errors import InputError
 from hazardscribe.evaluation import Case, Rules
+from hazardscribe.evaluation.acceptable import acceptable
 from hazardscribe.evaluation.cases import check_cases, element_facts, true_elements, true_hazard
 
 RULES = Rules.load("zh")
@@ -46,8 +49,11 @@ def test_hazard(hazard, facts, references, expected):
         ({"no_vest": 1}, [NO_HAT], {"helmet_missing", "vest_missing"}),  # silent on helmets
         ({"no_helmet": 0}, [NO_HAT], set()),
         ({"helmet_missing": True}, [SAFE], {"helmet_missing"}),
+        ({"helmet_missing": 0, "no_helmet": 1}, [SAFE], {"helmet_missing"}),  # by either name
+        ({"no_helmet": "several"}, [SAFE], {"helmet_missing"}),
         ({"no_helmet": None}, [NO_HAT], {"helmet_missing"}),
         ({"no_helmet": " "}, [NO_HAT], {"helmet_missing"}),
+        ({"no_helmet": float("nan")}, [NO_HAT], {"helmet_missing"}),  # a cell left empty
         ({"no_helmet": "0"}, [NO_HAT], set()),
         ({"no_helmet": "False", "no_vest": "yes"}, [NO_HAT], {"vest_missing"}),
         ({"hazards": ["box_open", {"kind": "no_helmet"}]}, [SAFE], {"box_open", "helmet_missing"}),
@@ -58,6 +64,24 @@ def test_hazard(hazard, facts, references, expected):
 )
 def test_elements(facts, references, expected):
     assert true_elements(Case("a", references, "", None, facts), RULES) == expected
+
+
+@pytest.mark.parametrize("facts", [None, {"no_helmet": 2}, {"hazards": ["no_helmet"]}])
+def test_a_photo_without_a_hazard_shows_no_element(facts):
+    """Its text may tell of what was put right."""
+    case = Case("a", [f"{NO_HAT}，已整改"], SAFE, False, facts)
+    assert true_elements(case, RULES) == set()
+    assert acceptable([case], RULES).all()
+    assert true_elements(replace(case, hazard=None), RULES) == {"helmet_missing"}
+
+
+def test_rules_without_elements_leave_hazards_to_the_text(tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text("no_hazard: [未发现]", encoding="utf-8")
+    rules = Rules.load(path)
+    for text, expected in ((NO_HAT, True), (SAFE, False)):
+        for facts in (None, {"no_helmet": 0}):
+            assert true_hazard(Case("a", [text], "", None, facts), rules) is expected
 
 
 def test_a_list_of_hazards_speaks_for_all_elements():

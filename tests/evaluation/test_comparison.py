@@ -10,10 +10,13 @@ import pytest
 from hazardscribe.evaluation import Rules, Score, evaluate_texts, write_report
 from hazardscribe.evaluation.comparison import compare
 from hazardscribe.evaluation.comparison_words import (
+    COMPARED,
     clearly,
     comparison_rows,
     comparison_sentences,
 )
+from hazardscribe.evaluation.paired import paired_differences
+from hazardscribe.evaluation.photo_scores import Truth
 from hazardscribe.evaluation.selective import Answer
 from hazardscribe.evaluation.summary import summary_lines
 
@@ -69,6 +72,10 @@ def test_doubt_is_compared_where_both_have_it(cases, silent):
     assert (found.theirs["coverage"], found.theirs["risk"]) == (1, 0.5)
     assert found.differences["risk"].value == pytest.approx(-0.3)
     assert found.differences["risk"].low < -0.3 < found.differences["risk"].high
+    # Risk is of what is answered, though the drafts of 0 and 2 were right.
+    safe = Answer(SAFE, "likely_safe")
+    moved = comparison(cases, silent, ([safe, None, safe, *[None] * 5], [None] * 8)).ours
+    assert (moved["risk_of_all"], moved["coverage"], moved["risk"]) == (4 / 8, 7 / 8, 5 / 7)
     nothing = comparison(cases, silent, ([doubt] * 8, [None] * 8))
     assert (nothing.ours["coverage"], nothing.ours["risk"]) == (0, None)
     assert nothing.differences["risk"] == Score(None)
@@ -84,6 +91,9 @@ def test_a_model_is_not_better_than_itself(cases):
     assert (found.better, found.worse) == (0, 0)
     assert {score.value for score in found.differences.values()} <= {0.0, None}
     assert any("beyond chance: every interval" in s for s in comparison_sentences(found, "en"))
+    without = comparison(cases, [case.prediction for case in cases], resamples=0)
+    assert comparison_rows(without, "en")
+    assert len(comparison_sentences(without, "en")) == 1  # nothing of intervals that there are not
 
 
 def test_what_is_beyond_chance_depends_on_which_way_is_better():
@@ -93,6 +103,50 @@ def test_what_is_beyond_chance_depends_on_which_way_is_better():
     assert clearly(Score(0.2, -0.1, 0.3), True) == 0
     assert clearly(Score(0.2, 0.0, 0.3), True) == 0
     assert clearly(Score(None), True) == 0
+
+
+def test_more_answers_and_less_of_what_is_not_acceptable_are_better():
+    down = {"false_alarm_rate", "risk_of_all", "risk"}
+    assert {name for name, (*_, up) in COMPARED.items() if not up} == down
+    assert {"hazard_f1", "balanced_accuracy", "element_f1", "cider_d", "coverage"} <= set(COMPARED)
+
+
+def test_the_interval_is_of_as_many_resamples_and_the_seed_that_were_asked_for(cases, silent):
+    found = comparison(cases, silent, resamples=50, seed=3).differences
+    rules = Rules.load("zh").knowing(no_hazard=SAFE, cannot_judge=DOUBT)
+    drafts = [case.prediction for case in cases]
+    expected = paired_differences(
+        Truth.of(cases, rules, "zh"), [drafts], [silent], resamples=50, seed=3
+    )
+    assert {name: found[name] for name in expected} == expected
+
+
+def test_doubt_of_both_is_compared_on_the_same_resampled_photos(cases, silent):
+    doubt = Answer(DOUBT, "unsure")
+    held = [doubt if i < 3 else None for i in range(8)]
+    found = comparison(cases, [case.prediction for case in cases], (held, held)).differences
+    for name in ("risk_of_all", "coverage", "risk"):
+        assert found[name] == Score(0, 0, 0), name
+    # Theirs is wrong on one photo more, and never on one less.
+    worse = comparison(cases, [SAFE, *(case.prediction for case in cases[1:])]).differences
+    assert worse["risk_of_all"].value == -1 / 8
+    assert worse["risk_of_all"].low < -1 / 8 < worse["risk_of_all"].high <= 0
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", "draft is acceptable: 3; only that of “old”: 1."),
+        ("zh", "只有本模型的草稿可用：3 张；只有“old”的草稿可用：1 张。"),
+    ],
+)
+def test_the_words_say_which_of_the_two_is_better_how_often(cases, silent, language, told):
+    found = comparison(cases, [*silent[:6], "", ""])
+    assert (found.better, found.worse) == (3, 1)
+    first, *others = comparison_sentences(found, language)
+    assert told in first
+    # Nothing is left out, and both say what they know.
+    assert not any(word in one for one in others for word in ("knows", "见过", "trained", "训练"))
 
 
 @pytest.mark.parametrize(
@@ -142,15 +196,18 @@ def test_report_and_terminal_show_both_models(cases, silent, tmp_path):
     head = next(line for line in lines if line.startswith("against old"))
     assert head.split() == ["against", "old", "this", "that", "difference"]
     row = next(line for line in lines[lines.index(head) :] if line.startswith("hazard_f1"))
-    assert f"{found.ours['hazard_f1']:.3f}" in row
-    assert f"{found.differences['hazard_f1'].value:+.3f} [" in row
+    ours, theirs = found.ours["hazard_f1"], found.theirs["hazard_f1"]
+    assert row.split()[1:3] == [f"{ours:.3f}", f"{theirs:.3f}"] == ["0.750", "0.000"]
+    apart = found.differences["hazard_f1"]
+    assert f"{apart.value:+.3f} [{apart.low:+.3f}, {apart.high:+.3f}]" in row
 
 
 def test_figures_are_kept(cases, silent):
-    found = comparison(cases, silent)
+    found = comparison(cases, silent, known=5, untold=True)
     evaluation = replace(evaluate_texts(cases, language="zh", resamples=0), against=found)
     kept = evaluation.to_json()["against"]
     assert (kept["model"], kept["photos"], kept["better"], kept["worse"]) == ("old", 8, 3, 3)
+    assert (kept["known"], kept["untold"]) == (5, True)
     assert kept["scores"]["hazard_f1"] == {
         "ours": found.ours["hazard_f1"],
         "theirs": found.theirs["hazard_f1"],

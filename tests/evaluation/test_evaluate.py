@@ -18,8 +18,10 @@ from hazardscribe.errors import InputError
 from hazardscribe.evaluation import Case, Rules, Score, evaluate_texts
 from hazardscribe.evaluation.bootstrap import wilson
 from hazardscribe.evaluation.cider import cider_d
-from hazardscribe.evaluation.notices import notices
+from hazardscribe.evaluation.notices import notices, notices_of
+from hazardscribe.evaluation.report_words import METRICS
 from hazardscribe.evaluation.result import Seen
+from hazardscribe.evaluation.rouge import rouge_l
 from hazardscribe.evaluation.tokens import characters, tokenizers
 
 NO_HAT, SAFE = "一名工人未戴安全帽", "未发现明显隐患"
@@ -91,6 +93,22 @@ def test_counts_and_cases(cases):
     element = evaluation.elements["vest_missing"]
     assert (element.support, element.predicted, element.label) == (2, 2, "未穿反光衣")
     assert float(element.precision) == float(element.recall) == pytest.approx(1 / 2)
+
+
+def test_each_photo_has_its_own_scores_and_confidence(cases):
+    confidences = np.linspace(0.1, 0.8, 8).tolist()
+    found = evaluate(cases, confidences=confidences).cases
+    split = [[characters(text) for text in case.references] for case in cases]
+    said = [characters(case.prediction) for case in cases]
+    assert [case.cider_d for case in found] == pytest.approx(cider_d(said, split).tolist())
+    assert [case.rouge_l for case in found] == pytest.approx(rouge_l(said, split).tolist())
+    assert [case.confidence for case in found] == confidences
+
+
+def test_hazards_and_safe_photos_are_counted_each(cases):
+    counts = evaluate([case for case in cases if case.photo != "5.jpg"]).counts
+    names = ("hazard_photos", "safe_photos", "hazards_named", "hazards_missed", "false_alarms")
+    assert [counts[name] for name in names] == [4, 3, 3, 1, 0]
 
 
 def test_baselines_go_through_the_same_scores(cases):
@@ -216,17 +234,19 @@ def test_similarity_is_the_best_cosine_and_null_without_an_encoder():
         Case("a", ["ab", "cd"], "cd"),
         Case("b", ["ab"], "cd"),
         Case("c", ["ab"], ""),
+        Case("d", ["ab"], "not ab"),
     ]
     calls: list[list[str]] = []
 
     def letters(texts: list[str]) -> np.ndarray:
         calls.append(texts)
-        return np.array([[3.0, 0.0] if text == "ab" else [1.0, 1.0] for text in texts])
+        known = {"ab": [3.0, 0.0], "cd": [1.0, 1.0], "not ab": [-2.0, 0.0]}
+        return np.array([known[text] for text in texts])
 
     evaluation = evaluate(cases, embed=letters, train_texts=[], nearest=None)
     got = [case.text_similarity for case in evaluation.cases]
-    assert got == pytest.approx([1.0, math.sqrt(0.5), 0.0])
-    assert calls == [["ab", "cd"]]  # each text once, nothing empty
+    assert got == pytest.approx([1.0, math.sqrt(0.5), 0.0, -1.0])
+    assert calls == [["ab", "cd", "not ab"]]  # each text once, nothing empty
     assert "no text encoder" in evaluate(cases, embed=None).nulls["text_similarity"]
     with pytest.raises(InputError, match="embed gave an array of shape"):
         evaluate(cases, embed=lambda texts: np.zeros(len(texts)))
@@ -310,6 +330,10 @@ def test_a_model_that_does_not_look_is_told_so():
         (Score(0.4, -0.2, 1.0), "Shuffle test failed"),
         (Score(-0.5, -1.0, 0.1), "Shuffle test failed"),
         (Score(0.0, 0.0, 0.0), "Shuffle test failed"),
+        (Score(1.0, 0.0, 2.0), "Shuffle test undecided"),  # just half of the CIDEr-D of 2
+        (Score(0.99, 0.0, 2.0), "Shuffle test failed"),
+        (Score(0.0), "Shuffle test failed"),  # without resamples
+        (Score(0.01), None),
         (Score(1.2, 0.3, 2.5), None),
     ],
 )
@@ -356,7 +380,14 @@ def test_a_model_that_no_more_than_equals_a_baseline_is_told_so(language, said):
             "9 张照片中，2 张参加过训练，1 张与训练照片几乎相同，3 张参与过权重选择：得分偏高。"
             "仅计其余 3 张",
         ),
-        (Seen(9, 9, 0, 0), "trained on all 9", "9 张照片"),
+        (
+            Seen(9, 1, 0, 2, {"element_f1": Score(0.25, 0.2, 0.3), "hazard_f1": Score(0.7)}),
+            "On the other 6 alone: Kinds of hazard: F1 (micro) 0.250 [0.200, 0.300].",
+            "仅计其余 6 张：隐患类别：F1（微平均） 0.250 [0.200, 0.300]。",
+        ),
+        (Seen(9, 8, 1, 0), "8 were trained on, 1 show nearly", "8 张参加过训练，1 张与"),
+        (Seen(9, 9, 0, 0), "trained on all 9", "全部 9 张照片都参加过训练"),
+        (Seen(9, 0, 0, 9), "All 9 photos were used to choose", "全部 9 张照片都参与过权重选择"),
     ],
 )
 def test_photos_that_the_model_knows_are_told_of(seen, en, zh):
@@ -366,6 +397,15 @@ def test_photos_that_the_model_knows_are_told_of(seen, en, zh):
         texts = [f"text {i}" for i in range(40)]
         found = notices(texts, metrics, {}, language, seen=seen)
         assert [said in one for one in found] == ([True] if said else [])
+
+
+def test_what_the_model_knows_is_kept_by_how_it_knows_it():
+    assert Seen(9, 2, 1, 3, {"cider_d": Score(1.5, 1, 2)}).to_json() == {
+        "seen_in_train": 2,
+        "near_seen": 1,
+        "seen_in_dev": 3,
+        "metrics_unseen": {"cider_d": {"value": 1.5, "low": 1, "high": 2}},
+    }
 
 
 def test_photos_that_could_not_be_read_are_counted_and_told(cases):
@@ -386,6 +426,37 @@ def test_photos_that_reading_left_out_are_counted_and_told(cases, left_out, told
     assert evaluation.counts["left_out"] == left_out
     assert told in evaluation.warnings
     assert evaluate(cases).counts["left_out"] == 0
+
+
+@pytest.mark.parametrize("name", ["hazard_f1", "element_f1", "cider_d"])
+def test_each_main_score_is_held_against_the_best_baseline(name):
+    names = ("hazard_f1", "element_f1", "cider_d")
+    metrics = dict.fromkeys(names, Score(0.4)) | {"shuffle_drop": Score(1.2, 0.3, 2.5)}
+    low = dict.fromkeys(names, Score(0.1))
+    baselines = {"most_frequent": low, "always_hazard": low | {name: Score(0.5)}, "nearest": low}
+    [told] = notices([f"text {i}" for i in range(40)], metrics, baselines)
+    assert told.startswith(METRICS[name][0])
+    assert "“Always the same hazard” (0.500)" in told
+
+
+@pytest.mark.parametrize(("photos", "rough"), [(29, True), (30, False)])
+def test_fewer_than_thirty_photos_are_few(photos, rough):
+    told = evaluate(varied(photos), train_texts=[SAFE, NO_HAT]).warnings
+    assert told == ((f"Only {photos} photos: these scores are rough.",) if rough else ())
+
+
+def test_the_report_has_the_warnings_of_the_evaluation(cases):
+    """Those of the report are made anew, in the language of the descriptions."""
+    seen = Seen(8, 1, 0, 0, {"cider_d": Score(1.5)})
+    rules = Rules.load("zh")
+    given = {"unreadable": 2, "left_out": 3, "seen": seen, "other_rules": True}
+    for some in (cases, varied(30) + [Case(f"safe{i}.jpg", [SAFE], SAFE) for i in range(30)]):
+        found = evaluate(some, language="en", rules=rules, **given)
+        assert notices_of(found) == list(found.warnings)
+        assert len(notices_of(replace(found, language="zh"))) == len(found.warnings)
+    for told in ("2 of 62 photos", "3 photos of the data", "Of 8 photos 1", "to other rules"):
+        assert sum(told in one for one in found.warnings) == 1, told
+    assert not any("same description" in one for one in found.warnings)
 
 
 def test_few_photos_are_called_rough(cases):

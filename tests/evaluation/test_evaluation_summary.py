@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hazardscribe.evaluation import evaluate_texts
+from hazardscribe.evaluation.selective import Answer
 from hazardscribe.evaluation.summary import summary_lines
 
 
@@ -31,3 +32,18 @@ def test_the_main_scores_stand_beside_the_baselines(cases):
     assert all(line.startswith("注意：") for line in rest[6:])
     *_, told = summary_lines(replace(evaluation, language="en"))
     assert told == "warning: Only 8 photos: these scores are rough."
+
+
+def test_what_doubt_changes_is_told_of_the_answers(cases):
+    held = Answer("无法判断，请人工核实", "unsure")
+    evaluation = evaluate_texts(
+        cases[:7],
+        language="zh",
+        resamples=0,
+        confidences=[0.5] * 7,
+        answers=[None, held, *[None] * 5],
+    )
+    told = "doubt: answered 0.714 of the photos, not acceptable 0.200 of the answers (0.429 if all"
+    assert any(line.startswith(told) for line in summary_lines(evaluation))
+    without = evaluate_texts(cases, language="zh", resamples=0, confidences=[0.5] * 8)
+    assert not any(line.startswith("doubt") for line in summary_lines(without))

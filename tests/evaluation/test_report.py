@@ -13,13 +13,15 @@ import pytest
 from PIL import Image
 
 from hazardscribe.errors import InputError
-from hazardscribe.evaluation import Case, Rules, evaluate_texts, write_report
+from hazardscribe.evaluation import Case, Rules, Score, evaluate_texts, write_report
+from hazardscribe.evaluation.baselines import BASELINES
 from hazardscribe.evaluation.notices import _ZH, reason_in
 from hazardscribe.evaluation.plots import element_plot, score_plot
 from hazardscribe.evaluation.report import difference
 from hazardscribe.evaluation.report_words import COUNTS, METRICS, WORDS, percent, summary
+from hazardscribe.evaluation.selective import Answer
 from hazardscribe.evaluation.trust_plots import trust_plots
-from hazardscribe.evaluation.trust_words import trust_sentences
+from hazardscribe.evaluation.trust_words import compared_scores, trust_rows, trust_sentences
 from hazardscribe.pages import plot_language
 
 VOID = {"meta", "link", "img", "br", "input", "hr"}
@@ -124,6 +126,98 @@ def test_rounded_shares_do_not_contradict_the_counts():
         assert "100%" not in text
         assert re.search(r"\b0%", text) is None
     assert [percent(share) for share in (0, 0.25, 1)] == ["0%", "25%", "100%"]
+
+
+@pytest.fixture
+def doubting(cases):
+    """Of seven drafts three are wrong; five are given as the answer, of which two are."""
+    held = Answer("无法判断，请人工核实", "unsure")
+    given = {"confidences": [0.5] * 7, "answers": [held, *[None] * 6]}
+    return lambda language: evaluation(cases[:7], language, rules=Rules.load("zh"), **given)
+
+
+@pytest.mark.parametrize(
+    ("language", "answered", "held"),
+    [
+        (
+            "en",
+            "Of 7 photos it answers 5, of which 40% are not acceptable; of the other 2 it says "
+            "that it cannot judge. Were every draft given as the answer, 43% would not be "
+            "acceptable.",
+            "Drafts held back: not sure enough 1.",
+        ),
+        (
+            "zh",
+            "7 张照片中作答 5 张，其中不可用 40%；其余 2 张答“无法判断”。"
+            "若全部作答，不可用为 43%。",
+            "未按草稿作答的照片：把握不足 1。",
+        ),
+    ],
+)
+def test_confidence_and_doubt_are_told_in_words(doubting, language, answered, held):
+    found = doubting(language)
+    assert trust_sentences(found)[1:] == [answered, held]
+    nothing = replace(found.trust, coverage=Score(0.0), risk=Score(None), reasons={})
+    told = trust_sentences(replace(found, trust=nothing))
+    assert "–" in told[1]
+    assert len(told) == 2
+
+
+@pytest.mark.parametrize(("language", "told"), [("en", "not calibrated"), ("zh", "未经校准")])
+def test_a_confidence_that_was_never_fitted_is_called_so(cases, language, told):
+    found = evaluation(cases, language, confidences=[0.5] * 8)
+    assert told in trust_sentences(found)[-1]
+    assert len(trust_rows(found)) == 4  # neither coverage nor risk
+
+
+def test_the_scores_of_the_answers_stand_beside_those_of_the_drafts(doubting):
+    found = doubting("en")
+    label, drafts, answers = compared_scores(found)[0]
+    assert label == "Hazard named or not: F1"
+    assert (drafts.value, answers.value) == (6 / 8, 4 / 7)
+    [(_, drafts, answers)] = [row for row in compared_scores(found) if "(recall)" in row[0]]
+    assert (drafts.value, answers.value) == (3 / 4, 2 / 4)
+
+
+@pytest.mark.parametrize(
+    ("language", "sentences"),
+    [
+        (
+            "en",
+            [
+                "Of 3 photos with a hazard, the model said there was some hazard in 2 (67%) and "
+                "missed 1; named the right kind in 1 of 3.",
+                "Of 2 safe photos, it raised a false alarm in 1 (50%).",
+                "Of 4 hazards of known kinds it named 1 rightly; 3 that it named were not there.",
+                "Photos that it said it could not judge: 1; photos for which it wrote nothing: 0.",
+            ],
+        ),
+        (
+            "zh",
+            [
+                "在 3 张有隐患的照片中，模型在 2 张上说有隐患（67%），漏报 1 张；"
+                "类别已知的 3 张中，说对类别的 1 张。",
+                "在 2 张无隐患的照片中，误报 1 张（50%）。",
+                "照片中的 4 处已知类别隐患，指出 1 处，另有 3 处属无中生有。",
+                "模型对 1 张表示无法判断，0 张没有输出。",
+            ],
+        ),
+    ],
+)
+def test_the_summary_counts_photos_and_kinds(language, sentences):
+    no_hat, no_vest, safe = "一名工人未戴安全帽", "工人未穿反光背心", "未发现明显隐患"
+    cases = [
+        Case("0.jpg", [f"{no_hat}，{no_vest}"], no_hat, True),  # one of two kinds
+        Case("1.jpg", [no_hat], f"{no_vest}，配电箱门敞开", True),  # two that are not there
+        Case("2.jpg", [no_vest], safe, True),
+        Case("3.jpg", [safe], no_hat, False),
+        Case("4.jpg", [safe], "照片模糊，无法判断", False),
+    ]
+    assert summary(evaluation(cases, language, rules=Rules.load("zh"))) == sentences
+    silent = [replace(case, prediction="") for case in cases[3:]]
+    told = summary(evaluation(silent, language, rules=Rules.load("zh")))
+    assert len(told) == 2  # of no hazard, of no kind
+    assert ("nothing: 2." if language == "en" else "2 张没有输出") in told[1]
 
 
 def test_page_in_english(tmp_path):
@@ -317,6 +411,63 @@ def test_bars_go_from_0_to_1_with_or_without_a_plot_of_cider(cases, monkeypatch)
     monkeypatch.setattr("hazardscribe.evaluation.plots.svg_text", lambda figure: figure)
     for given in (cases, cases[:1]):  # of one photo CIDEr-D is not defined
         assert score_plot(evaluation(given)).axes[0].get_xlim() == (0, 1)
+
+
+def test_bars_are_the_scores_of_model_and_baselines_with_their_intervals(cases, monkeypatch):
+    monkeypatch.setattr("hazardscribe.evaluation.plots.svg_text", lambda figure: figure)
+    found = evaluation(cases, train_texts=["未戴安全帽"], nearest=[c.references[0] for c in cases])
+    axis = score_plot(found).axes[0]
+    systems = [found.metrics, *(found.baselines[name] for name in BASELINES)]
+    names = ("hazard_f1", "balanced_accuracy", "element_f1", "rouge_l", "bleu_4")
+    for bars, scores in zip(axis.containers, systems, strict=True):
+        assert [bar.get_width() for bar in bars] == [scores[name].value for name in names]
+    scores = [system[name] for system in systems for name in names]
+    spans = [tuple(line.get_xdata()) for line in axis.lines]
+    assert spans == [(score.low, score.high) for score in scores]
+    assert axis.yaxis_inverted()
+    heights = [bars[0].get_y() for bars in axis.containers]
+    assert heights == sorted(heights)  # the model above the baselines
+
+
+def test_kinds_that_some_photo_shows_are_plotted_the_most_frequent_first(cases, monkeypatch):
+    monkeypatch.setattr("hazardscribe.evaluation.plots.svg_text", lambda figure: figure)
+    more = [Case("8.jpg", ["气瓶未固定"], "气瓶未固定", True)] * 4
+    invented = Case("9.jpg", ["未发现隐患"], "配电箱门敞开", False)
+    [axis] = element_plot(evaluation([*cases, *more, invented], "en", rules=Rules.load("zh"))).axes
+    labels = [label.get_text() for label in axis.get_yticklabels()]
+    assert labels == [
+        "gas cylinder not chained (4)",
+        "no hard hat (3)",
+        "no high-visibility vest (2)",
+    ]
+    assert [bar.get_width() for bar in axis.patches] == [1, pytest.approx(4 / 5), 2 / 4]
+    assert axis.yaxis_inverted()
+    assert not axis.texts
+    [axis] = element_plot(evaluation([replace(case, prediction="") for case in cases])).axes
+    assert len(axis.texts) == 1  # no kind was named rightly
+
+
+def test_plots_of_confidence_show_its_figures(cases, monkeypatch):
+    monkeypatch.setattr("hazardscribe.evaluation.trust_plots.svg_text", lambda figure: figure)
+    held = Answer("无法判断，请人工核实", "unsure")
+    given = {"confidences": np.linspace(0.9, 0.1, 40), "answers": [held, *[None] * 39]}
+    found = evaluation(cases * 5, **given)
+    trust = found.trust
+    reliability, risk = (figure.axes[0] for figure in trust_plots(found))
+    points = reliability.lines[-1]
+    assert points.get_xdata().tolist() == [one.confidence for one in trust.bins]
+    assert points.get_ydata().tolist() == [one.acceptable for one in trust.bins]
+    assert "20" in points.get_label()  # photos in each of two
+    spans = [tuple(line.get_ydata()) for line in reliability.lines[1:-1]]
+    assert spans == [(one.low, one.high) for one in trust.bins]
+    curve, chosen, span = risk.lines
+    assert list(zip(curve.get_xdata(), curve.get_ydata(), strict=True)) == list(trust.curve)
+    assert (chosen.get_xdata()[0], chosen.get_ydata()[0]) == (
+        trust.coverage.value,
+        trust.risk.value,
+    )
+    assert tuple(span.get_ydata()) == (trust.risk.low, trust.risk.high)
+    assert risk.get_ylim()[1] >= max(trust.risk.high, *(one for _, one in trust.curve[4:]))
 
 
 def test_a_risk_curve_of_one_point_is_seen(cases, monkeypatch):

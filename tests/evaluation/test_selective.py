@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hazardscribe.evaluation import Case, Rules, evaluate_texts
+from hazardscribe.evaluation import Case, Rules, Score, evaluate_texts
 from hazardscribe.evaluation.acceptable import acceptable
+from hazardscribe.evaluation.bootstrap import wilson
 from hazardscribe.evaluation.selective import (
     Answer,
     area_under_risk,
@@ -15,6 +16,7 @@ from hazardscribe.evaluation.selective import (
     expected_calibration_error,
     risk_coverage,
     trust_in,
+    with_interval,
 )
 
 CONFIDENCES = np.array([0.9, 0.8, 0.8, 0.3])
@@ -70,6 +72,23 @@ def test_the_calibration_error_does_not_depend_on_the_order_of_photos():
     assert error.low is None
 
 
+@pytest.mark.parametrize(("photos", "bins"), [(1, 1), (29, 1), (30, 2), (119, 7), (500, 8)])
+def test_a_bin_holds_fifteen_photos_or_more(photos, bins):
+    confidences = np.linspace(0, 1, photos)
+    assert len(calibration_bins(confidences, np.ones(photos, int))) == bins
+
+
+def test_a_bin_is_as_sure_as_its_photos_are_many():
+    one, other = calibration_bins(np.repeat([0.2, 0.7], 40), np.tile([0, 1], 40), bins=2)
+    assert (one.low, one.high) == (other.low, other.high) == wilson(20, 40)
+
+
+def test_a_resample_keeps_confidence_and_outcome_together():
+    right = np.arange(40) % 2
+    assert with_interval(brier_score, right.astype(float), right, 50, 0) == Score(0, 0, 0)
+    assert with_interval(brier_score, 0.0 * right, right, 0, 0) == Score(0.5)
+
+
 @pytest.mark.parametrize(
     ("prediction", "reference", "hazard", "wanted"),
     [
@@ -111,6 +130,30 @@ def test_an_evaluation_says_what_doubt_changes(cases):
     assert found.to_json()["confidence"]["reasons"] == trust.reasons
     assert [case.doubt for case in found.cases] == [a.text if a else None for a in answers]
     assert float(trust.risk) <= trust.risk.high
+
+
+def test_confidence_is_measured_on_drafts_and_risk_on_answers(cases):
+    rules, drafts = Rules.load("zh"), cases[:7]
+    right = np.array([1, 0, 1, 1, 1, 0, 0])  # of 6 the draft itself says that it cannot judge
+    confidences = np.array([0.9, 0.2, 0.5, 0.7, 0.8, 0.95, 0.1])
+    safe, unsure = Answer("未发现明显隐患", "likely_safe"), Answer("无法判断", "unsure")
+    # The photo of 2 shows a hazard; 3 is right and held back all the same.
+    answers = [None, None, safe, unsure, None, None, None]
+    trust = trust_in(drafts, rules, confidences, answers, 50, 0)
+    assert trust.brier_score.value == brier_score(confidences, right)
+    assert trust.calibration_error.value == expected_calibration_error(confidences, right)
+    assert trust.area_under_risk.value == area_under_risk(confidences, right)
+    coverage, risk = risk_coverage(confidences, right)
+    assert trust.curve == tuple(zip(coverage, risk, strict=True))
+    assert trust.risk_of_all == Score(3 / 7, *wilson(3, 7))
+    assert trust.coverage == Score(5 / 7, *wilson(5, 7))
+    assert trust.risk == Score(3 / 5, *wilson(3, 5))  # 1, 2 and 5
+    assert trust.reasons == {"likely_safe": 1, "unsure": 1}
+    undoubted = trust_in(drafts, rules, confidences, None, 50, 0)
+    assert (undoubted.coverage, undoubted.risk) == (Score(None), Score(None))
+    assert undoubted.risk_of_all == trust.risk_of_all
+    kept = trust.to_json()["risk_coverage"]
+    assert kept == [[round(c, 4), round(r, 4)] for c, r in trust.curve]
 
 
 def test_a_risk_of_nothing_keeps_an_interval():

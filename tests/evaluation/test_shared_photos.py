@@ -20,6 +20,8 @@ HELMET, VEST = "A worker without a hard hat.", "A worker without a hi-vis vest."
         ([{"hazards": ["no_helmet"]}, {"hazards": ["no_vest"]}], {"no_helmet", "no_vest"}),
         ([{"no_helmet": 1, "no_vest": 0}, {"no_vest": 2}], {"no_helmet", "no_vest"}),
         ([{"no_helmet": 0}, {"no_helmet": 0}], {"no_vest"}),  # the text tells of the other
+        ([{"no_helmet": None}, {"no_helmet": 0}], {"no_vest"}),  # an empty cell denies no other
+        ([{"no_helmet": 0}, {"no_helmet": None}], {"no_vest"}),
         ([{"hazards": ["no_helmet"]}, None], {"no_helmet", "no_vest"}),
         ([{"hazards": []}, {"hazards": []}], set()),
         ([{"hazards": [{"kind": "no_vest"}]}, {"no_helmet": 0}], {"no_vest"}),
@@ -31,6 +33,15 @@ def test_the_facts_of_all_rows_count(facts, expected):
     [case] = cases_from_rows(rows, [HELMET, VEST], {"a.png": ""})
     names = {"no_helmet": "helmet_missing", "no_vest": "vest_missing"}
     assert true_elements(case, RULES) == {names[name] for name in expected}
+
+
+def test_a_text_that_two_rows_repeat_is_one_reference():
+    rows = [{"photo": photo} for photo in ("a.png", "b.png", "a.png", "a.png")]
+    cases = cases_from_rows(rows, [HELMET, HELMET, VEST, HELMET], {"a.png": "x", "b.png": "y"})
+    assert [(case.photo, case.references, case.prediction) for case in cases] == [
+        ("a.png", [HELMET, VEST], "x"),
+        ("b.png", [HELMET], "y"),
+    ]
 
 
 @pytest.mark.parametrize(

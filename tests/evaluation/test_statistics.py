@@ -78,6 +78,10 @@ def test_nearest_is_by_cosine():
     assert nearest_texts(train[:1], photos[:1], texts[:1], own=[[0]]) == ["x"]
     many = np.repeat(photos[1:2], 2500, axis=0)
     assert nearest_texts(train, many, texts) == ["y"] * 2500
+    own = [[]] * 2000 + [[1]] * 500  # of a later block
+    assert nearest_texts(train, many, texts, own=own) == ["y"] * 2000 + ["xy"] * 500
+    # The photo itself is passed over for one that is opposite, too.
+    assert nearest_texts(train[:2], -train[1:2], texts[:2], own=[[0]]) == ["y"]
 
 
 @pytest.mark.parametrize(
@@ -98,6 +102,9 @@ def test_nearest_refuses_shapes_that_do_not_fit(train, photos, texts):
     ("texts", "english", "chinese"),
     [
         (["a"] * 9, None, None),
+        (["a"] * 10, "10 of 10 photos", "10 张得到相同"),
+        ([""] * 9 + [f"text {i}" for i in range(9)], "9 of 18 descriptions are empty", "9 条为空"),
+        ([""] * 8 + [f"text {i}" for i in range(10)], None, None),
         ([f"text {i}" for i in range(20)], None, None),
         (["a"] * 8 + [f"text {i}" for i in range(12)], None, None),
         (["a"] * 10 + [f"text {i}" for i in range(10)], "10 of 20 photos", "10 张得到相同"),
@@ -123,6 +130,8 @@ SAFE, KINDS = ["safe"], [[f"hazard {i}"] for i in range(50)]
         (50, False, None),  # every prediction is what was written
         (50, True, "hardly looks"),
         (55, False, "55 of 100 photos got the same description ('safe')."),
+        (74, False, "74 of 100 photos got the same description ('safe')."),
+        (75, False, "hardly looks"),  # half of those that were not all written alike
         (80, False, "hardly looks"),
     ],
 )
@@ -131,6 +140,33 @@ def test_predictions_may_be_as_alike_as_what_was_written(safe_said, shuffle_fail
     texts = ["safe"] * safe_said + [kind for (kind,) in KINDS[safe_said - 50 :]]
     found = collapse_warning(texts, references=references, shuffle_failed=shuffle_failed)
     assert found is None if told is None else told in found
+
+
+@pytest.mark.parametrize(
+    ("distinct", "written", "shuffle_failed", "told"),
+    [
+        (6, 300, False, None),  # one in fifty
+        (5, 300, False, "Only 5 different descriptions for 300 photos: the model hardly looks"),
+        (5, 11, False, "hardly looks"),
+        (5, 10, False, "Only 5 different descriptions for 300 photos."),  # half as many as written
+        (5, 5, False, None),
+        (5, 5, True, "hardly looks"),
+    ],
+)
+def test_descriptions_may_be_as_few_as_the_written_ones(distinct, written, shuffle_failed, told):
+    references = [[f"text {i % written}"] for i in range(300)]
+    texts = [f"said {i % distinct}" for i in range(300)]
+    found = collapse_warning(texts, references=references, shuffle_failed=shuffle_failed)
+    assert found is None if told is None else told in found
+
+
+def test_of_several_written_texts_the_one_that_most_photos_share_counts():
+    safe = ("safe", "ｓａｆｅ")
+    references = [[safe[i % 2], f"own {i}", f"zzz {i}"] for i in range(20)]
+    assert collapse_warning(["safe"] * 20, references=references) is None
+    alone = [[f"own {i}"] for i in range(20)]
+    half = ["safe"] * 10 + [f"text {i}" for i in range(10)]
+    assert "hardly looks" in collapse_warning(half, references=alone)
 
 
 def test_few_written_texts_excuse_few_descriptions():

@@ -110,6 +110,17 @@ def test_bleu_is_sacrebleus_without_smoothing(language, tokenize, most):
         assert float(bleu_from_counts(sums, order)) == pytest.approx(expected, abs=1e-9)
 
 
+def test_bleu_gives_nothing_for_length_beyond_the_references():
+    references = groups("en", 50, 2, seed=2)
+    candidates = [f"{first} {second}" for first, *_, second in ([*g, g[0]] for g in references)]
+    sums = bleu_counts(candidates, references, "none").sum(axis=0)
+    streams = [[group[i] if i < len(group) else None for group in references] for i in range(2)]
+    bleu = sacrebleu.BLEU(tokenize="none", smooth_method="none")
+    expected = bleu.corpus_score(candidates, streams)
+    assert expected.bp == 1 < expected.sys_len / expected.ref_len
+    assert float(bleu_from_counts(sums, 4)) == pytest.approx(expected.score / 100, abs=1e-9)
+
+
 def test_bleu_without_a_match_is_zero_and_silent(recwarn):
     sums = bleu_counts(["", "ab"], [["x y z"], ["q"]], "none").sum(axis=0)
     assert float(bleu_from_counts(sums, 4)) == 0.0

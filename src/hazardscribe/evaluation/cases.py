@@ -3,10 +3,12 @@
 Truth comes from the surest source at hand: a `hazard` field; else `facts`, which count hazards
 directly; else the rules on the references. Predictions are always read by rule. Facts that speak
 for some elements alone leave the others to the references: "no_helmet: 0" does not deny the cable.
+A photo without a hazard shows no element, whatever its text tells of what was put right.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -72,13 +74,16 @@ def element_facts(facts: Mapping[str, Any] | None, rules: Rules) -> dict[str, bo
         }
     said: dict[str, bool] = {}
     for name, element in rules.elements_by_name.items():
-        values = [facts[key] for key in element.facts_keys if _speaks(facts.get(key))]
+        values = [facts[key] for key in element.facts_keys if speaks(facts.get(key))]
         if values:
             said[name] = any(is_positive(value) for value in values)
     return said
 
 
-def _speaks(value: object) -> bool:
+def speaks(value: object) -> bool:
+    """Whether a value of `facts` says anything: a blank, None or NaN is a cell left empty."""
+    if isinstance(value, float) and math.isnan(value):
+        return False
     return value is not None and not (isinstance(value, str) and not value.strip())
 
 
@@ -120,7 +125,10 @@ def _states_more(text: str, denied: Collection[str], rules: Rules) -> bool:
 
 
 def true_elements(case: Case, rules: Rules) -> frozenset[str]:
-    """Elements the photo shows: by `facts` where they speak, else by rule on any reference."""
+    """Elements the photo shows: none where `hazard` says that there is no hazard, else by `facts`
+    where they speak, else by rule on any reference."""
+    if case.hazard is not None and not case.hazard:
+        return frozenset()
     said = element_facts(case.facts, rules)
     read = frozenset[str]().union(*(rules.elements(text) for text in case.references))
     return frozenset(name for name in rules.elements_by_name if said.get(name, name in read))

@@ -44,17 +44,15 @@ def comparison_sentences(comparison: Comparison, language: str) -> list[str]:
         f"Photos of which only this model's draft is acceptable: {comparison.better}; only that of "
         f"“{model}”: {comparison.worse}."
     ]
-    signs = {
-        label: clearly(score, up)
-        for _, label, up, _, _, score in comparison_rows(comparison, language)
-    }
+    rows = comparison_rows(comparison, language)
+    signs = {label: clearly(score, up) for _, label, up, _, _, score in rows}
     for wanted, english, chinese in (
         (1, "Better beyond chance: {}.", "明显更好：{}。"),
         (-1, "Worse beyond chance: {}.", "明显更差：{}。"),
     ):
         if labels := [label for label, sign in signs.items() if sign == wanted]:
             found.append((chinese if zh else english).format(("；" if zh else "; ").join(labels)))
-    if not any(signs.values()):
+    if not any(signs.values()) and any(row[-1].low is not None for row in rows):
         found.append(
             "没有一项差异超出偶然：所有区间都包含 0。照片再多一些，或许能看出区别。"
             if zh

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hazardscribe.evaluation.cases import Case, is_positive, listed_kinds
+from hazardscribe.evaluation.cases import Case, is_positive, listed_kinds, speaks
 from hazardscribe.pairs.yes_no import read_yes_no
 
 
@@ -58,7 +58,7 @@ def _all_facts(said: Sequence[dict[str, Any] | None]) -> dict[str, Any] | None:
     found: dict[str, Any] = {}
     for one in said:
         for name, value in _flags(one or {}).items():
-            if name not in found or is_positive(value):
+            if speaks(value) and (name not in found or is_positive(value)):
                 found[name] = value
     return found or None
 
