@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+import torch
 from fake_engine import FakeEngine
 from running_server import make_app, picture, running
 
@@ -389,6 +390,28 @@ def test_a_batch_that_nobody_waits_for_ends_early(talkative, monkeypatch):
         let.set()
         wait_until(lambda: made)
     assert made[0].tokens < 400
+
+
+def test_a_gpu_that_is_lost_to_the_process_is_told_to_whoever_restarts_it(
+    talkative, monkeypatch, caplog
+):
+    settings = ServeSettings(model=talkative, device="cpu", max_new_tokens=4)
+    engine = LocalEngine(settings)
+    said = iter(["CUDA error: out of memory", "CUDA error: an illegal memory access\nCompile with"])
+
+    def fail(*_: object, **__: object) -> None:
+        raise torch.AcceleratorError(next(said))
+
+    monkeypatch.setattr(engine._describer, "describe_pixels", fail)
+    with running(make_app(settings, engine)) as address:
+        assert describe(address).status_code == 500
+        assert httpx.get(f"{address}/readyz").status_code == 200  # the next photo may fit
+        assert describe(address).status_code == 500
+        answer = httpx.get(f"{address}/readyz")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "engine_unavailable")
+        assert httpx.get(f"{address}/healthz").status_code == 200
+    [told] = [one.getMessage() for one in caplog.records if one.levelname == "CRITICAL"]
+    assert "an illegal memory access): no photo is described any more" in told
 
 
 def test_a_full_disk_of_uploads_is_told_as_such(address, monkeypatch):

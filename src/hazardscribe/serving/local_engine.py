@@ -7,6 +7,7 @@ described by the one thread that owns the model, as `hazardscribe describe` woul
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
+import torch
 
 from hazardscribe.describing.describer import Describer
 from hazardscribe.errors import InputError, PhotoError
@@ -24,6 +26,8 @@ from hazardscribe.serving.model_id import model_id
 from hazardscribe.serving.past_cases import PastCases
 from hazardscribe.serving.settings import ServeSettings
 from hazardscribe.serving.uploads import Decoders, photo_limits
+
+logger = logging.getLogger(__name__)
 
 _POSITIONS_EVERY = 0.5  # seconds
 
@@ -61,6 +65,7 @@ class LocalEngine:
             risk=settings.risk,
         )
         self._describer.prepare()  # nobody waits for it later
+        self._lost = False
         card = self._describer.card
         self.language: Language = "en" if card.language == "en" else "zh"
         self.model = model_id(self._describer.folder, str(card))
@@ -93,8 +98,8 @@ class LocalEngine:
             raise busy(self._queue.retry_after)
 
     async def ready(self) -> bool:
-        """The model is loaded when the engine is made."""
-        return True
+        """The model is loaded when the engine is made; a GPU can be lost to this process later."""
+        return not self._lost
 
     async def close(self) -> None:
         """See `Engine`."""
@@ -174,13 +179,17 @@ class LocalEngine:
                 listener(text)
 
         heard = any(job.item.listener is not None for job in jobs)
-        made = self._describer.describe_pixels(
-            pixels,
-            alternatives=ask.alternatives,
-            max_new_tokens=ask.max_tokens,
-            listener=hear if heard else None,
-            unwanted=lambda: not any(job.wanted for job in jobs),
-        )
+        try:
+            made = self._describer.describe_pixels(
+                pixels,
+                alternatives=ask.alternatives,
+                max_new_tokens=ask.max_tokens,
+                listener=hear if heard else None,
+                unwanted=lambda: not any(job.wanted for job in jobs),
+            )
+        except torch.AcceleratorError as error:
+            self._look_after(error)
+            raise
         found = []
         for job, one in zip(jobs, made, strict=True):
             similar: Any = ([], [])
@@ -206,6 +215,17 @@ class LocalEngine:
                 )
             )
         return found
+
+    def _look_after(self, error: torch.AcceleratorError) -> None:
+        """After most of CUDA's own errors every later call of the process fails, too."""
+        if "out of memory" in str(error) or self._lost:
+            return
+        self._lost = True
+        logger.critical(
+            "the GPU is lost to this process (%s): no photo is described any more, and /readyz "
+            "says so. Restart the server; if it comes again, look at the GPU (nvidia-smi, dmesg).",
+            str(error).partition("\n")[0],
+        )
 
     def _on_model(self, task: Callable[[], np.ndarray]) -> np.ndarray:
         """Run on the thread that owns the model: at once if this is that thread."""
