@@ -134,6 +134,7 @@ def broken(tmp_path, start) -> dict[str, Path]:
         ("evaluate --model {missing} --data {missing} --out {table}", "is a file, not a folder"),
         ("evaluate --model {missing} --data {missing} --out {out} --rules {missing}", "rule file"),
         ("evaluate --model {start} --data {missing} --out {out} --batch_size 0", "at least 1"),
+        ("evaluate --model {start} --data {missing} --out {out} --device gpu", "is no device"),
         ("describe {pairs} --model {missing} --out {table}", "was not written by `describe`"),
         ("describe {pairs} --model {missing} --out {table}/a.csv", "is a file"),
         ("describe {pairs} --model {start} --batch_size 0", "--batch_size 0: must be at least 1"),

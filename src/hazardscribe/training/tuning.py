@@ -107,7 +107,8 @@ def merged_state(vlm: nn.Module) -> dict[str, torch.Tensor] | None:
         value = tensor.detach()
         if owner in layers and leaf == "weight":
             delta = layers[owner].get_delta_weight(_ADAPTER)
-            value = (value.float() + delta.float()).to(value.dtype)
+            # To the CPU: beside the model, a GPU may have no room for all its weights again.
+            value = (value.float() + delta.float()).to(value.dtype).cpu()
         merged[name.replace(".base_layer.", ".")] = value
     return merged
 

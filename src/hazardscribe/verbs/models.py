@@ -154,6 +154,7 @@ def evaluate_model(
     text_prefix: str = "",
     batch_size: int = 16,
     precision: Literal["float32", "bfloat16"] = "float32",
+    device: str | None = None,
     beams: int = 1,
     rerank: bool | None = None,
     risk: float | None = None,
@@ -178,6 +179,7 @@ def evaluate_model(
         text_prefix: prefix for each text, if that encoder expects one.
         batch_size: photos described at a time.
         precision: number format of matrix products; bfloat16 halves the memory of their weights.
+        device: `cpu`, `cuda` ...; default: a GPU if there is one.
         beams: number of beams in the search for the most likely text; 1: greedy.
         rerank: compare several candidates by both likelihoods; default: if it gained on dev.
         risk: target share of unacceptable answers; default: the calibration's.
@@ -222,6 +224,7 @@ def evaluate_model(
         refuse_unusable(text_encoder)
     load = partial(
         Describer,
+        device=device,
         batch_size=batch_size,
         precision=precision,
         beams=beams,
